@@ -1,0 +1,118 @@
+//! The codes of diagnostics and what each means. `homeostat doc CODE` prints them and the reference lists them.
+
+/// One code with its explanation in Markdown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeDoc {
+    /// Stable, kebab case.
+    pub code: &'static str,
+    /// What it means, why it is refused, and how to mend it.
+    pub doc: &'static str,
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal;)+) => {
+        $($(#[doc = $doc])+ pub const $name: &str = $code;)+
+
+        /// Every code, in the order of this file.
+        pub const ALL: &[CodeDoc] = &[$(CodeDoc { code: $code, doc: concat!($($doc, "\n"),+) }),+];
+    };
+}
+
+codes! {
+    /// The text is not valid UTF-8. Save the file as UTF-8.
+    INVALID_UTF8 = "invalid-utf8";
+    /// The file could not be read. The message says what the operating system answered.
+    UNREADABLE = "unreadable";
+    /// The input is larger than what is accepted. Split it into several files; several inputs make one catalog.
+    TOO_LARGE = "too-large";
+    /// The text is no YAML or JSON. The place is where the parser could not go on.
+    SYNTAX = "syntax";
+    /// The document is nested deeper than what is accepted.
+    TOO_DEEP = "too-deep";
+    /// The aliases of the document expand to more than what is accepted.
+    ALIAS_EXPANSION = "alias-expansion";
+    /// An alias names an anchor that was not set before.
+    UNKNOWN_ANCHOR = "unknown-anchor";
+    /// The kind of input could not be told from its name and content. Give the file the ending `.yaml`, `.json` or `.mcl`, or
+    /// say it with `--input-format`.
+    UNKNOWN_FORMAT = "unknown-format";
+    /// A mapping has the same key twice. Only one of them can be meant.
+    DUPLICATE_KEY = "duplicate-key";
+    /// A key that this place does not have. Nothing is ignored silently: a mistyped key would otherwise do nothing.
+    UNKNOWN_KEY = "unknown-key";
+    /// A key that must be there is missing.
+    MISSING_KEY = "missing-key";
+    /// The value has another shape than what belongs here, such as a list where a mapping belongs.
+    WRONG_SHAPE = "wrong-shape";
+    /// No kind of that name is known. `homeostat doc` lists the kinds.
+    UNKNOWN_KIND = "unknown-kind";
+    /// The kind has no parameter of that name. `homeostat doc KIND` lists its parameters.
+    UNKNOWN_PARAM = "unknown-param";
+    /// There is no meta parameter of that name.
+    UNKNOWN_META = "unknown-meta";
+    /// The value cannot be read as the type of the parameter.
+    WRONG_TYPE = "wrong-type";
+    /// A number is outside of what the parameter can hold.
+    OUT_OF_RANGE = "out-of-range";
+    /// A parameter that must be given is not.
+    MISSING_PARAM = "missing-param";
+    /// The parameters of the resource cannot be meant together, or one of them cannot be meant at all.
+    INVALID_PARAM = "invalid-param";
+    /// A meta parameter cannot be meant.
+    INVALID_META = "invalid-meta";
+    /// A resource needs a name that is not empty and, unless `dollar` is set, does not begin with `$`.
+    INVALID_NAME = "invalid-name";
+    /// A reference to a resource is not of the form `kind[name]`.
+    INVALID_REFERENCE = "invalid-reference";
+    /// An edge or a receive names a resource that is not declared.
+    UNKNOWN_RESOURCE = "unknown-resource";
+    /// The same kind and name is declared twice with different content. Identical declarations are merged.
+    DUPLICATE_RESOURCE = "duplicate-resource";
+    /// The resources wait for each other in a circle, so that none could start. The labels show the edges of the circle.
+    CYCLE = "cycle";
+    /// Two resources send to the same parameter.
+    DUPLICATE_RECEIVE = "duplicate-receive";
+    /// The kind sends no value of that name, or none at all.
+    CANNOT_SEND = "cannot-send";
+    /// The kind does not take received values.
+    CANNOT_RECEIVE = "cannot-receive";
+    /// A name of old that is accepted and does nothing, or keeps its old meaning as the note says.
+    LEGACY_KEY = "legacy-key";
+    /// A value was redacted when this file was printed. Put the secret back before running it.
+    REDACTED_VALUE = "redacted-value";
+    /// The command has no guard (`creates`, `ifcmd`, `nifcmd`, `donecmd`), so it runs once at every start. That is right for some
+    /// commands; for the others say how to tell that there is nothing to do.
+    UNGUARDED_EXEC = "unguarded-exec";
+    /// The document was read, but selects other hosts.
+    OTHER_HOST = "other-host";
+    /// The kind of input is known, but this version cannot run it yet.
+    UNSUPPORTED_INPUT = "unsupported-input";
+}
+
+/// The explanation of a code.
+pub fn explain(code: &str) -> Option<&'static CodeDoc> {
+    ALL.iter().find(|doc| doc.code == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_in_kebab_case() {
+        for (at, doc) in ALL.iter().enumerate() {
+            assert!(
+                doc.code
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{}",
+                doc.code
+            );
+            assert!(
+                ALL[..at].iter().all(|other| other.code != doc.code),
+                "{} stands twice",
+                doc.code
+            );
+        }
+    }
+}
