@@ -1,0 +1,106 @@
+//! The one door to the operating system.
+//!
+//! Kinds reach files, processes, the clock and the store through a [`Host`] and in no other way, so that `--root` holds for
+//! all of them and tests can stand in for any of them.
+
+mod clock;
+mod files;
+mod process;
+
+use std::sync::Arc;
+
+pub use clock::{Clock, SystemClock};
+pub use files::Files;
+pub use process::Processes;
+
+use crate::source::AbsPath;
+use crate::store::Store;
+
+/// Where commands run when files are below another root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RootExec {
+    /// Inside of it.
+    #[default]
+    In,
+    /// On the host that we run on.
+    Host,
+}
+
+/// What a [`Host`] is made of.
+pub struct HostOptions {
+    /// What this host calls itself.
+    pub name: Arc<str>,
+    /// What paths are relative to; `/` mostly.
+    pub root: AbsPath,
+    /// Where commands run if that is not `/`.
+    pub root_exec: RootExec,
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A host, as kinds may touch it. Cheap to clone.
+#[derive(Clone)]
+pub struct Host {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    name: Arc<str>,
+    files: Files,
+    processes: Processes,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Host {
+    /// Opens the door.
+    pub fn new(options: HostOptions) -> std::io::Result<Self> {
+        let files = Files::open(&options.root)?;
+        let processes = Processes::new(&options.root, options.root_exec);
+        let HostOptions {
+            name, store, clock, ..
+        } = options;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                name,
+                files,
+                processes,
+                store,
+                clock,
+            }),
+        })
+    }
+
+    /// What this host calls itself.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Files, below the root.
+    pub fn files(&self) -> &Files {
+        &self.shared.files
+    }
+
+    /// Processes.
+    pub fn processes(&self) -> &Processes {
+        &self.shared.processes
+    }
+
+    /// The store that `kv` and everything shared lives in.
+    pub fn store(&self) -> &dyn Store {
+        &*self.shared.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.shared.clock
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Host").field(&self.shared.name).finish()
+    }
+}

@@ -1,0 +1,69 @@
+//! How a check or an apply fails. The scheduler reads the policy from the variant.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why a resource could not be looked at or brought in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It may go away by itself: tried again with backoff.
+    Transient(String),
+    /// It will not go away unless something changes: tried again all the same, since something may.
+    Permanent(String),
+    /// This host cannot do it.
+    Unsupported(String),
+}
+
+impl Failure {
+    /// A failure that may go away by itself.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::Transient(message.into())
+    }
+
+    /// A failure that stays until something changes.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self::Permanent(message.into())
+    }
+
+    /// Something that this host cannot do.
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::Unsupported(message.into())
+    }
+
+    /// A failure out of an error with its sources, each said once.
+    pub fn from_error(error: &(dyn Error + 'static)) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self::Transient(text)
+    }
+
+    /// What to tell people.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Transient(text) | Self::Permanent(text) | Self::Unsupported(text) => text,
+        }
+    }
+
+    /// The same failure with another text.
+    #[must_use]
+    pub fn map_message(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Transient(text) => Self::Transient(change(text)),
+            Self::Permanent(text) => Self::Permanent(change(text)),
+            Self::Unsupported(text) => Self::Unsupported(change(text)),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl Error for Failure {}

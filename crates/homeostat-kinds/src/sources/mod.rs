@@ -1,0 +1,1 @@
+//! The event sources of this operating system.
