@@ -227,8 +227,15 @@ pub(crate) struct Pending {
 /// Notes of sources that nobody took yet; more are dropped, since they say the same.
 const NOTES_MAX: usize = 64;
 
+impl Default for Wakes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Wakes {
-    pub(crate) fn new() -> Self {
+    /// Nobody is woken yet.
+    pub fn new() -> Self {
         Self {
             shared: Arc::default(),
         }
@@ -262,12 +269,19 @@ impl Wakes {
         }
     }
 
-    pub(crate) async fn ready(&self) {
+    /// Waits until there is something to take.
+    pub async fn ready(&self) {
         self.shared.notify.notified().await;
     }
 
     pub(crate) fn take(&self) -> Pending {
         std::mem::take(&mut *self.pending())
+    }
+
+    /// Who was woken, and what there is to tell, since the last time; what the engine itself does, for tests of sources.
+    pub fn drain(&self) -> (Vec<VertexKey>, Vec<String>) {
+        let Pending { vertices, notes } = self.take();
+        (vertices.into_iter().collect(), notes)
     }
 
     fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {

@@ -70,8 +70,13 @@ impl Files {
         if self.root_fd.is_some() {
             resolve |= ResolveFlags::IN_ROOT;
         }
+        let mut flags = flags | OPEN;
+        if flags.contains(OFlags::PATH) {
+            // This call alone insists on it.
+            flags -= OFlags::NONBLOCK | OFlags::NOCTTY;
+        }
         let path = self.relative(path);
-        rustix::fs::openat2(self.anchor(), path, flags | OPEN, Mode::empty(), resolve)
+        rustix::fs::openat2(self.anchor(), path, flags, Mode::empty(), resolve)
     }
 
     fn open_chased(&self, path: &AbsPath, flags: OFlags, last: Last) -> io::Result<OwnedFd> {
