@@ -220,11 +220,11 @@ impl Source for Inotify {
         if self.armed.set(Mutex::new(armed)).is_err() {
             return Err(io::Error::other("this source runs already"));
         }
-        let events = AsyncFd::with_interest(self.inotify.clone(), Readiness::READABLE)?;
+        let events = registered(self.inotify.clone(), Readiness::READABLE)?;
         tasks.spawn(self.clone().read_events(events));
         // Without /proc mounts go unnoticed, and everything else works.
         if let Ok(mountinfo) = File::open("/proc/self/mountinfo") {
-            let mountinfo = AsyncFd::with_interest(mountinfo, Readiness::PRIORITY)?;
+            let mountinfo = registered(mountinfo, Readiness::PRIORITY)?;
             tasks.spawn(self.clone().watch_mounts(host.clone(), mountinfo));
         }
         tasks.spawn(self.poll());
@@ -250,6 +250,14 @@ impl Source for Inotify {
     fn disarm(&self, vertex: VertexKey) {
         self.armed().disarm(vertex);
     }
+}
+
+#[allow(
+    deprecated,
+    reason = "it asks for a descriptor that stays open as long as its owner lives, as these do"
+)]
+fn registered<T: std::os::fd::AsRawFd>(inner: T, interest: Readiness) -> io::Result<AsyncFd<T>> {
+    AsyncFd::with_interest(inner, interest)
 }
 
 #[cfg(test)]
