@@ -171,6 +171,9 @@ impl Shared {
                     self.drift_of_missing(Some(*open.identity()), &wanted)?,
                 ));
             }
+            Err(error) if error.is_missing() => {
+                return Ok(Check::Drifted(self.drift_of_missing(None, &wanted)?));
+            }
             Err(error) => {
                 let is = files.stat(path)?;
                 if is.is_some_and(|is| is.is_file()) {
