@@ -364,10 +364,12 @@ fn edit_file(files: &Files, path: &AbsPath, edits: &[Edit]) -> Result<(), Failur
 }
 
 type Turn = tokio::sync::Mutex<()>;
+/// By root and path.
+type Turns = HashMap<(String, AbsPath), Weak<Turn>>;
 
 /// The turn of a file: whoever holds it may edit.
 fn turn_of(host: &Host, path: &AbsPath) -> Arc<Turn> {
-    static TURNS: Mutex<Option<HashMap<(String, AbsPath), Weak<Turn>>>> = Mutex::new(None);
+    static TURNS: Mutex<Option<Turns>> = Mutex::new(None);
     let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
     let turns = turns.get_or_insert_default();
     let key = (host.files().root().as_str().to_owned(), path.clone());

@@ -71,20 +71,28 @@ impl Files {
             Some(0) | None => "/",
             Some(at) => &path.as_str()[..at],
         };
-        let mut tidied = self.tidied.lock().unwrap_or_else(PoisonError::into_inner);
-        if tidied.contains(parent) {
-            return;
-        }
         // A directory that is not there yet holds no leftovers, now or later.
-        tidied.insert(parent.into());
-        drop(tidied);
-        if let Ok(dir) = self.parent(path) {
-            dir.remove_leftovers();
+        if self.is_first_use(parent) {
+            if let Ok(dir) = self.parent(path) {
+                dir.remove_leftovers();
+            }
         }
+    }
+
+    fn is_first_use(&self, dir: &str) -> bool {
+        let mut tidied = self.tidied.lock().unwrap_or_else(PoisonError::into_inner);
+        !tidied.contains(dir) && tidied.insert(dir.into())
     }
 }
 
 impl Dir<'_> {
+    /// Removes what an earlier run of ours left in it, once per directory and start.
+    pub fn tidy(&self) {
+        if self.files.temps.ours.is_some() && self.files.is_first_use(self.path.as_str()) {
+            self.remove_leftovers();
+        }
+    }
+
     /// A leftover that cannot be removed is no reason to fail what is declared.
     fn remove_leftovers(&self) {
         let mut leftovers = Vec::new();

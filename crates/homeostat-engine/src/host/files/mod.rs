@@ -73,7 +73,7 @@ impl Files {
             temps: TempNames::new(id),
             tidied: Mutex::default(),
             mounts: Mounts::read(),
-            owners: Owners::default(),
+            owners: Owners::new(),
             umask: umask(),
             stats: AtomicU64::new(0),
             opens: AtomicU64::new(0),

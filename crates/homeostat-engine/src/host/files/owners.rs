@@ -11,10 +11,24 @@ use super::{FileError, Files, Identity};
 use crate::source::AbsPath;
 
 /// What was looked up since `/etc/passwd` and `/etc/group` changed last: one stat instead of a search per file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Owners {
+    passwd: AbsPath,
+    group: AbsPath,
     users: Mutex<Names>,
     groups: Mutex<Names>,
+}
+
+impl Owners {
+    pub(super) fn new() -> Self {
+        let path = |text| AbsPath::parse(text).expect("it is absolute");
+        Self {
+            passwd: path("/etc/passwd"),
+            group: path("/etc/group"),
+            users: Mutex::default(),
+            groups: Mutex::default(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -56,10 +70,12 @@ impl Files {
         if let Ok(number) = name.parse() {
             return Ok(number);
         }
-        let mut names = self.names(kind);
+        let names = self.names(kind);
         if let Some(id) = names.ids.get(name).or_else(|| names.found.get(name)) {
             return Ok(*id);
         }
+        // Asking may take its time; nobody else has to wait for it.
+        drop(names);
         // A directory service is asked only for this host itself, never for another root.
         let found = if self.is_whole_host() {
             ask(kind, name)
@@ -72,7 +88,7 @@ impl Files {
         };
         let id = found
             .ok_or_else(|| FileError::new(action, name, io::Error::new(io::ErrorKind::NotFound, what)))?;
-        names.found.insert(name.into(), id);
+        self.names(kind).found.insert(name.into(), id);
         Ok(id)
     }
 
@@ -86,18 +102,15 @@ impl Files {
     /// The names, read again if their file is not what it was.
     fn names(&self, kind: Kind) -> std::sync::MutexGuard<'_, Names> {
         let (names, path) = match kind {
-            Kind::User => (&self.owners.users, "/etc/passwd"),
-            Kind::Group => (&self.owners.groups, "/etc/group"),
+            Kind::User => (&self.owners.users, &self.owners.passwd),
+            Kind::Group => (&self.owners.groups, &self.owners.group),
         };
         let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(path) = AbsPath::parse(path) else {
-            return names;
-        };
-        let identity = self.stat(&path).ok().flatten();
+        let identity = self.stat(path).ok().flatten();
         if identity.is_none() || identity != names.identity {
             /// Far above any real one.
             const BYTES_MAX: usize = 64 << 20;
-            let text = self.read(&path, BYTES_MAX).unwrap_or_default();
+            let text = self.read(path, BYTES_MAX).unwrap_or_default();
             *names = parse(&String::from_utf8_lossy(&text));
             names.identity = identity;
         }

@@ -1,6 +1,5 @@
 //! How a file differs from what is declared, and how that is told.
 
-use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
@@ -184,7 +183,7 @@ fn unified(is: &str, want: &str) -> String {
     let diff = TextDiff::from_lines(is, want);
     let mut text = String::new();
     for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
-        let _: Result<(), _> = write!(text, "{hunk}");
+        text.push_str(&hunk.to_string());
         if text.len() > DIFF_BYTES_MAX {
             break;
         }
@@ -210,7 +209,11 @@ fn all_added(want: &str) -> String {
 
 fn cut(mut text: String) -> String {
     if text.len() > DIFF_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(DIFF_BYTES_MAX));
+        let mut end = DIFF_BYTES_MAX;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
         text.push_str("\n… (cut)\n");
     }
     text

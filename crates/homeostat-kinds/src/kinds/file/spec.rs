@@ -197,6 +197,12 @@ fn check_together(params: &Params, is_dir: bool, errors: &mut Vec<ParamError>) {
         if !params.mode.is_empty() {
             errors.push(ParamError::of("mode", "a symbolic link has no mode"));
         }
+        if params.selinux.is_some() {
+            errors.push(ParamError::of(
+                "selinux",
+                "the label of a symbolic link cannot be declared",
+            ));
+        }
     }
 }
 

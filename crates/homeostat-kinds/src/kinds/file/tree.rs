@@ -112,6 +112,9 @@ impl Walk<'_> {
                 path.as_str()
             )));
         }
+        if let Some(target) = target {
+            target.tidy();
+        }
         let mut wanted = Vec::new();
         if let Some(source) = source {
             for entry in source.entries()? {
@@ -144,16 +147,17 @@ impl Walk<'_> {
         let to = target.map(|target| target.stat(name)).transpose()?.flatten();
         let relative = joined(below, name);
         let path = join(path, name)?;
-        if self.host.declared().contains(&path) {
-            // Another resource says what is to be there.
+        // Then another resource says what is to be there.
+        let is_declared = self.host.declared().contains(&path);
+        if is_declared && !from.is_dir() {
             return Ok(());
         }
         let mode = from.permissions();
         if from.is_dir() {
             let exists = to.is_some_and(|to| to.is_dir());
-            if exists {
+            if exists && !is_declared {
                 self.attributes(&to, mode, &relative);
-            } else {
+            } else if !exists {
                 self.add(&relative, Action::MakeDir { mode });
             }
             let next = target

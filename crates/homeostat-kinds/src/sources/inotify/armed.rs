@@ -36,6 +36,8 @@ pub(super) struct Armed {
     /// What people were told already.
     told: HashSet<String>,
     links: usize,
+    /// Where links led that lead elsewhere now: perhaps nobody needs to watch the way there any more.
+    left: Vec<DirId>,
 }
 
 impl Armed {
@@ -51,6 +53,7 @@ impl Armed {
             watches_max,
             told: HashSet::new(),
             links: 0,
+            left: Vec::new(),
         }
     }
 
@@ -130,7 +133,11 @@ impl Armed {
         let path = self.table.path(id);
         for _ in 0..TRIES_MAX {
             let seen = self.root.look(&path);
+            let led_to = self.table.dir(id).link;
             self.take(id, &seen);
+            if led_to != self.table.dir(id).link {
+                self.left.extend(led_to);
+            }
             if let Some(parent) = parent {
                 self.update_mask(parent);
             }
@@ -362,6 +369,11 @@ impl Armed {
         for id in below {
             if self.table.get(id).is_some() {
                 self.settle(id);
+            }
+        }
+        for id in std::mem::take(&mut self.left) {
+            if self.table.get(id).is_some() {
+                self.prune(id);
             }
         }
     }

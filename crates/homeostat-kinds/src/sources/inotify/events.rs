@@ -26,10 +26,15 @@ impl Armed {
             return self.handle_overflow(woken);
         }
         for dir in self.dirs_of(event.wd()) {
+            // What was done for one path to the directory may have ended the watch of another.
+            if self.table.get(dir).is_none() {
+                continue;
+            }
             if flags.intersects(SELF_GONE) {
                 self.refresh(dir, woken);
-            } else if let Some(name) = event.file_name().and_then(|name| name.to_str().ok()) {
-                self.handle_name(dir, name, flags, woken);
+            } else if let Some(name) = event.file_name() {
+                // No declared path has a name that is not UTF-8, but those who watch all names want to know.
+                self.handle_name(dir, &name.to_string_lossy(), flags, woken);
             }
         }
     }

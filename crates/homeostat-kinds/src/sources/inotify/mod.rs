@@ -24,6 +24,7 @@ use tokio::io::Interest as Readiness;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use armed::Armed;
 use look::Root;
@@ -140,6 +141,15 @@ impl Inotify {
         }
     }
 
+    /// As if the kernel's queue had overflowed.
+    #[cfg(test)]
+    fn lose_events(&self) {
+        let mut armed = self.armed();
+        let mut woken = BTreeSet::new();
+        armed.handle_overflow(&mut woken);
+        self.wake(armed, &mut woken);
+    }
+
     async fn watch_mounts(self: Arc<Self>, host: Host, mountinfo: AsyncFd<File>) {
         loop {
             let Ok(mut ready) = mountinfo.ready(Readiness::PRIORITY).await else {
@@ -156,32 +166,28 @@ impl Inotify {
 
     /// Looks at what does not report changes. Without any it waits without a timer.
     async fn poll(self: Arc<Self>) {
-        let mut next = None;
+        let (mut polled_at, mut suspects_at) = (None, None);
         loop {
-            let (polled, suspects) = {
+            let (has_polled, has_suspects) = {
                 let armed = self.armed();
                 (!armed.polled.is_empty(), !armed.suspects.is_empty())
             };
-            if !polled {
-                next = None;
-            } else if next.is_none() {
-                next = Some(tokio::time::Instant::now() + self.options.poll_every);
-            }
-            if suspects {
-                tokio::time::sleep(SUSPECT_AFTER).await;
-                self.look_at_suspects();
-                continue;
-            }
-            let Some(at) = next else {
+            keep_time(&mut polled_at, has_polled, self.options.poll_every);
+            keep_time(&mut suspects_at, has_suspects, SUSPECT_AFTER);
+            let Some(next) = polled_at.into_iter().chain(suspects_at).min() else {
                 self.timed.notified().await;
                 continue;
             };
             tokio::select! {
-                () = tokio::time::sleep_until(at) => {
-                    next = None;
-                    self.look_at_polled();
-                }
-                () = self.timed.notified() => {}
+                () = tokio::time::sleep_until(next) => {}
+                () = self.timed.notified() => continue,
+            }
+            if suspects_at == Some(next) {
+                suspects_at = None;
+                self.look_at_suspects();
+            } else {
+                polled_at = None;
+                self.look_at_polled();
             }
         }
     }
@@ -210,6 +216,14 @@ impl Inotify {
             }
         }
         self.wake(armed, &mut woken);
+    }
+}
+
+/// Sets a time when there is something to do, and keeps the one that is set.
+fn keep_time(at: &mut Option<Instant>, is_needed: bool, after: Duration) {
+    match at {
+        Some(_) if is_needed => {}
+        _ => *at = is_needed.then(|| Instant::now() + after),
     }
 }
 
