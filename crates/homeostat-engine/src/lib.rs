@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod event;
+mod graph;
 pub mod host;
 pub mod journal;
 pub mod registry;
