@@ -12,6 +12,7 @@ pub mod host;
 pub mod journal;
 pub mod registry;
 pub mod resource;
+mod scheduler;
 pub mod source;
 pub mod store;
 

@@ -83,6 +83,11 @@ impl ClaimIndex {
         self.by_vertex.insert(vertex, claims);
     }
 
+    /// The claims of a vertex.
+    pub(crate) fn of(&self, vertex: u32) -> Claims {
+        self.by_vertex.get(&vertex).cloned().unwrap_or_default()
+    }
+
     /// Removes the claims of a vertex.
     pub(crate) fn clear(&mut self, vertex: u32) {
         let Some(claims) = self.by_vertex.remove(&vertex) else {
@@ -105,26 +110,14 @@ impl ClaimIndex {
     /// Who should come before a vertex because of claims.
     pub(crate) fn wanted(&self, vertex: u32) -> BTreeSet<u32> {
         let mut wanted = BTreeSet::new();
-        for need in self
-            .by_vertex
-            .get(&vertex)
-            .into_iter()
-            .flat_map(|claims| &claims.needs)
-        {
+        for need in self.by_vertex.get(&vertex).into_iter().flat_map(|claims| &claims.needs) {
             match need {
                 Need::Claim(Claim::Path(path)) => {
-                    wanted.extend(
-                        self.find(path)
-                            .iter()
-                            .flat_map(|at| &self.places[*at as usize].providers),
-                    );
+                    wanted.extend(self.find(path).iter().flat_map(|at| &self.places[*at as usize].providers));
                 }
-                Need::Claim(claim) => wanted.extend(
-                    self.named
-                        .get(claim)
-                        .into_iter()
-                        .flat_map(|named| &named.providers),
-                ),
+                Need::Claim(claim) => {
+                    wanted.extend(self.named.get(claim).into_iter().flat_map(|named| &named.providers))
+                }
                 Need::Ancestor(path) => {
                     wanted.extend(self.find(path).into_iter().flat_map(|at| self.nearest_above(at)));
                 }
@@ -145,9 +138,7 @@ impl ClaimIndex {
                 break Some(at);
             }
         };
-        found
-            .into_iter()
-            .flat_map(|at| self.places[at as usize].providers.iter().copied())
+        found.into_iter().flat_map(|at| self.places[at as usize].providers.iter().copied())
     }
 
     fn add_provider(&mut self, claim: &Claim, vertex: u32) {
@@ -236,10 +227,8 @@ impl ClaimIndex {
     fn make(&mut self, path: &AbsPath) -> u32 {
         let mut at = 0;
         for component in path.components() {
-            let known = self.places[at as usize]
-                .children
-                .as_ref()
-                .and_then(|children| children.get(component));
+            let known =
+                self.places[at as usize].children.as_ref().and_then(|children| children.get(component));
             at = match known {
                 Some(child) => *child,
                 None => self.make_child(at, component),
@@ -249,11 +238,7 @@ impl ClaimIndex {
     }
 
     fn make_child(&mut self, parent: u32, name: &str) -> u32 {
-        let place = Place {
-            parent,
-            name: name.into(),
-            ..Place::default()
-        };
+        let place = Place { parent, name: name.into(), ..Place::default() };
         let at = match self.free.pop() {
             Some(at) => {
                 self.places[at as usize] = place;
@@ -264,10 +249,7 @@ impl ClaimIndex {
                 u32::try_from(self.places.len() - 1).expect("places fit 32 bits")
             }
         };
-        self.places[parent as usize]
-            .children
-            .get_or_insert_default()
-            .insert(name.into(), at);
+        self.places[parent as usize].children.get_or_insert_default().insert(name.into(), at);
         at
     }
 
@@ -278,12 +260,7 @@ impl ClaimIndex {
             let place = &mut self.places[at as usize];
             let mentioned =
                 !place.providers.is_empty() || !place.needers.is_empty() || !place.below.is_empty();
-            if mentioned
-                || place
-                    .children
-                    .as_ref()
-                    .is_some_and(|children| !children.is_empty())
-            {
+            if mentioned || place.children.as_ref().is_some_and(|children| !children.is_empty()) {
                 return;
             }
             let (parent, name) = (place.parent, std::mem::take(&mut place.name));
@@ -297,21 +274,14 @@ impl ClaimIndex {
     }
 
     fn prune_named(&mut self, claim: &Claim) {
-        if self
-            .named
-            .get(claim)
-            .is_some_and(|named| named.providers.is_empty() && named.needers.is_empty())
-        {
+        if self.named.get(claim).is_some_and(|named| named.providers.is_empty() && named.needers.is_empty()) {
             self.named.remove(claim);
         }
     }
 }
 
 fn children(place: &Place) -> impl Iterator<Item = u32> + '_ {
-    place
-        .children
-        .iter()
-        .flat_map(|children| children.values().copied())
+    place.children.iter().flat_map(|children| children.values().copied())
 }
 
 fn add(few: &mut Few, vertex: u32) {
@@ -337,10 +307,7 @@ mod tests {
     }
 
     fn file(text: &str) -> Claims {
-        Claims {
-            provides: vec![Claim::Path(path(text))],
-            needs: vec![Need::Ancestor(path(text))],
-        }
+        Claims { provides: vec![Claim::Path(path(text))], needs: vec![Need::Ancestor(path(text))] }
     }
 
     #[test]

@@ -23,10 +23,7 @@ impl Dropped {
     }
 
     pub(super) fn into_vertex(&self, to: u32) -> impl Iterator<Item = u32> + '_ {
-        self.edges
-            .iter()
-            .filter(move |edge| edge.1 == to)
-            .map(|edge| edge.0)
+        self.edges.iter().filter(move |edge| edge.1 == to).map(|edge| edge.0)
     }
 
     /// Every edge that is left out, in order.
@@ -124,15 +121,11 @@ impl<T> Graph<T> {
         let bulk = self.prefers_bulk(touched.len());
         let mut conflict = false;
         for to in touched {
-            if self.resolve_index(to).is_none() {
+            if !self.is_used(to) {
                 continue;
             }
             let wanted = self.claims.wanted(to);
-            let auto = self
-                .at(to)
-                .preds
-                .iter()
-                .filter(|link| link.kinds.has(EdgeKinds::AUTO));
+            let auto = self.at(to).preds.iter().filter(|link| link.kinds.has(EdgeKinds::AUTO));
             let have: BTreeSet<u32> = auto.map(|link| link.at).collect();
             for from in have.difference(&wanted) {
                 self.take_edge(*from, to, EdgeKinds::AUTO);
@@ -156,10 +149,6 @@ impl<T> Graph<T> {
         conflict || (bulk && self.order_all(EdgeKinds::ALL).is_err())
     }
 
-    fn resolve_index(&self, at: u32) -> Option<u32> {
-        matches!(self.slots.get(at as usize), Some(super::Slot::Used(_))).then_some(at)
-    }
-
     /// Whether an edge was taken away where one is left out.
     fn conflict_may_be_over(&self) -> bool {
         !self.dropped.edges.is_empty()
@@ -178,10 +167,7 @@ impl<T> Graph<T> {
         let mut candidates: Vec<(u32, u32)> = Vec::new();
         for (from, vertex) in self.iter() {
             let auto = vertex.succs.iter().filter(|link| link.kinds.has(EdgeKinds::AUTO));
-            candidates.extend(
-                auto.filter(|link| inside(from, link.at))
-                    .map(|link| (from, link.at)),
-            );
+            candidates.extend(auto.filter(|link| inside(from, link.at)).map(|link| (from, link.at)));
         }
         for (from, to) in &candidates {
             self.take_edge(*from, *to, EdgeKinds::AUTO);
@@ -190,7 +176,10 @@ impl<T> Graph<T> {
             .expect("explicit edges have no cycle, and no other edge lies inside a component");
         candidates
             .sort_by(|a, b| (&self.at(a.0).id, &self.at(a.1).id).cmp(&(&self.at(b.0).id, &self.at(b.1).id)));
-        self.dropped.conflicted = candidates.iter().flat_map(|(from, to)| [*from, *to]).collect();
+        let conflicted: BTreeSet<u32> =
+            candidates.iter().map(|(from, _)| component[*from as usize]).collect();
+        let members = self.indices().filter(|at| conflicted.contains(&component[*at as usize]));
+        self.dropped.conflicted = members.collect();
         for (from, to) in candidates {
             if self.add_edge(from, to, EdgeKinds::AUTO, EdgeKinds::ALL).is_err() {
                 self.dropped.edges.insert((from, to));
@@ -268,11 +257,7 @@ mod tests {
         let mut all = Vec::new();
         for (_, vertex) in graph.iter() {
             for link in vertex.succs.iter() {
-                all.push((
-                    vertex.id.to_string(),
-                    graph.at(link.at).id.to_string(),
-                    link.kinds,
-                ));
+                all.push((vertex.id.to_string(), graph.at(link.at).id.to_string(), link.kinds));
             }
         }
         all.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
@@ -311,13 +296,7 @@ mod tests {
 
     fn claim(graph: &mut Graph<()>, vertex: u8, need: Option<u8>) {
         let needs = need.map(|need| Need::Claim(user(need))).into_iter().collect();
-        graph.claims_mut().set(
-            u32::from(vertex),
-            Claims {
-                provides: vec![user(vertex)],
-                needs,
-            },
-        );
+        graph.claims_mut().set(u32::from(vertex), Claims { provides: vec![user(vertex)], needs });
     }
 
     fn follow(

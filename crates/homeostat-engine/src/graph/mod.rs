@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use homeostat_model::ResourceId;
 
-pub(crate) use claims::ClaimIndex;
+pub(crate) use claims::{ClaimIndex, Claims};
 pub(crate) use conflict::{Dropped, Resolution};
 pub(crate) use edges::{EdgeKinds, Links};
 pub(crate) use order::Cycle;
@@ -96,6 +96,11 @@ impl<T> Graph<T> {
         }
     }
 
+    /// Whether there is a vertex at an index.
+    pub(crate) fn is_used(&self, at: u32) -> bool {
+        matches!(self.slots.get(at as usize), Some(Slot::Used(_)))
+    }
+
     /// The index of a key, unless its vertex is gone.
     pub(crate) fn resolve(&self, key: VertexKey) -> Option<u32> {
         match self.slots.get(key.index as usize) {
@@ -106,19 +111,12 @@ impl<T> Graph<T> {
 
     /// The key of an index.
     pub(crate) fn key(&self, at: u32) -> VertexKey {
-        VertexKey {
-            index: at,
-            generation: self.at(at).generation,
-        }
+        VertexKey { index: at, generation: self.at(at).generation }
     }
 
     /// The indices of all vertices, in order.
     pub(crate) fn indices(&self) -> impl Iterator<Item = u32> + '_ {
-        let used = self
-            .slots
-            .iter()
-            .enumerate()
-            .filter(|(_, slot)| matches!(slot, Slot::Used(_)));
+        let used = self.slots.iter().enumerate().filter(|(_, slot)| matches!(slot, Slot::Used(_)));
         used.map(|(at, _)| u32::try_from(at).expect("indices fit 32 bits"))
     }
 
@@ -166,9 +164,7 @@ impl<T> Graph<T> {
         let generation = self.at(at).generation.wrapping_add(1);
         let slot = std::mem::replace(&mut self.slots[at as usize], Slot::Free { generation });
         self.free.push(at);
-        let Slot::Used(vertex) = slot else {
-            panic!("the slot {at} is free")
-        };
+        let Slot::Used(vertex) = slot else { panic!("the slot {at} is free") };
         self.index.remove(&vertex.id);
         vertex.data
     }
@@ -199,6 +195,16 @@ impl<T> Graph<T> {
         }
     }
 
+    /// How many slots there are, used or not: one more than the highest index.
+    pub(crate) fn slots_len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The edges that differ from what was kept last, as they were then; the last change of each comes last.
+    pub(crate) fn changed_edges(&self) -> Vec<(u32, u32, EdgeKinds)> {
+        self.undo.clone()
+    }
+
     /// Keeps all changes of edges since the last time.
     pub(crate) fn keep(&mut self) {
         self.undo.clear();
@@ -214,8 +220,7 @@ impl<T> Graph<T> {
         self.undo.clear();
         for (from, to) in taken_back {
             if !self.edge(from, to).is_none() {
-                self.reorder(from, to, EdgeKinds::ALL)
-                    .expect("what was there before had no cycle");
+                self.reorder(from, to, EdgeKinds::ALL).expect("what was there before had no cycle");
             }
         }
     }

@@ -126,10 +126,7 @@ impl<T> Graph<T> {
     /// A cycle among the vertices that still miss a predecessor: going from predecessor to predecessor must come round.
     fn cycle_among(&self, missing: &[u32], over: EdgeKinds) -> Cycle {
         let open = |at: u32| missing[at as usize] > 0;
-        let start = self
-            .indices()
-            .find(|at| open(*at))
-            .expect("a cycle leaves vertices over");
+        let start = self.indices().find(|at| open(*at)).expect("a cycle leaves vertices over");
         let mut visited: BTreeMap<u32, usize> = BTreeMap::new();
         let mut way = Vec::new();
         let mut at = start;
@@ -137,10 +134,7 @@ impl<T> Graph<T> {
             entry.insert(way.len());
             way.push(at);
             let mut preds = self.at(at).preds.iter().filter(|link| link.kinds.has(over));
-            at = preds
-                .find(|link| open(link.at))
-                .expect("who misses a predecessor has one that is open")
-                .at;
+            at = preds.find(|link| open(link.at)).expect("who misses a predecessor has one that is open").at;
         }
         let mut cycle = way.split_off(visited[&at]);
         cycle.reverse();
@@ -167,21 +161,11 @@ impl<T> Graph<T> {
     pub(super) fn assert_ordered(&self) {
         for (at, vertex) in self.iter() {
             for link in vertex.succs.iter() {
-                assert!(
-                    vertex.rank < self.at(link.at).rank,
-                    "{at} comes before {}",
-                    link.at
-                );
+                assert!(vertex.rank < self.at(link.at).rank, "{at} comes before {}", link.at);
                 assert_eq!(self.at(link.at).preds.get(at), link.kinds);
             }
         }
-        assert!(
-            self.slots
-                .iter()
-                .filter(|slot| matches!(slot, Slot::Used(_)))
-                .count()
-                == self.len()
-        );
+        assert!(self.slots.iter().filter(|slot| matches!(slot, Slot::Used(_))).count() == self.len());
     }
 }
 
@@ -290,9 +274,6 @@ mod tests {
         graph.order_all(EdgeKinds::ALL).unwrap();
         graph.assert_ordered();
         graph.add_unordered(0, count - 1, EdgeKinds::DECLARED);
-        assert_eq!(
-            graph.order_all(EdgeKinds::ALL).unwrap_err().0.len(),
-            count as usize
-        );
+        assert_eq!(graph.order_all(EdgeKinds::ALL).unwrap_err().0.len(), count as usize);
     }
 }

@@ -59,18 +59,8 @@ impl Host {
     pub fn new(options: HostOptions) -> std::io::Result<Self> {
         let files = Files::open(&options.root)?;
         let processes = Processes::new(&options.root, options.root_exec);
-        let HostOptions {
-            name, store, clock, ..
-        } = options;
-        Ok(Self {
-            shared: Arc::new(Shared {
-                name,
-                files,
-                processes,
-                store,
-                clock,
-            }),
-        })
+        let HostOptions { name, store, clock, .. } = options;
+        Ok(Self { shared: Arc::new(Shared { name, files, processes, store, clock }) })
     }
 
     /// What this host calls itself.

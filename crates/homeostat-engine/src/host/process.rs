@@ -13,9 +13,6 @@ pub struct Processes {
 impl Processes {
     /// Commands of a host whose files are below `root`.
     pub(super) fn new(root: &AbsPath, root_exec: RootExec) -> Self {
-        Self {
-            root: root.clone(),
-            root_exec,
-        }
+        Self { root: root.clone(), root_exec }
     }
 }
