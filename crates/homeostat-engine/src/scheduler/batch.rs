@@ -99,11 +99,11 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let Some(batch) = self.batches.get_mut(key) else {
             return;
         };
+        batch.members = members;
         if batch.expected > 0 {
             return;
         }
         let held = batch.permits.take();
-        batch.members = members;
         let semaphores: Vec<Semaphore> =
             batch.members.iter().flat_map(|at| self.graph.at(*at).data.meta.semaphores.clone()).collect();
         let needed = self.permits.needed(semaphores.iter());
@@ -147,7 +147,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             let Phase::Batching(drift) = std::mem::replace(&mut self.state_mut(at).phase, Phase::Idle) else {
                 continue;
             };
-            if let Some(Some(drift)) = self.still_good(at, Some(drift)) {
+            if let Some(Some(drift)) = self.still_appliable(at, Some(drift)) {
                 self.state_mut(at).phase = Phase::Batching(drift);
                 fit.insert(at);
             }
@@ -198,7 +198,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             let Phase::Batching(drift) = std::mem::replace(&mut self.state_mut(at).phase, Phase::Idle) else {
                 continue;
             };
-            let Some(Some(drift)) = self.still_good(at, Some(drift)) else {
+            let Some(Some(drift)) = self.still_appliable(at, Some(drift)) else {
                 continue;
             };
             let state = self.state_mut(at);

@@ -93,23 +93,23 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 
     pub(crate) fn record_ended(&mut self, ticket: Ticket, result: Result<(), Failure>) {
-        if let Some(at) = self.graph.resolve(ticket.key) {
-            let current = self.state(at).version == ticket.version;
-            let recording = matches!(self.state(at).phase, Phase::Recording(_));
-            if current && recording && self.state(at).leaving != Leaving::Now {
-                let Phase::Recording(drift) = std::mem::replace(&mut self.state_mut(at).phase, Phase::Idle)
-                else {
-                    return;
-                };
-                match result {
+        if let Some(at) =
+            self.graph.resolve(ticket.key).filter(|at| self.state(*at).version == ticket.version)
+        {
+            match std::mem::replace(&mut self.state_mut(at).phase, Phase::Idle) {
+                Phase::Recording(drift, receivers) => match result {
                     Ok(()) => {
-                        self.announced(at);
-                        if let Some(drift) = self.still_good(at, drift) {
+                        let receivers =
+                            receivers.into_iter().filter_map(|key| self.graph.resolve(key)).collect();
+                        self.announce(at, receivers, true);
+                        if let Some(drift) = self.still_appliable(at, drift) {
                             self.act_recorded(at, drift);
                         }
                     }
                     Err(failure) => self.failed(at, &failure, Duration::ZERO),
-                }
+                },
+                // It was called back and is on its way again.
+                phase => self.state_mut(at).phase = phase,
             }
         }
         self.pump();

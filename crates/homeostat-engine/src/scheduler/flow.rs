@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::state::{Phase, Standing, State};
 use super::{ApplyJob, CheckJob, Command, Scheduler, Subject};
+use crate::journal::Record;
 use crate::resource::{Causes, Drift};
 
 /// Something that may be applied.
@@ -62,10 +63,11 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.commands.push(Command::Check(job));
     }
 
-    /// Takes a queued vertex out of the queue of checks; it stays dirty.
+    /// Takes a queued vertex out of the queue of checks; it stays dirty, and holds nothing while it waits.
     fn leave_queue(&mut self, at: u32) {
         self.state_mut(at).phase = Phase::Idle;
         self.batch_no_longer_expects(at);
+        self.release_permits(at);
     }
 
     fn start_apply(&mut self, at: u32) {
@@ -75,7 +77,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let Phase::Ready(drift) = std::mem::replace(&mut self.state_mut(at).phase, Phase::Idle) else {
             return;
         };
-        if let Some(drift) = self.still_good(at, drift) {
+        if let Some(drift) = self.still_appliable(at, drift) {
             self.send_apply(at, drift);
         }
     }
@@ -88,14 +90,28 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         if !stale && !held_back {
             return Some(drift);
         }
+        self.state_mut(at).rechecks += u8::from(stale);
+        self.look_again(at);
+        None
+    }
+
+    /// The same right before an apply: an edge that came since may ask for something to be made durable first.
+    pub(super) fn still_appliable(&mut self, at: u32, drift: Option<D>) -> Option<Option<D>> {
+        let drift = self.still_good(at, drift)?;
+        if self.announcements(at).is_empty() {
+            return Some(drift);
+        }
+        self.look_again(at);
+        None
+    }
+
+    fn look_again(&mut self, at: u32) {
         let state = self.state_mut(at);
-        state.rechecks += u8::from(stale);
         state.dirty = true;
         state.causes = state.causes.and(state.job_causes);
         state.phase = Phase::Idle;
         self.release_permits(at);
         self.advance(at);
-        None
     }
 
     fn send_apply(&mut self, at: u32, drift: Option<D>) {
@@ -103,9 +119,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let state = self.state_mut(at);
         state.phase = Phase::Applying;
         state.rechecks = 0;
-        let fired = state.owed.iter_mut().filter(|owed| owed.fired);
-        state.refreshing = fired.map(|owed| owed.sender.clone()).collect();
-        state.owed.retain(|owed| !owed.fired);
+        let (fired, announced) = std::mem::take(&mut state.owed).into_iter().partition(|owed| owed.fired);
+        state.refreshing = fired;
+        state.owed = announced;
         let job = ApplyJob {
             ticket,
             resource: state.resource.clone(),
@@ -124,10 +140,14 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let Some(drift) = self.still_good(at, drift) else {
             return;
         };
-        let records = self.announcements(at);
-        if !records.is_empty() {
-            self.state_mut(at).phase = Phase::Recording(drift);
-            self.commands.push(Command::Record(Some(self.ticket(at)), records));
+        let receivers = self.announcements(at);
+        if !receivers.is_empty() {
+            let intents = receivers.iter().map(|receiver| Record::Owe(self.intent(at, *receiver))).collect();
+            let keys = receivers.iter().map(|receiver| self.graph.key(*receiver)).collect();
+            // Known from now on, so that a refresh which ends meanwhile does not clear what is just being recorded.
+            self.announce(at, receivers, false);
+            self.state_mut(at).phase = Phase::Recording(drift, keys);
+            self.commands.push(Command::Record(Some(self.ticket(at)), intents));
             return;
         }
         self.act_recorded(at, drift);

@@ -373,7 +373,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             Phase::Idle
             | Phase::Starved
             | Phase::Queued
-            | Phase::Recording(_)
+            | Phase::Recording(..)
             | Phase::Batching(_)
             | Phase::Ready(_) => {
                 self.call_back(at);
@@ -410,7 +410,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             Phase::Idle
             | Phase::Queued
             | Phase::Checking
-            | Phase::Recording(_)
+            | Phase::Recording(..)
             | Phase::Ready(_)
             | Phase::Applying => {}
         }
@@ -487,7 +487,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             Phase::Idle
             | Phase::Starved
             | Phase::Queued
-            | Phase::Recording(_)
+            | Phase::Recording(..)
             | Phase::Batching(_)
             | Phase::Ready(_) => {
                 self.call_back(at);
@@ -531,7 +531,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     fn welcome(&mut self, at: u32) {
         let owed = self.owed_before.remove(&self.graph.at(at).id).unwrap_or_default();
         let state = self.state_mut(at);
-        state.owed.extend(owed.into_iter().map(|sender| Owed { sender, fired: true }));
+        state.owed.extend(owed.into_iter().map(|sender| Owed { sender, fired: true, durable: true }));
         if state.is_done() {
             self.release_waiters(at);
         } else {

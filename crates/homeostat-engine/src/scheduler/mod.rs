@@ -19,6 +19,8 @@ mod permits;
 mod refresh;
 mod send;
 mod state;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -297,8 +299,13 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// Ends a stretch of transitions: dispatches what may start, and counts.
     fn pump(&mut self) {
-        self.close_batches();
-        self.dispatch();
+        loop {
+            self.close_batches();
+            self.dispatch();
+            if self.closing.is_empty() {
+                break;
+            }
+        }
         self.account();
     }
 }

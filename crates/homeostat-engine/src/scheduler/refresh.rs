@@ -12,31 +12,26 @@ use crate::journal::{Intent, Record};
 use crate::resource::{Causes, Drift};
 
 impl<R: Subject, D: Drift> Scheduler<R, D> {
-    /// What must be durable before a vertex is applied.
-    pub(super) fn announcements(&self, at: u32) -> Vec<Record> {
+    /// The receivers for whom it must be durable, before a vertex is applied, that they will have to refresh.
+    pub(super) fn announcements(&self, at: u32) -> Vec<u32> {
         let vertex = self.graph.at(at);
         let receivers = vertex.succs.iter().filter(|link| link.kinds.has(EdgeKinds::NOTIFY));
-        let new = receivers.filter(|link| !self.owes(link.at, &vertex.id));
-        new.map(|link| Record::Owe(self.intent(at, link.at))).collect()
+        receivers.map(|link| link.at).filter(|receiver| !self.owes_durably(*receiver, &vertex.id)).collect()
     }
 
-    fn intent(&self, sender: u32, receiver: u32) -> Intent {
+    pub(super) fn intent(&self, sender: u32, receiver: u32) -> Intent {
         Intent { receiver: self.graph.at(receiver).id.clone(), sender: self.graph.at(sender).id.clone() }
     }
 
-    fn owes(&self, receiver: u32, sender: &ResourceId) -> bool {
-        self.state(receiver).owed.iter().any(|owed| owed.sender == *sender)
+    fn owes_durably(&self, receiver: u32, sender: &ResourceId) -> bool {
+        self.state(receiver).owed.iter().any(|owed| owed.sender == *sender && owed.durable)
     }
 
-    /// The intents of a vertex are durable.
-    pub(super) fn announced(&mut self, at: u32) {
+    /// These will have to refresh when the vertex has changed.
+    pub(super) fn announce(&mut self, at: u32, receivers: Vec<u32>, durable: bool) {
         let sender = self.graph.at(at).id.clone();
-        let links = self.graph.at(at).succs.iter().filter(|link| link.kinds.has(EdgeKinds::NOTIFY));
-        let receivers: Vec<u32> = links.map(|link| link.at).collect();
-        for receiver in &receivers {
-            if !self.owes(*receiver, &sender) {
-                self.state_mut(*receiver).owed.push(Owed { sender: sender.clone(), fired: false });
-            }
+        for receiver in receivers {
+            self.note_owed(receiver, Owed { sender: sender.clone(), fired: false, durable });
         }
     }
 
@@ -62,12 +57,20 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// A receiver must refresh because a sender changed.
     pub(super) fn owe(&mut self, receiver: u32, sender: &ResourceId) {
-        let state = self.state_mut(receiver);
-        match state.owed.iter_mut().find(|owed| owed.sender == *sender) {
-            Some(owed) => owed.fired = true,
-            None => state.owed.push(Owed { sender: sender.clone(), fired: true }),
-        }
+        self.note_owed(receiver, Owed { sender: sender.clone(), fired: true, durable: false });
         self.wake(receiver, Causes::PREDECESSOR);
+    }
+
+    /// Adds what is owed to what is known of it already.
+    fn note_owed(&mut self, receiver: u32, new: Owed) {
+        let owed = &mut self.state_mut(receiver).owed;
+        match owed.iter_mut().find(|owed| owed.sender == new.sender) {
+            Some(known) => {
+                known.fired |= new.fired;
+                known.durable |= new.durable;
+            }
+            None => owed.push(new),
+        }
     }
 
     /// In a dry run, whoever would be notified would refresh.
@@ -84,7 +87,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let state = self.state_mut(at);
         let done = std::mem::take(&mut state.refreshing);
         let asked_again = |sender: &ResourceId| state.owed.iter().any(|owed| owed.sender == *sender);
-        let cleared = done.into_iter().filter(|sender| !asked_again(sender));
+        let cleared = done.into_iter().map(|owed| owed.sender).filter(|sender| !asked_again(sender));
         let records: Vec<Record> =
             cleared.map(|sender| Record::Clear(Intent { receiver: receiver.clone(), sender })).collect();
         if !records.is_empty() {
@@ -94,12 +97,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// A refresh was not done: it is owed as before.
     pub(super) fn owe_again(&mut self, at: u32) {
-        let state = self.state_mut(at);
-        for sender in std::mem::take(&mut state.refreshing) {
-            match state.owed.iter_mut().find(|owed| owed.sender == sender) {
-                Some(owed) => owed.fired = true,
-                None => state.owed.push(Owed { sender, fired: true }),
-            }
+        for owed in std::mem::take(&mut self.state_mut(at).refreshing) {
+            self.note_owed(at, owed);
         }
     }
 

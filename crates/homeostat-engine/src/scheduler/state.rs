@@ -22,8 +22,8 @@ pub(crate) enum Phase<D> {
     Queued,
     /// Being checked.
     Checking,
-    /// Waits until the refreshes that it will ask for are durable.
-    Recording(Option<D>),
+    /// Waits until it is durable that these receivers will have to refresh.
+    Recording(Option<D>, Vec<crate::source::VertexKey>),
     /// In a batch that is not closed.
     Batching(D),
     /// In the queue of applies.
@@ -62,6 +62,8 @@ pub(crate) struct Owed {
     pub(crate) sender: ResourceId,
     /// The sender has changed. Until then it has only announced that it might.
     pub(crate) fired: bool,
+    /// It survives a crash.
+    pub(crate) durable: bool,
 }
 
 /// A parameter whose value another vertex sends.
@@ -147,8 +149,8 @@ pub(crate) struct State<R, D> {
     pub(crate) waiters: SmallVec<[u32; 2]>,
     /// Refreshes owed to this one.
     pub(crate) owed: Vec<Owed>,
-    /// Senders whose refresh is under way.
-    pub(crate) refreshing: Vec<ResourceId>,
+    /// Those that the refresh under way answers.
+    pub(crate) refreshing: Vec<Owed>,
     /// Those whom this one told that it might change, until it has.
     pub(crate) announced: Vec<crate::source::VertexKey>,
     pub(crate) receives: Option<Box<Receives>>,
