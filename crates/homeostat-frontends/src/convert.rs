@@ -71,7 +71,7 @@ impl Converter<'_> {
         }
         let found = match self.tree.tag(at) {
             Tag::Sensitive => "another text".to_owned(),
-            _ => quoted(text),
+            Tag::None | Tag::Int | Tag::Float | Tag::Bool => quoted(text),
         };
         let message = format!("{} expects {}, found {found}", quoted(self.param), ty.describe());
         let diagnostic = Diagnostic::error(codes::WRONG_TYPE, Stage::Type, message);
@@ -86,7 +86,11 @@ impl Converter<'_> {
         match scalar::parse_int(text) {
             Int::Fits(number) if (min..=max).contains(&number) => Some(Value::Int(number)),
             Int::Fits(_) | Int::TooLarge => {
-                let message = format!("{} is out of range for {}", quoted(text), quoted(self.param));
+                let number = match self.tree.tag(at) {
+                    Tag::Sensitive => "the number".to_owned(),
+                    Tag::None | Tag::Int | Tag::Float | Tag::Bool => quoted(text),
+                };
+                let message = format!("{number} is out of range for {}", quoted(self.param));
                 let diagnostic = Diagnostic::error(codes::OUT_OF_RANGE, Stage::Type, message)
                     .saying(format!("expected a number from {min} to {max}"));
                 self.report(diagnostic, at)

@@ -294,9 +294,10 @@ fn duplicate(first: &ResourceDecl, second: &ResourceDecl, place: Option<Span>) -
     if first.meta != second.meta {
         differs.push("meta");
     }
+    let verb = if differs.len() == 1 { "differs" } else { "differ" };
     let message = format!("`{}` is declared twice with different content", second.id);
     Diagnostic::error(codes::DUPLICATE_RESOURCE, Stage::Catalog, message)
         .at(place)
-        .saying(format!("{} differs", crate::findings::listed(differs)))
+        .saying(format!("{} {verb}", crate::findings::listed(differs)))
         .label(first.origin, "first here")
 }

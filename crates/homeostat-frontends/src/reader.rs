@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn error(&mut self, code: &'static str, at: At, message: impl Into<String>) {
         let diagnostic = Diagnostic::error(code, Stage::Structure, message);
-        self.findings.push(diagnostic.at(self.tree.span(at)));
+        self.findings.push(diagnostic.at(self.tree.head(at)));
     }
 
     /// The values of a mapping's known keys; what is not known, or no mapping, is reported.
@@ -207,7 +207,7 @@ impl<'a> Reader<'a> {
                 kind,
                 name: name.into(),
             },
-            span: self.tree.span(at),
+            span: self.tree.head(at),
         }
     }
 

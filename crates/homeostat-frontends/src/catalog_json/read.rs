@@ -166,7 +166,7 @@ impl<'a> File<'a> {
                 to,
                 notify,
                 label: label.map(Into::into),
-                origin: self.reader.tree.span(at),
+                origin: self.reader.tree.head(at),
             });
         }
     }
@@ -192,7 +192,7 @@ impl<'a> File<'a> {
             key: key_text.into(),
             to,
             param: param_text.into(),
-            origin: self.reader.tree.span(at),
+            origin: self.reader.tree.head(at),
         });
     }
 
@@ -259,7 +259,7 @@ impl<'a> File<'a> {
             kind: kind.name,
             pattern: pattern.map(Into::into),
             from: from.into_iter().map(Into::into).collect(),
-            origin: Some(tree.span(at)),
+            origin: Some(tree.head(at)),
         };
         self.reader.findings.extend(crate::collect::check(&collect));
         self.reader.draft.add_collect(collect);

@@ -166,7 +166,7 @@ impl<'a> Document<'a, '_> {
                 to,
                 notify,
                 label: label.map(Into::into),
-                origin: self.reader.tree.span(at),
+                origin: self.reader.tree.head(at),
             });
         }
     }
@@ -215,9 +215,11 @@ impl<'a> Document<'a, '_> {
             return;
         };
         let tree = self.reader.tree;
-        let pattern = pattern
-            .filter(|pattern| tree.scalar(*pattern) != Some("") && !tree.is_null(*pattern))
-            .and_then(|pattern| self.pattern(kind_in_use.name.as_str(), pattern));
+        let given = pattern.filter(|at| tree.scalar(*at) != Some("") && !tree.is_null(*at));
+        let pattern = given.and_then(|pattern| self.pattern(kind_in_use.name.as_str(), pattern));
+        if given.is_some() && pattern.is_none() {
+            return;
+        }
         let hosts = match from.filter(|from| !tree.is_null(*from)) {
             Some(from) => self.reader.texts(from, "a host"),
             None => Vec::new(),
@@ -226,7 +228,7 @@ impl<'a> Document<'a, '_> {
             kind: kind_in_use.name,
             pattern: pattern.map(Into::into),
             from: hosts.into_iter().map(Into::into).collect(),
-            origin: Some(tree.span(at)),
+            origin: Some(tree.head(at)),
         };
         self.reader.findings.extend(crate::collect::check(&collect));
         self.reader.draft.add_collect(collect);

@@ -273,7 +273,7 @@ impl<'a> Document<'a, '_> {
             key: key_text.into(),
             to: to.clone(),
             param: schema.name.clone(),
-            origin: tree.span(source),
+            origin: tree.head(source),
         });
     }
 

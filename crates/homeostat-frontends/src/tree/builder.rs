@@ -67,6 +67,8 @@ pub(super) struct Builder<'f> {
     open: Vec<Open>,
     anchors: HashMap<usize, Anchored>,
     alias_bytes: u64,
+    /// Where the last element ended; a block has no end of its own.
+    last_end: u32,
 }
 
 impl<'f> Builder<'f> {
@@ -85,6 +87,7 @@ impl<'f> Builder<'f> {
             open: Vec::new(),
             anchors: HashMap::new(),
             alias_bytes: 0,
+            last_end: 0,
         }
     }
 
@@ -164,7 +167,7 @@ impl<'f> Builder<'f> {
             return;
         };
         let after = narrow(self.tree.elements.len());
-        let last_end = self.tree.elements.last().map_or(0, |last| last.end);
+        let last_end = self.last_end;
         let element = &mut self.tree.elements[open.index as usize];
         element.a = after;
         element.end = end.map_or(last_end, narrow).max(element.start);
@@ -232,6 +235,7 @@ impl<'f> Builder<'f> {
 
     /// A whole element is there: remembered under its anchor, added to the collection around it.
     fn finished(&mut self, index: u32, anchor: usize, size: Size) {
+        self.last_end = self.tree.elements[index as usize].end;
         if anchor != 0 {
             self.anchors.insert(anchor, Anchored { index, size });
         }

@@ -85,6 +85,19 @@ impl Tree {
         Span::new(self.source, element.start as usize, element.end as usize)
     }
 
+    /// The part of its place that stands on its first line: enough to point at.
+    pub(crate) fn head(&self, at: At) -> Span {
+        let span = self.span(at);
+        let text = &self.text[span.start as usize..span.end as usize];
+        match text.find('\n') {
+            Some(length) => {
+                let line = text[..length].trim_end();
+                Span::new(self.source, span.start as usize, span.start as usize + line.len())
+            }
+            None => span,
+        }
+    }
+
     pub(crate) fn tag(&self, at: At) -> Tag {
         self.element(at).tag
     }

@@ -96,12 +96,19 @@ fn read_tag(
         }
     };
     known.unwrap_or_else(|| {
-        let message = format!("there is no tag {}", quoted(&tag.to_string()));
+        let message = format!("there is no tag {}", quoted(&written(tag)));
         let span = builder.span(start, end);
         let diagnostic = Diagnostic::error(codes::UNKNOWN_TAG, Stage::Structure, message).at(span);
         builder.fail(diagnostic.help("`!sensitive` marks a value that must not be shown"));
         (Tag::None, false)
     })
+}
+
+fn written(tag: &saphyr_parser::Tag) -> String {
+    match tag.is_yaml_core_schema() {
+        true => format!("!!{}", tag.suffix),
+        false => tag.to_string(),
+    }
 }
 
 fn syntax(builder: &Builder<'_>, error: &ScanError, at: usize, text: &str) -> Diagnostic {
@@ -117,7 +124,14 @@ fn syntax(builder: &Builder<'_>, error: &ScanError, at: usize, text: &str) -> Di
         let message = format!("{} stands for an anchor that was not set before", quoted(&name));
         return Diagnostic::error(codes::UNKNOWN_ANCHOR, Stage::Parse, message).at(span);
     }
+    if info.contains("recursion limit") {
+        let message = format!("nested deeper than {} collections", super::MAX_DEPTH);
+        return Diagnostic::error(codes::TOO_DEEP, Stage::Parse, message).at(span);
+    }
     let diagnostic = Diagnostic::error(codes::SYNTAX, Stage::Parse, info).at(span);
+    if text[at..].starts_with('[') && text[..at].ends_with(|c: char| c.is_alphanumeric()) {
+        return diagnostic.help("in a list in brackets, `kind[name]` must stand in quotes");
+    }
     if text[..at].ends_with('\t') || text[at..].starts_with('\t') {
         return diagnostic.help("YAML indents with spaces, never with tabs");
     }
