@@ -27,7 +27,7 @@ pub fn own_exports(catalog: &Catalog, hostname: &str) -> (Vec<ResourceDecl>, Vec
             }
             match admit(collect, hostname, &export.resource) {
                 Ok(resource) => taken.extend(resource),
-                Err(diagnostic) => diagnostics.push(diagnostic),
+                Err(diagnostic) => diagnostics.push(*diagnostic),
             }
         }
     }
@@ -40,7 +40,7 @@ pub fn admit(
     collect: &CollectDecl,
     exporter: &str,
     resource: &ResourceDecl,
-) -> Result<Option<ResourceDecl>, Diagnostic> {
+) -> Result<Option<ResourceDecl>, Box<Diagnostic>> {
     let from = collect.from.iter().map(|host| &**host);
     let is_trusted = hosts::any_matches(from, exporter);
     let is_open = collect.from.is_empty() && !runs_code(collect.kind.as_str());
@@ -56,9 +56,10 @@ pub fn admit(
                 resource.id,
                 quoted(pattern)
             );
-            Diagnostic::error(codes::INVALID_PARAM, Stage::Catalog, message)
+            let diagnostic = Diagnostic::error(codes::INVALID_PARAM, Stage::Catalog, message)
                 .at(collect.origin)
-                .label(resource.origin, "exported here")
+                .label(resource.origin, "exported here");
+            Box::new(diagnostic)
         })?;
         let (params, spans) = moved(resource, path);
         local.params = params;

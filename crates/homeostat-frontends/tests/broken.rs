@@ -1,4 +1,5 @@
 //! Broken files give the codes that their first line says, and nothing else.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Each `cases/*.yaml` gives what `cases/*.out` says. `UPDATE_CASES=1 cargo test` writes the latter anew; read the change.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What a load makes of several inputs, of other formats, and of catalogs that it printed itself.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Whatever a text looks like: loading ends, does not panic, and every place lies in its text.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

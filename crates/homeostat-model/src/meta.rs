@@ -260,7 +260,7 @@ fn parse_limit(limit: Option<f64>, burst: u32, errors: &mut Vec<MetaError>) -> O
     match limit {
         None => None,
         Some(rate) if rate == f64::INFINITY => None,
-        Some(rate) if !(rate >= 0.0) => {
+        Some(rate) if rate.is_nan() || rate < 0.0 => {
             errors.push(MetaError::new("limit", "must be a rate per second, 0 or more"));
             None
         }

@@ -41,7 +41,7 @@ impl Reader<'_> {
                 self.key_if_mapping()?;
                 continue;
             }
-            if !self.to_next_value()? {
+            if !self.another_value_is_due()? {
                 break;
             }
         }
@@ -53,7 +53,7 @@ impl Reader<'_> {
     }
 
     /// After a value: closes what ends, and says whether another value is due.
-    fn to_next_value(&mut self) -> Result<bool, Stop> {
+    fn another_value_is_due(&mut self) -> Result<bool, Stop> {
         while let Some(innermost) = self.builder.innermost() {
             self.space();
             match (self.byte(), innermost) {
@@ -93,7 +93,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the collection just opened ends at once. The bracket stays for [`Self::to_next_value`].
+    /// Whether the collection just opened ends at once. The bracket stays for [`Self::another_value_is_due`].
     fn at_empty_end(&mut self) -> bool {
         self.space();
         matches!(

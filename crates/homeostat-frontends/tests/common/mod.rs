@@ -1,5 +1,5 @@
 //! Kinds to test with, and how a load is written down.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
