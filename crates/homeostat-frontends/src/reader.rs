@@ -217,10 +217,10 @@ impl<'a> Reader<'a> {
         let Some(position) = kind.schema.params.iter().position(|param| &*param.name == text) else {
             return false;
         };
-        if self.tree.is_null(value) {
+        let ParamSchema { name, ty, .. } = &kind.schema.params[position];
+        if self.tree.is_null(value) || self.is_unset_choice(value, ty) {
             return true;
         }
-        let ParamSchema { name, ty, .. } = &kind.schema.params[position];
         given.seen[position] = true;
         if let Some(value_read) = self.convert(value, ty, name) {
             given
@@ -228,6 +228,12 @@ impl<'a> Reader<'a> {
                 .push((name.clone(), value_read, self.tree.span(value)));
         }
         true
+    }
+
+    /// Files of 2016 write the empty text for a choice that is not made.
+    fn is_unset_choice(&self, value: At, ty: &Type) -> bool {
+        matches!(ty, Type::Choice(texts) if texts.iter().all(|text| !text.is_empty()))
+            && self.tree.scalar(value) == Some("")
     }
 
     pub(crate) fn unknown_param(&mut self, kind: &KindInUse<'_>, key: At, others: &[&str]) {

@@ -55,6 +55,14 @@ fn a_resource_without_anything_is_fine() {
 }
 
 #[test]
+fn an_empty_choice_is_none() {
+    let yaml = "graph: g\nresources:\n  file:\n  - name: /a\n    state: ''\n";
+    check(yaml, "graph g\nfile[/a] at a.yaml:4:5");
+    let yaml = "graph: g\nresources:\n  line:\n  - name: l\n    file: /a\n    state: ''\n";
+    assert_eq!(codes(&load_all(vec![input("a.yaml", yaml)])), ["missing-param"]);
+}
+
+#[test]
 fn an_empty_file_is_said_to_be_empty() {
     for text in ["", "---\n", "# only a comment\n", "~\n"] {
         assert_eq!(
@@ -130,6 +138,8 @@ fn utf_16_is_recognized() {
 
 #[test]
 fn an_unknown_kind_is_reported_once_for_all_inputs() {
+    let yaml = "graph: g\nresources:\n  nope: {}\n";
+    assert_eq!(codes(&load_all(vec![input("1.yaml", yaml)])), ["unknown-kind"]);
     let yaml = "graph: g\nresources:\n  nope:\n  - name: a\n    x: 1\nedges:\n- {from: \"nope[a]\", to: \"nope[b]\"}\n";
     let loaded = load_all(vec![input("1.yaml", yaml), input("2.yaml", yaml)]);
     assert_eq!(codes(&loaded), ["unknown-kind"]);

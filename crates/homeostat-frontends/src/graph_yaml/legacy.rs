@@ -51,7 +51,7 @@ impl Legacy {
             1 => parts.push(format!("{} does nothing", listed(idle))),
             _ => parts.push(format!("{} do nothing", listed(idle))),
         }
-        let message = format!("this file uses names of old: {}", parts.join(", "));
+        let message = format!("this file uses names of old: {}", parts.join("; "));
         Some(Diagnostic::note(codes::LEGACY_KEY, Stage::Structure, message).at(*first))
     }
 }

@@ -132,12 +132,11 @@ impl<'a> Document<'a, '_> {
                 continue;
             }
             let name = tree.text(key);
-            let items = self
-                .reader
-                .list(Some(list), &format!("the resources of {}", quoted(name)));
             let Some(kind) = self.reader.kind(name, key) else {
                 continue;
             };
+            let what = format!("the resources of {}", quoted(name));
+            let items = self.reader.list(Some(list), &what);
             // A resource takes at least three elements of some bytes each: reserving cannot get out of proportion.
             let count = tree.items(list).count();
             self.reader.draft.reserve(&kind.name, count);
