@@ -14,20 +14,32 @@ use crate::hosts;
 /// Kinds that run what they are given.
 const RUNS_CODE: &[&str] = &["exec", "cron"];
 
-/// The resources that this catalog exports and itself collects: without a cluster, the pool is this host's.
+/// The resources that this catalog exports and itself collects: without a cluster, the pool is this host's. Where two
+/// collects make different things of one export, both come, for whoever adds them to report the conflict.
 pub fn own_exports(catalog: &Catalog, hostname: &str) -> (Vec<ResourceDecl>, Vec<Diagnostic>) {
-    let mut taken = Vec::new();
+    let mut taken: Vec<ResourceDecl> = Vec::new();
     let mut diagnostics = Vec::new();
-    for collect in &catalog.collects {
-        for export in &catalog.exports {
-            let offered = export.hosts.is_empty()
-                || hosts::any_matches(export.hosts.iter().map(|host| &**host), hostname);
-            if !offered {
-                continue;
-            }
+    for export in &catalog.exports {
+        let hosts = export.hosts.iter().map(|host| &**host);
+        if !(export.hosts.is_empty() || hosts::any_matches(hosts, hostname)) {
+            continue;
+        }
+        // More than two would only say again that they conflict, and could be very many.
+        let mut found = 0;
+        for collect in catalog.collects.iter() {
             match admit(collect, hostname, &export.resource) {
-                Ok(resource) => taken.extend(resource),
-                Err(diagnostic) => diagnostics.push(*diagnostic),
+                Ok(Some(resource)) => {
+                    found += 1;
+                    taken.push(resource);
+                }
+                Ok(None) => {}
+                Err(diagnostic) => {
+                    found += 1;
+                    diagnostics.push(*diagnostic);
+                }
+            }
+            if found == 2 {
+                break;
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Invariants: every id once; a resource that was reported as wrong is here all the same, so that what refers to it is not
 //! reported as well; an unknown kind is reported once, however often it is named.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use homeostat_model::catalog::{CollectDecl, ExportDecl};
@@ -15,7 +15,7 @@ use crate::findings::{Findings, quoted, suggesting};
 use crate::{Context, Pool};
 
 /// Names that are compared for suggestions in one load, so that many errors in a large catalog stay quick.
-const COMPARISONS_MAX: usize = 200_000;
+const COMPARISONS_MAX: usize = 400_000;
 
 /// An end that a text names, and where.
 #[derive(Debug, Clone)]
@@ -47,6 +47,8 @@ pub(crate) struct Draft {
     catalog: Catalog,
     kinds: HashMap<KindName, Names>,
     exported: HashMap<ResourceId, usize>,
+    collected: HashSet<CollectKey>,
+    collected_kinds: HashSet<KindName>,
     unknown_kinds: BTreeSet<String>,
     edges: Vec<PendingEdge>,
     sends: Vec<PendingSend>,
@@ -54,6 +56,9 @@ pub(crate) struct Draft {
 
 /// Where the resources of a kind stand in the catalog.
 type Names = HashMap<Arc<str>, usize>;
+
+/// All of a collect but its place.
+type CollectKey = (KindName, Option<Arc<str>>, Vec<Arc<str>>);
 
 impl Draft {
     /// An empty draft that does not report again which kinds are unknown.
@@ -126,10 +131,13 @@ impl Draft {
     }
 
     pub(crate) fn add_collect(&mut self, collect: CollectDecl) {
-        let same = |have: &CollectDecl| {
-            (&have.kind, &have.pattern, &have.from) == (&collect.kind, &collect.pattern, &collect.from)
-        };
-        if !self.catalog.collects.iter().any(same) {
+        let key = (
+            collect.kind.clone(),
+            collect.pattern.clone(),
+            collect.from.clone(),
+        );
+        self.collected_kinds.insert(collect.kind.clone());
+        if self.collected.insert(key) {
             self.catalog.collects.push(collect);
         }
     }
@@ -264,7 +272,7 @@ impl Draft {
                 .label(origin, "this one is offered to other hosts")
                 .help("an exported resource can be referred to where it is collected");
         }
-        let count = self.kinds.get(&id.kind).map_or(0, HashMap::len);
+        let count = self.catalog.resources.len();
         if count > *comparisons {
             return diagnostic;
         }

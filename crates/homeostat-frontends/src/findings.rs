@@ -8,7 +8,7 @@ const MAX_DIAGNOSTICS: usize = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     list: Vec<Diagnostic>,
-    left_out: usize,
+    is_cut: bool,
 }
 
 impl Findings {
@@ -16,8 +16,13 @@ impl Findings {
         if self.list.len() < MAX_DIAGNOSTICS {
             self.list.push(diagnostic);
         } else {
-            self.left_out += 1;
+            self.is_cut = true;
         }
+    }
+
+    /// Whether looking for more is in vain.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_cut
     }
 
     pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
@@ -29,8 +34,8 @@ impl Findings {
     /// In the order of the texts; those without a place come first.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|diagnostic| diagnostic.span);
-        if self.left_out > 0 {
-            let message = format!("{} more findings are left out", self.left_out);
+        if self.is_cut {
+            let message = format!("there are more than {MAX_DIAGNOSTICS} findings; the others are left out");
             self.list
                 .push(Diagnostic::error(codes::MORE_FINDINGS, Stage::Structure, message));
         }

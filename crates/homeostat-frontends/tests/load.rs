@@ -55,6 +55,32 @@ fn a_resource_without_anything_is_fine() {
 }
 
 #[test]
+fn a_key_given_twice_is_found_among_many() {
+    for (count, twice) in [(5, 3), (12, 11), (13, 0), (40, 5), (40, 39)] {
+        let keys = (0..count).chain([twice]).map(|at| format!("k{at}: x"));
+        let env = keys.collect::<Vec<_>>().join(", ");
+        let yaml = format!("graph: g\nresources:\n  exec:\n  - name: a\n    env: {{{env}}}\n");
+        let loaded = load_all(vec![input("a.yaml", yaml)]);
+        assert_eq!(codes(&loaded), ["duplicate-key"], "{count} {twice}");
+        let label = loaded.diagnostics[0].labels[0].span;
+        let text = &loaded.sources.get(label.source).unwrap().text;
+        assert_eq!(
+            text[label.start as usize..label.end as usize],
+            format!("k{twice}")
+        );
+    }
+}
+
+#[test]
+fn two_collects_of_one_export_conflict() {
+    let yaml = "graph: g\nresources:\n  file:\n  - name: \"@@f\"\n    path: /a/f\ncollect:\n- {kind: file, pattern: /b}\n- {kind: file, pattern: /c}\n";
+    assert_eq!(
+        codes(&load_all(vec![input("a.yaml", yaml)])),
+        ["duplicate-resource"]
+    );
+}
+
+#[test]
 fn an_empty_choice_is_none() {
     let yaml = "graph: g\nresources:\n  file:\n  - name: /a\n    state: ''\n";
     check(yaml, "graph g\nfile[/a] at a.yaml:4:5");

@@ -4,10 +4,13 @@
 mod common;
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use common::{input, load_all};
 use homeostat_frontends::{Loaded, to_json};
 use proptest::prelude::*;
+
+static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(seeds);
 
 fn seeds() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -119,15 +122,14 @@ fn places_are_good(loaded: &Loaded) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn mutated_files_load_or_are_refused(
         seed in any::<prop::sample::Index>(),
         mutations in prop::collection::vec(mutation(), 1..8),
     ) {
-        let seeds = seeds();
-        let mut bytes = seed.get(&seeds).clone();
+        let mut bytes = seed.get(&SEEDS).clone();
         for mutation in mutations {
             mutate(&mut bytes, mutation);
         }

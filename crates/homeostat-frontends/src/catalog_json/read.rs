@@ -82,6 +82,9 @@ impl<'a> File<'a> {
     }
 
     fn resource(&mut self, at: At, is_export: bool) {
+        if self.reader.findings.is_full() {
+            return;
+        }
         let keys = ["kind", "name", "params", "meta", "origin", "hosts"];
         let Some([kind_at, name_at, params, meta, _origin, hosts]) =
             self.reader.fields(at, "a resource", keys)
@@ -147,6 +150,9 @@ impl<'a> File<'a> {
     }
 
     fn edge(&mut self, at: At) {
+        if self.reader.findings.is_full() {
+            return;
+        }
         let Some([from, to, notify, auto, name]) =
             self.reader
                 .fields(at, "an edge", ["from", "to", "notify", "auto", "name"])
@@ -172,6 +178,9 @@ impl<'a> File<'a> {
     }
 
     fn send(&mut self, at: At) {
+        if self.reader.findings.is_full() {
+            return;
+        }
         let Some([from, key, to, param]) = self.reader.fields(at, "a send", ["from", "key", "to", "param"])
         else {
             return;
@@ -239,6 +248,9 @@ impl<'a> File<'a> {
     }
 
     fn collect(&mut self, at: At) {
+        if self.reader.findings.is_full() {
+            return;
+        }
         let Some([kind_at, pattern, from]) = self.reader.fields(at, "a collect", ["kind", "pattern", "from"])
         else {
             return;

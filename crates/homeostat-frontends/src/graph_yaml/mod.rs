@@ -147,6 +147,9 @@ impl<'a> Document<'a, '_> {
     }
 
     fn edge(&mut self, at: At) {
+        if self.reader.findings.is_full() {
+            return;
+        }
         let Some([name, from, to, notify]) =
             self.reader
                 .fields(at, "an edge", ["name", "from", "to", "notify"])
@@ -198,6 +201,9 @@ impl<'a> Document<'a, '_> {
     }
 
     fn collect(&mut self, at: At) {
+        if self.reader.findings.is_full() {
+            return;
+        }
         let Some([kind, pattern, from]) = self.reader.fields(at, "a collect", ["kind", "pattern", "from"])
         else {
             return;

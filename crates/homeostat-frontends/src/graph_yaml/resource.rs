@@ -30,6 +30,9 @@ struct Extras {
 
 impl<'a> Document<'a, '_> {
     pub(super) fn resource(&mut self, kind: &KindInUse<'_>, at: At) {
+        if self.reader.findings.is_full() {
+            return;
+        }
         let tree = self.reader.tree;
         if tree.shape(at) != Shape::Mapping {
             let message = format!("a resource of `{}` must be a mapping", kind.name);

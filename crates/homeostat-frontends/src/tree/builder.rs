@@ -3,7 +3,7 @@
 //! Invariant: an alias points at a finished element, so following aliases ends; the depth that [`MAX_DEPTH`] bounds is
 //! that of the tree with its aliases followed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use homeostat_model::{Diagnostic, SourceId, Span, Stage, codes};
@@ -69,6 +69,8 @@ pub(super) struct Builder<'f> {
     alias_bytes: u64,
     /// Where the last element ended; a block has no end of its own.
     last_end: u32,
+    /// Room for the keys of the mapping that is being checked.
+    keys: Vec<At>,
 }
 
 impl<'f> Builder<'f> {
@@ -88,6 +90,7 @@ impl<'f> Builder<'f> {
             anchors: HashMap::new(),
             alias_bytes: 0,
             last_end: 0,
+            keys: Vec::new(),
         }
     }
 
@@ -252,41 +255,41 @@ impl<'f> Builder<'f> {
     fn check_keys(&mut self, mapping: At) {
         // Comparing each with each is fastest while they are few, which they nearly always are.
         const FEW: usize = 12;
-        let tree = &self.tree;
-        let mut problems = Vec::new();
-        let mut few: [&str; FEW] = [""; FEW];
-        let mut count = 0;
-        let mut many: HashSet<&str> = HashSet::new();
+        let Self { tree, findings, .. } = self;
+        let mut few: Vec<At> = std::mem::take(&mut self.keys);
+        few.clear();
+        let mut many: HashMap<&str, At> = HashMap::new();
         let mut merges = false;
         for (key, value) in tree.entries(mapping) {
             let text = tree.text(key);
             if matches!(tree.shape(key), Shape::Sequence | Shape::Mapping) {
-                problems.push(collection_as_key(tree, key));
+                findings.push(collection_as_key(tree, key));
                 continue;
             }
-            let seen = if count < FEW {
-                few[..count].contains(&text)
+            let first = if few.len() < FEW {
+                few.iter().copied().find(|have| tree.text(*have) == text)
             } else {
                 if many.is_empty() {
-                    many.extend(few);
+                    many.extend(few.iter().map(|have| (tree.text(*have), *have)));
                 }
-                !many.insert(text)
+                many.get(text).copied()
             };
-            if seen {
-                problems.push(duplicate_key(tree, mapping, key));
+            if let Some(first) = first {
+                findings.push(duplicate_key(tree, first, key));
                 continue;
             }
-            if count < FEW {
-                few[count] = text;
+            if few.len() < FEW {
+                few.push(key);
+            } else {
+                many.insert(text, key);
             }
-            count += 1;
             if tree.is_merge_key(key) {
                 merges = true;
-                problems.extend(bad_merge(tree, value));
+                findings.extend(bad_merge(tree, value));
             }
         }
-        self.findings.extend(problems);
-        self.tree.elements[mapping.0 as usize].what = What::Mapping { merges };
+        tree.elements[mapping.0 as usize].what = What::Mapping { merges };
+        self.keys = few;
     }
 }
 
@@ -294,16 +297,11 @@ fn collection_as_key(tree: &Tree, key: At) -> Diagnostic {
     Diagnostic::error(codes::WRONG_SHAPE, Stage::Structure, "a key must be text").at(tree.span(key))
 }
 
-fn duplicate_key(tree: &Tree, mapping: At, key: At) -> Diagnostic {
-    let text = tree.text(key);
-    let first = tree
-        .entries(mapping)
-        .find(|(have, _)| tree.text(*have) == text)
-        .map(|(have, _)| tree.span(have));
-    let message = format!("the key {} stands twice", quoted(text));
+fn duplicate_key(tree: &Tree, first: At, key: At) -> Diagnostic {
+    let message = format!("the key {} stands twice", quoted(tree.text(key)));
     Diagnostic::error(codes::DUPLICATE_KEY, Stage::Structure, message)
         .at(tree.span(key))
-        .label(first, "first here")
+        .label(tree.span(first), "first here")
 }
 
 fn bad_merge(tree: &Tree, value: At) -> Option<Diagnostic> {

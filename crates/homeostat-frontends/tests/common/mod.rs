@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use homeostat_frontends::{Context, Input, Kinds, Loaded, Pool, load};
 use homeostat_model::schema::{OutputSchema, params_of};
@@ -188,9 +189,9 @@ pub fn load_all(inputs: Vec<Input>) -> Loaded {
 }
 
 pub fn load_with(inputs: Vec<Input>, hostname: &str, pool: Pool) -> Loaded {
-    let kinds = Registry::new();
+    static KINDS: LazyLock<Registry> = LazyLock::new(Registry::new);
     let cx = Context {
-        kinds: &kinds,
+        kinds: &*KINDS,
         hostname,
         pool,
     };
