@@ -27,7 +27,7 @@ use homeostat_model::{Catalog, Diagnostic, KindSchema, SourceMap};
 pub use catalog_json::to_json;
 pub use input::{Format, Input, MAX_INPUT_BYTES};
 pub use json_schema::json_schema;
-pub use tree::{MAX_ALIAS_BYTES, MAX_DEPTH};
+pub use tree::{MAX_ALIAS_BYTES, MAX_ALIAS_BYTES_PER_BYTE, MAX_DEPTH};
 
 use draft::Draft;
 use findings::Findings;

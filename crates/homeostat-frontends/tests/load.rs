@@ -81,6 +81,19 @@ fn two_collects_of_one_export_conflict() {
 }
 
 #[test]
+fn many_resources_may_merge_the_same_defaults() {
+    let mut yaml = String::from(
+        "graph: g\nresources:\n  file:\n  - &base {name: first, owner: root, group: root, mode: 0644}\n",
+    );
+    for at in 0..100_000 {
+        yaml.push_str(&format!("  - {{<<: *base, name: file{at}}}\n"));
+    }
+    let loaded = load_all(vec![input("a.yaml", yaml)]);
+    assert_eq!(codes(&loaded), [""; 0]);
+    assert_eq!(loaded.catalog.resources.len(), 100_001);
+}
+
+#[test]
 fn an_empty_choice_is_none() {
     let yaml = "graph: g\nresources:\n  file:\n  - name: /a\n    state: ''\n";
     check(yaml, "graph g\nfile[/a] at a.yaml:4:5");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use homeostat_model::{Diagnostic, SourceId, Span, Stage, codes};
 
-use super::{At, Element, MAX_ALIAS_BYTES, MAX_DEPTH, Shape, Tag, Tree, What};
+use super::{At, Element, MAX_ALIAS_BYTES, MAX_ALIAS_BYTES_PER_BYTE, MAX_DEPTH, Shape, Tag, Tree, What};
 use crate::findings::{Findings, quoted};
 
 /// What an element costs besides its text when an alias repeats it.
@@ -195,11 +195,9 @@ impl<'f> Builder<'f> {
             return self.too_deep(start);
         }
         self.alias_bytes = self.alias_bytes.saturating_add(target.size.bytes);
-        if self.alias_bytes > MAX_ALIAS_BYTES {
-            let message = format!(
-                "the aliases of this file stand for more than {} MiB",
-                MAX_ALIAS_BYTES >> 20
-            );
+        let most = MAX_ALIAS_BYTES + MAX_ALIAS_BYTES_PER_BYTE * self.tree.text.len() as u64;
+        if self.alias_bytes > most {
+            let message = format!("the aliases of this file stand for more than {} MiB", most >> 20);
             self.fail(
                 Diagnostic::error(codes::ALIAS_EXPANSION, Stage::Parse, message)
                     .at(span)

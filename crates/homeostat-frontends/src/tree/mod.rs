@@ -18,8 +18,12 @@ pub(crate) use yaml::parse as parse_yaml;
 /// Collections in collections, aliases followed. Everything that walks a tree may recurse because of it.
 pub const MAX_DEPTH: u32 = 100;
 
-/// What all aliases of one file may stand for together, in bytes of text and of overhead.
+/// What all aliases of one file may stand for together, in bytes of text and of overhead, besides
+/// [`MAX_ALIAS_BYTES_PER_BYTE`] for each byte of the file: every resource of a large file may merge the same defaults.
 pub const MAX_ALIAS_BYTES: u64 = 64 << 20;
+
+/// See [`MAX_ALIAS_BYTES`].
+pub const MAX_ALIAS_BYTES_PER_BYTE: u64 = 16;
 
 /// One element of a tree; never an alias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
