@@ -6,3 +6,6 @@ pub mod kinds;
 pub mod sources;
 
 pub use kinds::KINDS;
+
+#[cfg(test)]
+mod test_host;

@@ -4,13 +4,15 @@
 //! all of them and tests can stand in for any of them.
 
 mod clock;
-mod files;
+mod declared;
+pub mod files;
 mod process;
 
 use std::sync::Arc;
 
 pub use clock::{Clock, SystemClock};
-pub use files::Files;
+pub use declared::Declared;
+pub use files::{FileError, Files};
 pub use process::Processes;
 
 use crate::source::AbsPath;
@@ -30,6 +32,9 @@ pub enum RootExec {
 pub struct HostOptions {
     /// What this host calls itself.
     pub name: Arc<str>,
+    /// Tells the files that we write from those of other agents; leftovers of earlier runs with the same id are removed. Empty
+    /// for who does not write, such as a plan.
+    pub id: Arc<str>,
     /// What paths are relative to; `/` mostly.
     pub root: AbsPath,
     /// Where commands run if that is not `/`.
@@ -49,6 +54,7 @@ pub struct Host {
 struct Shared {
     name: Arc<str>,
     files: Files,
+    declared: Declared,
     processes: Processes,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -57,10 +63,21 @@ struct Shared {
 impl Host {
     /// Opens the door.
     pub fn new(options: HostOptions) -> std::io::Result<Self> {
-        let files = Files::open(&options.root)?;
+        let files = Files::open(&options.root, &options.id)?;
         let processes = Processes::new(&options.root, options.root_exec);
-        let HostOptions { name, store, clock, .. } = options;
-        Ok(Self { shared: Arc::new(Shared { name, files, processes, store, clock }) })
+        let HostOptions {
+            name, store, clock, ..
+        } = options;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                name,
+                files,
+                declared: Declared::default(),
+                processes,
+                store,
+                clock,
+            }),
+        })
     }
 
     /// What this host calls itself.
@@ -71,6 +88,32 @@ impl Host {
     /// Files, below the root.
     pub fn files(&self) -> &Files {
         &self.shared.files
+    }
+
+    /// The paths that resources declare.
+    pub fn declared(&self) -> &Declared {
+        &self.shared.declared
+    }
+
+    /// Does `work` that concerns files below `path`: right here if they are local, else on a thread of its own, so that a
+    /// server that hangs holds up nobody else.
+    pub async fn run_on<T: Send + 'static>(
+        &self,
+        path: &AbsPath,
+        work: impl FnOnce(&Host) -> T + Send + 'static,
+    ) -> T {
+        if !self.files().is_remote(path) {
+            return work(self);
+        }
+        let host = self.clone();
+        match tokio::task::spawn_blocking(move || work(&host)).await {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Only a runtime that is shutting down drops work that was not started; nobody waits for the answer.
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
 
     /// Processes.

@@ -2,6 +2,8 @@
 
 use homeostat_engine::Kind;
 
+mod file;
+mod line;
 mod noop;
 
 /// The documentation of a kind: the first comment of its file.
@@ -13,4 +15,8 @@ macro_rules! doc_of {
 use doc_of;
 
 /// Every kind that an agent knows.
-pub static KINDS: &[Kind] = &[Kind::of::<noop::Noop>()];
+pub static KINDS: &[Kind] = &[
+    Kind::of::<file::File>(),
+    Kind::of::<line::Line>(),
+    Kind::of::<noop::Noop>(),
+];

@@ -1,1 +1,5 @@
 //! The event sources of this operating system.
+
+mod inotify;
+
+pub use inotify::{Inotify, InotifyOptions};
