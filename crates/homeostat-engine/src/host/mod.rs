@@ -5,9 +5,10 @@
 
 mod clock;
 mod files;
-mod process;
+pub mod process;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use clock::{Clock, SystemClock};
 pub use files::Files;
@@ -38,6 +39,28 @@ pub struct HostOptions {
     pub store: Arc<dyn Store>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Where resources speak to people.
+    pub output: Output,
+    /// Between asking a command to end and killing it.
+    pub command_grace: Duration,
+}
+
+/// Takes what a resource says to people, line by line or several lines together, without the last line's end.
+pub type Output = Arc<dyn Fn(&str) + Send + Sync>;
+
+impl HostOptions {
+    /// The host that we run on, with this store. What is said goes to the log.
+    pub fn new(name: impl Into<Arc<str>>, store: Arc<dyn Store>) -> Self {
+        Self {
+            name: name.into(),
+            root: AbsPath::parse("/").expect("the root is a path in normal form"),
+            root_exec: RootExec::default(),
+            store,
+            clock: Arc::new(SystemClock),
+            output: Arc::new(|text| tracing::info!(target: "output", "{text}")),
+            command_grace: process::GRACE,
+        }
+    }
 }
 
 /// A host, as kinds may touch it. Cheap to clone.
@@ -52,23 +75,22 @@ struct Shared {
     processes: Processes,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    output: Output,
 }
 
 impl Host {
     /// Opens the door.
     pub fn new(options: HostOptions) -> std::io::Result<Self> {
         let files = Files::open(&options.root)?;
-        let processes = Processes::new(&options.root, options.root_exec);
-        let HostOptions {
-            name, store, clock, ..
-        } = options;
+        let processes = Processes::new(&options.root, options.root_exec, options.command_grace);
         Ok(Self {
             shared: Arc::new(Shared {
-                name,
+                name: options.name,
                 files,
                 processes,
-                store,
-                clock,
+                store: options.store,
+                clock: options.clock,
+                output: options.output,
             }),
         })
     }
@@ -91,6 +113,11 @@ impl Host {
     /// The store that `kv` and everything shared lives in.
     pub fn store(&self) -> &dyn Store {
         &*self.shared.store
+    }
+
+    /// Says something to people.
+    pub fn say(&self, text: &str) {
+        (self.shared.output)(text);
     }
 
     /// The clock.
