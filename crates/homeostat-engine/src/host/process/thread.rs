@@ -230,7 +230,7 @@ async fn end(child: &mut Child, group: Option<Pid>, signal: i32, grace: Duration
     let Some(group) = group else { return };
     if let Some(signal) = Signal::from_named_raw(signal) {
         // It may have gone by itself.
-        drop(kill_process_group(group, signal));
+        kill_process_group(group, signal).ok();
     }
     let gone = async {
         drop(child.wait().await);
@@ -239,7 +239,7 @@ async fn end(child: &mut Child, group: Option<Pid>, signal: i32, grace: Duration
         }
     };
     if timeout(grace, gone).await.is_err() {
-        drop(kill_process_group(group, Signal::KILL));
+        kill_process_group(group, Signal::KILL).ok();
     }
     drop(child.wait().await);
 }
