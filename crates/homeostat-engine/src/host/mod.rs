@@ -4,14 +4,16 @@
 //! all of them and tests can stand in for any of them.
 
 mod clock;
-mod files;
+mod declared;
+pub mod files;
 pub mod process;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use clock::{Clock, SystemClock};
-pub use files::Files;
+pub use declared::Declared;
+pub use files::{FileError, Files};
 pub use process::Processes;
 
 use crate::source::AbsPath;
@@ -31,6 +33,9 @@ pub enum RootExec {
 pub struct HostOptions {
     /// What this host calls itself.
     pub name: Arc<str>,
+    /// Tells the files that we write from those of other agents; leftovers of earlier runs with the same id are removed. Empty
+    /// for who does not write, such as a plan.
+    pub id: Arc<str>,
     /// What paths are relative to; `/` mostly.
     pub root: AbsPath,
     /// Where commands run if that is not `/`.
@@ -53,6 +58,7 @@ impl HostOptions {
     pub fn new(name: impl Into<Arc<str>>, store: Arc<dyn Store>) -> Self {
         Self {
             name: name.into(),
+            id: "".into(),
             root: AbsPath::parse("/").expect("the root is a path in normal form"),
             root_exec: RootExec::default(),
             store,
@@ -72,6 +78,7 @@ pub struct Host {
 struct Shared {
     name: Arc<str>,
     files: Files,
+    declared: Declared,
     processes: Processes,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -81,12 +88,13 @@ struct Shared {
 impl Host {
     /// Opens the door.
     pub fn new(options: HostOptions) -> std::io::Result<Self> {
-        let files = Files::open(&options.root)?;
+        let files = Files::open(&options.root, &options.id)?;
         let processes = Processes::new(&options.root, options.root_exec, options.command_grace);
         Ok(Self {
             shared: Arc::new(Shared {
                 name: options.name,
                 files,
+                declared: Declared::default(),
                 processes,
                 store: options.store,
                 clock: options.clock,
@@ -103,6 +111,32 @@ impl Host {
     /// Files, below the root.
     pub fn files(&self) -> &Files {
         &self.shared.files
+    }
+
+    /// The paths that resources declare.
+    pub fn declared(&self) -> &Declared {
+        &self.shared.declared
+    }
+
+    /// Does `work` that concerns files below `path`: right here if they are local, else on a thread of its own, so that a
+    /// server that hangs holds up nobody else.
+    pub async fn run_on<T: Send + 'static>(
+        &self,
+        path: &AbsPath,
+        work: impl FnOnce(&Host) -> T + Send + 'static,
+    ) -> T {
+        if !self.files().is_remote(path) {
+            return work(self);
+        }
+        let host = self.clone();
+        match tokio::task::spawn_blocking(move || work(&host)).await {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Only a runtime that is shutting down drops work that was not started; nobody waits for the answer.
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
 
     /// Processes.

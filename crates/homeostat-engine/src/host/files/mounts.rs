@@ -1,0 +1,199 @@
+//! What is mounted: where a call may hang, and where time stamps can be trusted.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use rustix::fs::makedev;
+
+use crate::source::AbsPath;
+
+/// The mount table, as it was read last. Whoever watches it for changes calls [`Mounts::reread`].
+#[derive(Debug)]
+pub struct Mounts {
+    any_remote: AtomicBool,
+    table: RwLock<Table>,
+    /// Since 6.13 a file that was looked at gets a time stamp of its own at its next change.
+    kernel_has_multigrain: bool,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// Mount points in the order of their mounting, and whether they are remote.
+    points: Vec<(Box<str>, bool)>,
+    multigrain: BTreeSet<u64>,
+}
+
+/// Served by another host or by a process: a call may hang, and changes from elsewhere are not reported.
+const REMOTE: &[&str] = &[
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "virtiofs",
+    "ceph",
+    "afs",
+    "lustre",
+    "gfs2",
+    "ocfs2",
+    "beegfs",
+    "orangefs",
+    "coda",
+    "autofs",
+    "glusterfs",
+];
+const MULTIGRAIN: &[&str] = &["ext4", "xfs", "btrfs", "tmpfs"];
+
+impl Mounts {
+    pub(super) fn read() -> Self {
+        let mounts = Self {
+            any_remote: AtomicBool::new(false),
+            table: RwLock::default(),
+            kernel_has_multigrain: kernel_at_least(6, 13),
+        };
+        mounts.reread();
+        mounts
+    }
+
+    /// Reads the table again.
+    pub fn reread(&self) {
+        let mut text = String::new();
+        // Without /proc there is nothing to go by, and everything is taken for local.
+        let read =
+            std::fs::File::open("/proc/self/mountinfo").and_then(|mut file| file.read_to_string(&mut text));
+        if read.is_err() {
+            return;
+        }
+        let table = parse(&text);
+        self.any_remote
+            .store(table.points.iter().any(|(_, remote)| *remote), Ordering::Release);
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
+    }
+
+    /// Whether calls on this path of the host, not of a root, may hang on somebody else.
+    pub(super) fn is_remote(&self, root: &AbsPath, path: &AbsPath) -> bool {
+        if !self.any_remote.load(Ordering::Acquire) {
+            return false;
+        }
+        let joined;
+        let path = if root.as_str() == "/" {
+            path
+        } else {
+            let Ok(below) = root.join(path.as_str()) else {
+                return false;
+            };
+            joined = below;
+            &joined
+        };
+        self.read_table().is_remote(path.as_str())
+    }
+
+    pub(super) fn is_multigrain(&self, dev: u64) -> bool {
+        self.kernel_has_multigrain && self.read_table().multigrain.contains(&dev)
+    }
+
+    fn read_table(&self) -> std::sync::RwLockReadGuard<'_, Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// The longest mount point above the path decides; of several on one point the last.
+    fn is_remote(&self, path: &str) -> bool {
+        let mut best = (0, false);
+        for (point, remote) in &self.points {
+            let above = &**point == "/"
+                || path
+                    .strip_prefix(&**point)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            if above && point.len() >= best.0 {
+                best = (point.len(), *remote);
+            }
+        }
+        best.1
+    }
+}
+
+fn parse(text: &str) -> Table {
+    let mut table = Table::default();
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let Some(dash) = fields.iter().position(|field| *field == "-") else {
+            continue;
+        };
+        let (Some(device), Some(point), Some(fs)) = (fields.get(2), fields.get(4), fields.get(dash + 1))
+        else {
+            continue;
+        };
+        let remote = REMOTE.contains(fs) || *fs == "fuse" || fs.starts_with("fuse.");
+        table.points.push((unescape(point).into(), remote));
+        let numbers = device
+            .split_once(':')
+            .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+        if let Some((major, minor)) = numbers.filter(|_| MULTIGRAIN.contains(fs)) {
+            table.multigrain.insert(makedev(major, minor));
+        }
+    }
+    table
+}
+
+/// The kernel writes space, tab, newline and backslash in octal.
+fn unescape(text: &str) -> String {
+    if !text.contains('\\') {
+        return text.to_owned();
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let octal = (*first == b'\\')
+            .then(|| after.get(..3))
+            .flatten()
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        out.push(octal.unwrap_or(*first));
+        rest = if octal.is_some() { &after[3..] } else { after };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn kernel_at_least(major: u32, minor: u32) -> bool {
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|part| part.parse::<u32>().ok());
+    let have = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    have >= (major, minor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+23 22 0:30 / /srv/my\\040files rw - nfs4 host:/x rw
+24 23 0:31 / /srv/my\\040files/local rw - tmpfs tmpfs rw
+25 22 0:32 / /home/u/mnt rw - fuse.sshfs x rw
+";
+
+    #[test]
+    fn the_nearest_mount_above_decides_whether_a_path_is_remote() {
+        let table = parse(TEXT);
+        for (path, remote) in [
+            ("/etc/motd", false),
+            ("/srv/my files", true),
+            ("/srv/my files/a", true),
+            ("/srv/my files/local/a", false),
+            ("/srv/my filesystem", false),
+            ("/home/u/mnt/a", true),
+        ] {
+            assert_eq!(table.is_remote(path), remote, "{path}");
+        }
+        assert!(table.multigrain.contains(&makedev(254, 0)));
+        assert!(!table.multigrain.contains(&makedev(0, 30)));
+    }
+}
