@@ -23,4 +23,4 @@ pub use resource::{
     ParamError, Reach, Resource,
 };
 pub use source::{AbsPath, Depth, Source, VertexKey, Wakes, Watch};
-pub use store::Store;
+pub use store::{EmbeddedStore, Store};

@@ -219,16 +219,25 @@ struct SharedWakes {
 
 /// What sources brought since the last time.
 #[derive(Debug, Default)]
-pub(crate) struct Pending {
-    pub(crate) vertices: BTreeSet<VertexKey>,
-    pub(crate) notes: Vec<String>,
+pub struct Pending {
+    /// Who was woken.
+    pub vertices: BTreeSet<VertexKey>,
+    /// What people are told.
+    pub notes: Vec<String>,
 }
 
 /// Notes of sources that nobody took yet; more are dropped, since they say the same.
 const NOTES_MAX: usize = 64;
 
+impl Default for Wakes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Wakes {
-    pub(crate) fn new() -> Self {
+    /// Nobody is woken yet.
+    pub fn new() -> Self {
         Self {
             shared: Arc::default(),
         }
@@ -262,11 +271,13 @@ impl Wakes {
         }
     }
 
-    pub(crate) async fn ready(&self) {
+    /// Waits until there is something to take.
+    pub async fn ready(&self) {
         self.shared.notify.notified().await;
     }
 
-    pub(crate) fn take(&self) -> Pending {
+    /// Takes what sources brought since the last time.
+    pub fn take(&self) -> Pending {
         std::mem::take(&mut *self.pending())
     }
 

@@ -8,6 +8,8 @@ mod declared;
 pub mod files;
 pub mod process;
 
+use std::io;
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,6 +154,18 @@ impl Host {
     /// Says something to people.
     pub fn say(&self, text: &str) {
         (self.shared.output)(text);
+    }
+
+    /// Sends one datagram to a Unix socket of this host. Below another root there are none: whoever listens on a socket
+    /// there is a process of this host all the same.
+    pub fn send_datagram(&self, path: &AbsPath, bytes: &[u8]) -> io::Result<()> {
+        if !self.files().is_whole_host() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let socket = UnixDatagram::unbound()?;
+        // Who listens and is busy must not hold us up.
+        socket.set_nonblocking(true)?;
+        socket.send_to(bytes, path.as_path()).map(drop)
     }
 
     /// The clock.

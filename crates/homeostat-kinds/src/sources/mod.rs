@@ -1,1 +1,11 @@
 //! The event sources of this operating system.
+
+mod custom;
+mod store;
+#[cfg(test)]
+mod testing;
+mod timer;
+
+pub use custom::Customs;
+pub use store::StoreSource;
+pub use timer::Timers;
