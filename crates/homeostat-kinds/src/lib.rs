@@ -4,5 +4,7 @@
 
 pub mod kinds;
 pub mod sources;
+#[cfg(test)]
+mod testing;
 
 pub use kinds::KINDS;

@@ -2,6 +2,7 @@
 
 use homeostat_engine::Kind;
 
+mod exec;
 mod noop;
 
 /// The documentation of a kind: the first comment of its file.
@@ -13,4 +14,4 @@ macro_rules! doc_of {
 use doc_of;
 
 /// Every kind that an agent knows.
-pub static KINDS: &[Kind] = &[Kind::of::<noop::Noop>()];
+pub static KINDS: &[Kind] = &[Kind::of::<exec::Exec>(), Kind::of::<noop::Noop>()];
