@@ -113,18 +113,12 @@ impl Kv {
 
     /// Compares what is stored with what is declared.
     fn compare(&self, stored: Option<&Entry>) -> Result<Check<Differs>, Failure> {
-        let is = match stored {
-            None => None,
-            // A form of a later version is not ours to read, but it is another value.
-            Some(entry) => Some(
-                keys::kv_text(&entry.value)
-                    .unwrap_or("(in an unknown form)")
-                    .to_owned(),
-            ),
-        };
-        if is == self.value {
+        // A form of a later version is not ours to read, but it is another value.
+        let found = stored.map(|entry| keys::kv_text(&entry.value));
+        if found == self.value.as_deref().map(Some) {
             return Ok(Check::converged());
         }
+        let is = found.map(|text| text.unwrap_or("(in an unknown form)").to_owned());
         if let (Some(order), Some(is), Some(want)) = (self.only_up, &is, &self.value)
             && order.compare(want, is)? == Ordering::Less
         {

@@ -156,6 +156,38 @@ async fn when_the_door_closes_nobody_is_left() {
     assert!(!is_alive(&pid));
 }
 
+const CHILD: &str = "HOMEOSTAT_TEST_PROCESSES";
+
+/// Not a test of its own: [`when_the_agent_is_killed_its_commands_end`] runs it as a process to kill.
+#[tokio::test]
+async fn run_until_killed() {
+    if std::env::var_os(CHILD).is_some() {
+        let say = |line: &[u8]| println!("command {}", String::from_utf8_lossy(line));
+        drop(processes().follow(sh("echo $$; exec sleep 1000"), say).await);
+    }
+}
+
+#[tokio::test]
+async fn when_the_agent_is_killed_its_commands_end() {
+    use std::io::{BufRead, BufReader};
+    let mut agent = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "host::process::tests::run_until_killed", "--nocapture"])
+        .env(CHILD, "1")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(agent.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let pid = lines
+        .find_map(|line| Some(line.split_once("command ")?.1.to_owned()))
+        .unwrap();
+    assert!(is_alive(&pid));
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    until_gone(&pid).await;
+}
+
 #[tokio::test]
 async fn what_a_command_leaves_behind_is_neither_waited_for_nor_ended() {
     let started = Instant::now();

@@ -1,7 +1,7 @@
 //! Opening the file, and what its errors mean.
 
-use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -15,6 +15,8 @@ use crate::store::StoreError;
 const CACHE_BYTES: usize = 8 << 20;
 /// A file above this is not copied into memory to be read.
 const COPY_BYTES_MAX: u64 = 1 << 30;
+/// What a database begins with.
+const MARK_BYTES: usize = 9;
 /// Copies that are taken if a writer was faster than the copy.
 const COPIES_MAX: u32 = 5;
 
@@ -54,12 +56,36 @@ fn open_for_writing(path: &Path) -> Result<Database, DatabaseError> {
     if metadata.permissions().mode() & 0o077 != 0 {
         file.set_permissions(Permissions::from_mode(0o600))?;
     }
-    let is_new = metadata.len() == 0;
+    // Held for as long as the file is open, and before anything is decided by what it holds.
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(DatabaseError::DatabaseAlreadyOpen),
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    let is_new = is_unfinished(&file)?;
+    if is_new {
+        file.set_len(0)?;
+    }
     let database = builder().create_file(file)?;
     if is_new {
         sync_directory(path)?;
     }
     Ok(database)
+}
+
+/// Whether the file was never created to its end, so that nothing can have been written to it: the mark of a database
+/// comes last.
+fn is_unfinished(mut file: &File) -> io::Result<bool> {
+    let mut head = [0; MARK_BYTES];
+    let mut read = 0;
+    while read < MARK_BYTES {
+        match file.read(&mut head[read..])? {
+            0 => break,
+            more => read += more,
+        }
+    }
+    file.rewind()?;
+    Ok(head.iter().all(|byte| *byte == 0))
 }
 
 /// The name of a new file is durable only once its directory is.
@@ -97,6 +123,9 @@ fn copy(path: &Path) -> io::Result<InMemoryBackend> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(copy),
         Err(error) => return Err(error),
     };
+    if bytes.iter().take(MARK_BYTES).all(|byte| *byte == 0) {
+        return Ok(copy);
+    }
     copy.set_len(bytes.len() as u64)?;
     copy.write(0, &bytes)?;
     Ok(copy)

@@ -258,21 +258,56 @@ async fn write_until_killed() {
     }
 }
 
+fn child(directory: &Path) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "store::embedded::tests::write_until_killed",
+            "--nocapture",
+        ])
+        .env(CHILD_DIRECTORY, directory)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn killed_while_it_is_created_it_opens_all_the_same() {
+    for round in 0..20 {
+        let directory = directory();
+        let mut child = child(directory.path());
+        while !directory.path().join(STORE_FILE).exists() {
+            std::thread::yield_now();
+        }
+        // A little later each time.
+        for _ in 0..round * 200 {
+            std::hint::black_box(std::fs::metadata(directory.path()).unwrap());
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let reader = EmbeddedStore::open_read_only(directory.path());
+        reader.get("count").await.unwrap();
+        let store = EmbeddedStore::open(directory.path());
+        store.put("a", b"", None).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_unfinished_file_is_begun_again() {
+    let directory = directory();
+    std::fs::write(directory.path().join(STORE_FILE), vec![0; 1 << 16]).unwrap();
+    let reader = EmbeddedStore::open_read_only(directory.path());
+    assert_eq!(reader.get("a").await, Ok(None));
+    let store = EmbeddedStore::open(directory.path());
+    assert_eq!(store.put("a", b"", None).await, Ok(1));
+}
+
 #[tokio::test]
 async fn killed_at_any_moment_it_opens_with_all_that_was_acknowledged() {
     let directory = directory();
     let mut slowest = Duration::ZERO;
     for round in 0..20 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "store::embedded::tests::write_until_killed",
-                "--nocapture",
-            ])
-            .env(CHILD_DIRECTORY, directory.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = child(directory.path());
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut acknowledged = 0;
         let numbers = lines.by_ref().map_while(Result::ok).filter_map(|line| {
