@@ -25,4 +25,4 @@ pub use resource::{
     ParamError, Reach, Resource,
 };
 pub use source::{AbsPath, Depth, Source, VertexKey, Wakes, Watch};
-pub use store::Store;
+pub use store::{EmbeddedStore, Store};

@@ -85,7 +85,7 @@ codes! {
     LEGACY_KEY = "legacy-key";
     /// A value was redacted when this file was printed. Put the secret back before running it.
     REDACTED_VALUE = "redacted-value";
-    /// The command has no guard (`creates`, `ifcmd`, `nifcmd`, `donecmd`), so it runs once at every start. That is right for some
+    /// The command has no guard (`creates`, `ifcmd`, `nifcmd`), so it runs once at every start. That is right for some
     /// commands; for the others say how to tell that there is nothing to do.
     UNGUARDED_EXEC = "unguarded-exec";
     /// The document was read, but selects other hosts.
