@@ -7,10 +7,12 @@
 #![warn(missing_docs)]
 
 pub mod event;
+mod graph;
 pub mod host;
 pub mod journal;
 pub mod registry;
 pub mod resource;
+mod scheduler;
 pub mod source;
 pub mod store;
 
@@ -23,4 +25,4 @@ pub use resource::{
     ParamError, Reach, Resource,
 };
 pub use source::{AbsPath, Depth, Source, VertexKey, Wakes, Watch};
-pub use store::Store;
+pub use store::{EmbeddedStore, Store};

@@ -219,9 +219,11 @@ struct SharedWakes {
 
 /// What sources brought since the last time.
 #[derive(Debug, Default)]
-pub(crate) struct Pending {
-    pub(crate) vertices: BTreeSet<VertexKey>,
-    pub(crate) notes: Vec<String>,
+pub struct Pending {
+    /// Who was woken.
+    pub vertices: BTreeSet<VertexKey>,
+    /// What people are told.
+    pub notes: Vec<String>,
 }
 
 /// Notes of sources that nobody took yet; more are dropped, since they say the same.
@@ -274,7 +276,8 @@ impl Wakes {
         self.shared.notify.notified().await;
     }
 
-    pub(crate) fn take(&self) -> Pending {
+    /// Takes what sources brought since the last time.
+    pub fn take(&self) -> Pending {
         std::mem::take(&mut *self.pending())
     }
 

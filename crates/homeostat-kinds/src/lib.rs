@@ -4,6 +4,8 @@
 
 pub mod kinds;
 pub mod sources;
+#[cfg(test)]
+mod testing;
 
 pub use kinds::KINDS;
 

@@ -6,9 +6,12 @@
 mod clock;
 mod declared;
 pub mod files;
-mod process;
+pub mod process;
 
+use std::io;
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use clock::{Clock, SystemClock};
 pub use declared::Declared;
@@ -43,6 +46,29 @@ pub struct HostOptions {
     pub store: Arc<dyn Store>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Where resources speak to people.
+    pub output: Output,
+    /// Between asking a command to end and killing it.
+    pub command_grace: Duration,
+}
+
+/// Takes what a resource says to people, line by line or several lines together, without the last line's end.
+pub type Output = Arc<dyn Fn(&str) + Send + Sync>;
+
+impl HostOptions {
+    /// The host that we run on, with this store. What is said goes to the log.
+    pub fn new(name: impl Into<Arc<str>>, store: Arc<dyn Store>) -> Self {
+        Self {
+            name: name.into(),
+            id: "".into(),
+            root: AbsPath::parse("/").expect("the root is a path in normal form"),
+            root_exec: RootExec::default(),
+            store,
+            clock: Arc::new(SystemClock),
+            output: Arc::new(|text| tracing::info!(target: "output", "{text}")),
+            command_grace: process::GRACE,
+        }
+    }
 }
 
 /// A host, as kinds may touch it. Cheap to clone.
@@ -58,24 +84,23 @@ struct Shared {
     processes: Processes,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    output: Output,
 }
 
 impl Host {
     /// Opens the door.
     pub fn new(options: HostOptions) -> std::io::Result<Self> {
         let files = Files::open(&options.root, &options.id)?;
-        let processes = Processes::new(&options.root, options.root_exec);
-        let HostOptions {
-            name, store, clock, ..
-        } = options;
+        let processes = Processes::new(&options.root, options.root_exec, options.command_grace);
         Ok(Self {
             shared: Arc::new(Shared {
-                name,
+                name: options.name,
                 files,
                 declared: Declared::default(),
                 processes,
-                store,
-                clock,
+                store: options.store,
+                clock: options.clock,
+                output: options.output,
             }),
         })
     }
@@ -130,6 +155,23 @@ impl Host {
     /// The store that `kv` and everything shared lives in.
     pub fn store(&self) -> &dyn Store {
         &*self.shared.store
+    }
+
+    /// Says something to people.
+    pub fn say(&self, text: &str) {
+        (self.shared.output)(text);
+    }
+
+    /// Sends one datagram to a Unix socket of this host. Below another root there are none: whoever listens on a socket
+    /// there is a process of this host all the same.
+    pub fn send_datagram(&self, path: &AbsPath, bytes: &[u8]) -> io::Result<()> {
+        if !self.files().is_whole_host() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let socket = UnixDatagram::unbound()?;
+        // Who listens and is busy must not hold us up.
+        socket.set_nonblocking(true)?;
+        socket.send_to(bytes, path.as_path()).map(drop)
     }
 
     /// The clock.

@@ -2,12 +2,19 @@
 //!
 //! Two implementations: the embedded one here, for one host, and etcd for many. Both pass the same contract tests.
 
+#[cfg(test)]
+mod contract;
+mod embedded;
+pub mod keys;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+
+pub use embedded::{EmbeddedStore, STORE_FILE};
 
 /// No value above this; larger things are chunked or go from peer to peer.
 pub const VALUE_BYTES_MAX: usize = 1 << 20;
@@ -93,7 +100,7 @@ pub enum WatchItem {
 pub type Watching = mpsc::Receiver<WatchItem>;
 
 /// Why the store did not do it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The store is not there now.
     #[error("the store cannot be reached: {0}")]

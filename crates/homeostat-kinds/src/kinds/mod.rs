@@ -2,9 +2,16 @@
 
 use homeostat_engine::Kind;
 
+mod exec;
 mod file;
+mod kv;
 mod line;
+mod msg;
 mod noop;
+mod print;
+mod test;
+mod timer;
+mod value;
 
 /// The documentation of a kind: the first comment of its file.
 macro_rules! doc_of {
@@ -16,7 +23,44 @@ use doc_of;
 
 /// Every kind that an agent knows.
 pub static KINDS: &[Kind] = &[
+    Kind::of::<exec::Exec>(),
     Kind::of::<file::File>(),
+    Kind::of::<kv::Kv>(),
     Kind::of::<line::Line>(),
+    Kind::of::<msg::Msg>(),
     Kind::of::<noop::Noop>(),
+    Kind::of::<print::Print>(),
+    Kind::of::<test::Test>(),
+    Kind::of::<timer::Timer>(),
+    Kind::of::<value::Value>(),
 ];
+
+#[cfg(test)]
+mod tests {
+    use homeostat_engine::Registry;
+
+    use super::KINDS;
+
+    #[test]
+    fn every_kind_is_documented_and_so_is_each_of_its_parameters() {
+        let registry = Registry::new(KINDS.iter().copied());
+        for name in registry.names() {
+            let schema = registry.schema(name).unwrap();
+            for heading in [
+                "Example",
+                "Watches",
+                "Automatic edges",
+                "Sends and receives",
+                "Limits",
+            ] {
+                assert!(
+                    schema.doc.contains(&format!("\n## {heading}\n")),
+                    "{name} has no `{heading}`"
+                );
+            }
+            for param in &schema.params {
+                assert!(!param.doc.is_empty(), "`{}` of {name} has no doc", param.name);
+            }
+        }
+    }
+}

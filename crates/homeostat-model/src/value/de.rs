@@ -37,9 +37,9 @@ impl<'de> de::Deserializer<'de> for &'de Value {
             Value::Str(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => visitor.visit_seq(SeqDeserializer::new(items.iter())),
             Value::Map(map) => visitor.visit_map(MapDeserializer::new(map.iter())),
-            Value::Struct(fields) => visitor.visit_map(MapDeserializer::new(
-                fields.iter().map(|(key, value)| (&**key, value)),
-            )),
+            Value::Struct(fields) => {
+                visitor.visit_map(MapDeserializer::new(fields.iter().map(|(key, value)| (&**key, value))))
+            }
             Value::Sensitive(inner) => inner.deserialize_any(visitor),
         }
     }
@@ -62,19 +62,20 @@ impl<'de> de::Deserializer<'de> for &'de Value {
                 let variant: de::value::StrDeserializer<'_, ValueError> = (**text).into_deserializer();
                 variant.deserialize_enum(name, variants, visitor)
             }
-            other => Err(ValueError(format!(
-                "expected one of {variants:?}, found {}",
-                other.type_word()
-            ))),
+            other => Err(ValueError(format!("expected one of {variants:?}, found {}", other.type_word()))),
         }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ValueError> {
-        visitor.visit_newtype_struct(self)
+        match self {
+            // Only `AnyValue` asks by this name, and it takes this visit for a secret.
+            Value::Sensitive(inner) if name == ANY_VALUE => visitor.visit_some(&**inner),
+            _ => visitor.visit_newtype_struct(self),
+        }
     }
 
     forward_to_deserialize_any! {
@@ -83,12 +84,29 @@ impl<'de> de::Deserializer<'de> for &'de Value {
     }
 }
 
-/// A value can stand for itself in the parameters of a kind (`any`).
+/// A value can stand for itself in the parameters of a kind (`any`), and what must not be shown stays so.
 impl<'de> serde::Deserialize<'de> for Value {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue)
+        deserializer.deserialize_newtype_struct(ANY_VALUE, AnyValue)
     }
 }
+
+impl schemars::JsonSchema for Value {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Value".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::Schema::default()
+    }
+}
+
+/// The name by which a value asks for another.
+const ANY_VALUE: &str = "$homeostat::Value";
 
 struct AnyValue;
 
@@ -97,6 +115,17 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a value")
+    }
+
+    fn visit_newtype_struct<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    /// Our own deserializer says in this way that what comes must not be shown.
+    fn visit_some<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        Ok(Value::Sensitive(Box::new(serde::Deserialize::deserialize(
+            deserializer,
+        )?)))
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -112,9 +141,7 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-        i64::try_from(value)
-            .map(Value::Int)
-            .map_err(|_| E::custom(format!("{value} does not fit 64 bits")))
+        i64::try_from(value).map(Value::Int).map_err(|_| E::custom(format!("{value} does not fit 64 bits")))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
@@ -170,19 +197,24 @@ mod tests {
         let fields: BTreeMap<Arc<str>, Value> = [
             ("state".into(), Value::from("absent")),
             ("small".into(), Value::Sensitive(Box::new(Value::Int(7)))),
-            (
-                "ratio".into(),
-                Value::Map([(Value::Int(1), Value::Float(0.5))].into()),
-            ),
+            ("ratio".into(), Value::Map([(Value::Int(1), Value::Float(0.5))].into())),
         ]
         .into();
         let params = Params::deserialize(&Value::Struct(fields));
-        let want = Params {
-            state: State::Absent,
-            small: Some(7),
-            ratio: [(1, 0.5)].into(),
-        };
+        let want = Params { state: State::Absent, small: Some(7), ratio: [(1, 0.5)].into() };
         assert_eq!(params, Ok(want));
+    }
+
+    #[test]
+    fn a_value_stands_for_itself_and_its_secrets_stay_secret() {
+        let secret = Value::Sensitive(Box::new(Value::List(vec![Value::Int(1)])));
+        let value = Value::List(vec![Value::Null, secret.clone(), Value::from("open")]);
+        assert_eq!(Value::deserialize(&value), Ok(value.clone()));
+        assert_eq!(Option::<Value>::deserialize(&secret), Ok(Some(secret)));
+        assert_eq!(
+            serde_json::from_str::<Value>("[1]").unwrap(),
+            Value::List(vec![Value::Int(1)])
+        );
     }
 
     #[test]
