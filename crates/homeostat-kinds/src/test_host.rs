@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use homeostat_engine::host::{HostOptions, RootExec, SystemClock};
+use homeostat_engine::host::HostOptions;
 use homeostat_engine::store::{
     Commit, Compare, Entry, LeaseId, Operation, StoreError, StoreFuture, Watching,
 };
@@ -46,12 +46,9 @@ impl Store for NoStore {
 /// A host whose files are below `root`.
 pub(crate) fn host_below(root: &str) -> Host {
     Host::new(HostOptions {
-        name: "test".into(),
         id: "test".into(),
         root: AbsPath::parse(root).unwrap(),
-        root_exec: RootExec::In,
-        store: Arc::new(NoStore),
-        clock: Arc::new(SystemClock),
+        ..HostOptions::new("test", Arc::new(NoStore))
     })
     .unwrap()
 }

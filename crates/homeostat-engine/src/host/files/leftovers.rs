@@ -22,11 +22,8 @@ impl TempNames {
     pub(super) fn new(id: &str) -> Self {
         /// A name of an entry has at most 255 bytes.
         const ID_MAX: usize = 64;
-        let clean: String = id
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-            .take(ID_MAX)
-            .collect();
+        let clean: String =
+            id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(ID_MAX).collect();
         let ours = format!("{PREFIX}{clean}-");
         let process = std::process::id();
         Self {
@@ -50,10 +47,7 @@ impl TempNames {
 /// When this process started, in ticks since boot: together with its number no other has it, since numbers come again.
 fn started() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    stat.rsplit(')')
-        .next()
-        .and_then(|rest| rest.split_whitespace().nth(19)?.parse().ok())
-        .unwrap_or(0)
+    stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19)?.parse().ok()).unwrap_or(0)
 }
 
 impl Files {

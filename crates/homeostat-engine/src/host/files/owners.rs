@@ -77,11 +77,7 @@ impl Files {
         // Asking may take its time; nobody else has to wait for it.
         drop(names);
         // A directory service is asked only for this host itself, never for another root.
-        let found = if self.is_whole_host() {
-            ask(kind, name)
-        } else {
-            None
-        };
+        let found = if self.is_whole_host() { ask(kind, name) } else { None };
         let (action, what) = match kind {
             Kind::User => ("find the user", "no such user"),
             Kind::Group => ("find the group", "no such group"),
@@ -93,10 +89,7 @@ impl Files {
     }
 
     fn name_of(&self, kind: Kind, id: u32) -> String {
-        self.names(kind)
-            .names
-            .get(&id)
-            .map_or_else(|| id.to_string(), |name| name.to_string())
+        self.names(kind).names.get(&id).map_or_else(|| id.to_string(), |name| name.to_string())
     }
 
     /// The names, read again if their file is not what it was.
@@ -147,10 +140,7 @@ fn ask(kind: Kind, name: &str) -> Option<u32> {
     }
 }
 
-#[allow(
-    unsafe_code,
-    reason = "the C library alone knows the configured name services"
-)]
+#[allow(unsafe_code, reason = "the C library alone knows the configured name services")]
 fn ask_user(name: &std::ffi::CStr, buffer: &mut [libc::c_char]) -> (i32, Option<u32>) {
     let mut entry = std::mem::MaybeUninit::<libc::passwd>::uninit();
     let mut found = std::ptr::null_mut();
@@ -167,10 +157,7 @@ fn ask_user(name: &std::ffi::CStr, buffer: &mut [libc::c_char]) -> (i32, Option<
     }
 }
 
-#[allow(
-    unsafe_code,
-    reason = "the C library alone knows the configured name services"
-)]
+#[allow(unsafe_code, reason = "the C library alone knows the configured name services")]
 fn ask_group(name: &std::ffi::CStr, buffer: &mut [libc::c_char]) -> (i32, Option<u32>) {
     let mut entry = std::mem::MaybeUninit::<libc::group>::uninit();
     let mut found = std::ptr::null_mut();

@@ -142,22 +142,14 @@ impl Drift for FileDrift {
         if let Some((is, want)) = self.mode {
             changes.push(Change::new("mode", octal(is), octal(want)));
         }
-        for (property, pair) in [
-            ("owner", &self.owner),
-            ("group", &self.group),
-            ("selinux", &self.selinux),
-        ] {
+        for (property, pair) in [("owner", &self.owner), ("group", &self.group), ("selinux", &self.selinux)] {
             if let Some((is, want)) = pair {
                 changes.push(Change::new(property, is, want));
             }
         }
         changes.extend(self.steps.iter().take(ENTRIES_MAX).map(Step::change));
         if let Some(more) = self.steps.len().checked_sub(ENTRIES_MAX).filter(|more| *more > 0) {
-            changes.push(Change::new(
-                "recurse",
-                format!("{more} more entries differ"),
-                "as declared",
-            ));
+            changes.push(Change::new("recurse", format!("{more} more entries differ"), "as declared"));
         }
         changes
     }

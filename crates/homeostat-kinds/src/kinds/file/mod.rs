@@ -157,33 +157,18 @@ impl Resource for File {
 
     fn new(name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
         let spec = Spec::new(name, params)?;
-        Ok(Self {
-            shared: Arc::new(Shared {
-                spec,
-                known: Mutex::default(),
-            }),
-        })
+        Ok(Self { shared: Arc::new(Shared { spec, known: Mutex::default() }) })
     }
 
     fn watches(&self) -> Vec<Watch> {
         let spec = &self.shared.spec;
-        let watch = |path: &AbsPath, depth| Watch::Path {
-            path: path.clone(),
-            depth,
-        };
+        let watch = |path: &AbsPath, depth| Watch::Path { path: path.clone(), depth };
         let depth = if spec.is_tree() { Depth::Tree } else { Depth::Entry };
         let mut watches = vec![watch(&spec.path, depth)];
         match &spec.want {
             Want::File(Body::Source(source)) => watches.push(watch(source, Depth::Entry)),
             Want::File(Body::Fragments(fragments)) => watches.extend(fragments.iter().map(|fragment| {
-                watch(
-                    &fragment.path,
-                    if fragment.is_dir {
-                        Depth::Children
-                    } else {
-                        Depth::Entry
-                    },
-                )
+                watch(&fragment.path, if fragment.is_dir { Depth::Children } else { Depth::Entry })
             })),
             Want::Directory { source: Some(source) } => watches.push(watch(source, Depth::Tree)),
             Want::File(Body::Any | Body::Text(_))
@@ -259,18 +244,14 @@ impl File {
                 let is = is.unwrap_or_else(|| host.files().stat(source).ok().flatten());
                 is.is_none_or(|is| is.size > INLINE_BYTES_MAX)
             }
-            Want::File(Body::Fragments(fragments)) => fragments
-                .iter()
-                .any(|fragment| host.files().is_remote(&fragment.path)),
+            Want::File(Body::Fragments(fragments)) => {
+                fragments.iter().any(|fragment| host.files().is_remote(&fragment.path))
+            }
             Want::Directory { .. } => spec.is_tree(),
             Want::Absent => spec.recurse || spec.force,
             Want::File(Body::Any) | Want::Attributes | Want::Link(_) => false,
         };
-        if is_large {
-            host.run_apart(work).await
-        } else {
-            host.run_on(&spec.path, work).await
-        }
+        if is_large { host.run_apart(work).await } else { host.run_on(&spec.path, work).await }
     }
 
     /// What it reads besides its own path.
@@ -283,9 +264,7 @@ impl File {
                 (None, &[])
             }
         };
-        source
-            .into_iter()
-            .chain(fragments.iter().map(|fragment| &fragment.path))
+        source.into_iter().chain(fragments.iter().map(|fragment| &fragment.path))
     }
 }
 
@@ -294,11 +273,7 @@ impl Shared {
         let files = host.files();
         let path = self.spec.path.as_str();
         let Some(is) = files.stat(&self.spec.path)? else {
-            let path = if self.spec.is_dir {
-                format!("{path}/")
-            } else {
-                path.to_owned()
-            };
+            let path = if self.spec.is_dir { format!("{path}/") } else { path.to_owned() };
             let params = [("path", Value::str(path)), ("state", Value::str("absent"))];
             return Ok(Some(params.into_iter().collect()));
         };

@@ -66,8 +66,7 @@ impl Armed {
         match path.rfind('/') {
             Some(at) if path.len() > 1 => {
                 let dir = self.table.dir_of(&path[..at]);
-                self.table
-                    .add(vertex, Interest::Entry(dir, path[at + 1..].into()));
+                self.table.add(vertex, Interest::Entry(dir, path[at + 1..].into()));
                 self.ensure(dir);
             }
             _ => {
@@ -299,25 +298,12 @@ impl Armed {
             // Its event is on the way.
             return;
         }
-        let others = self
-            .wds
-            .get(&wd)
-            .into_iter()
-            .flatten()
-            .filter(|other| **other != id);
+        let others = self.wds.get(&wd).into_iter().flatten().filter(|other| **other != id);
         let all = others.fold(needed, |all, other| all | self.table.needed(*other));
         match inotify::add_watch(&*self.inotify, seen.path(), all | WatchFlags::ONLYDIR) {
             Ok(same) if same == wd => {
                 let link = self.table.dir(id).link;
-                self.table.set_at(
-                    id,
-                    At::Watched {
-                        wd,
-                        mask: needed,
-                        inode,
-                    },
-                    link,
-                );
+                self.table.set_at(id, At::Watched { wd, mask: needed, inode }, link);
             }
             // The watch went with the directory and came back with another number.
             Ok(_) => self.watch(id, &seen),
@@ -397,11 +383,7 @@ impl Armed {
             (Seen::Unreachable, At::Polled { inode: None }) => true,
             (Seen::Dir(seen), At::Watched { inode, .. } | At::Polled { inode: Some(inode) }) => {
                 let target = seen.link.as_ref().map(|target| target.as_str().to_owned());
-                let known = self
-                    .table
-                    .dir(id)
-                    .link
-                    .map(|link| self.table.path(link).as_str().to_owned());
+                let known = self.table.dir(id).link.map(|link| self.table.path(link).as_str().to_owned());
                 seen.inode == inode && target == known
             }
             _ => false,

@@ -10,14 +10,10 @@ use super::armed::Armed;
 use super::table::{DirId, Vertices};
 
 /// The directory itself moved, went, or is out of reach.
-const SELF_GONE: ReadFlags = ReadFlags::MOVE_SELF
-    .union(ReadFlags::DELETE_SELF)
-    .union(ReadFlags::UNMOUNT)
-    .union(ReadFlags::IGNORED);
-const NAMES: ReadFlags = ReadFlags::CREATE
-    .union(ReadFlags::DELETE)
-    .union(ReadFlags::MOVED_FROM)
-    .union(ReadFlags::MOVED_TO);
+const SELF_GONE: ReadFlags =
+    ReadFlags::MOVE_SELF.union(ReadFlags::DELETE_SELF).union(ReadFlags::UNMOUNT).union(ReadFlags::IGNORED);
+const NAMES: ReadFlags =
+    ReadFlags::CREATE.union(ReadFlags::DELETE).union(ReadFlags::MOVED_FROM).union(ReadFlags::MOVED_TO);
 
 impl Armed {
     pub(super) fn handle(&mut self, event: &Event<'_>, woken: &mut BTreeSet<VertexKey>) {
@@ -52,6 +48,24 @@ impl Armed {
             self.scan(tree);
         }
         woken.extend(self.table.vertices());
+    }
+
+    /// Something was mounted on, or unmounted from, what may be an entry that somebody watches.
+    pub(super) fn wake_mount_point(&self, path: &str, woken: &mut BTreeSet<VertexKey>) {
+        let below = match self.root.path().as_str() {
+            "/" => path,
+            root => path.strip_prefix(root).unwrap_or_default(),
+        };
+        let Some((parent, name)) = below.rsplit_once('/') else {
+            return;
+        };
+        let Some(dir) = self.table.find(parent).map(|id| self.table.dir(id)) else {
+            return;
+        };
+        if let Some(vertices) = dir.entries.get(name) {
+            woken.extend(vertices.as_slice());
+        }
+        woken.extend(&dir.children);
     }
 
     fn handle_name(&mut self, id: DirId, name: &str, flags: ReadFlags, woken: &mut BTreeSet<VertexKey>) {

@@ -37,10 +37,11 @@ pub(super) struct SeenDir {
 impl Root {
     pub(super) fn open(path: &AbsPath) -> std::io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self {
-            fd: rustix::fs::open(path.as_path(), flags, Mode::empty())?,
-            path: path.clone(),
-        })
+        Ok(Self { fd: rustix::fs::open(path.as_path(), flags, Mode::empty())?, path: path.clone() })
+    }
+
+    pub(super) fn path(&self) -> &AbsPath {
+        &self.path
     }
 
     fn open_below(&self, path: &AbsPath, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -67,11 +68,7 @@ impl Root {
             return Seen::Unreachable;
         };
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Seen::Dir(SeenDir {
-                fd,
-                inode: inode(&stat),
-                link: None,
-            }),
+            FileType::Directory => Seen::Dir(SeenDir { fd, inode: inode(&stat), link: None }),
             FileType::Symlink => self.look_through(path, &fd),
             _ => Seen::Missing,
         }
@@ -83,11 +80,7 @@ impl Root {
         };
         let opened = self.open_below(path, OFlags::DIRECTORY);
         match opened.and_then(|fd| Ok((rustix::fs::fstat(&fd)?, fd))) {
-            Ok((stat, fd)) => Seen::Dir(SeenDir {
-                fd,
-                inode: inode(&stat),
-                link: Some(target),
-            }),
+            Ok((stat, fd)) => Seen::Dir(SeenDir { fd, inode: inode(&stat), link: Some(target) }),
             Err(_) => Seen::Dangling(target),
         }
     }
@@ -106,12 +99,7 @@ impl Root {
                 "/" => real,
                 root => real.strip_prefix(root)?,
             };
-            names.extend(
-                below
-                    .split('/')
-                    .filter(|name| !name.is_empty())
-                    .map(str::to_owned),
-            );
+            names.extend(below.split('/').filter(|name| !name.is_empty()).map(str::to_owned));
         }
         for name in target.split('/') {
             match name {

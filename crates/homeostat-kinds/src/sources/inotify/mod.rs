@@ -40,10 +40,7 @@ pub struct InotifyOptions {
 
 impl Default for InotifyOptions {
     fn default() -> Self {
-        Self {
-            poll_every: Duration::from_secs(60),
-            watches_max: usize::MAX,
-        }
+        Self { poll_every: Duration::from_secs(60), watches_max: usize::MAX }
     }
 }
 
@@ -69,12 +66,7 @@ impl Inotify {
     /// A source that watches nothing yet.
     pub fn new(options: InotifyOptions) -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        Ok(Self {
-            options,
-            inotify: Arc::new(inotify),
-            armed: OnceLock::new(),
-            timed: Notify::new(),
-        })
+        Ok(Self { options, inotify: Arc::new(inotify), armed: OnceLock::new(), timed: Notify::new() })
     }
 
     fn armed(&self) -> MutexGuard<'_, Armed> {
@@ -108,9 +100,7 @@ impl Inotify {
             let mut armed = None;
             let drained = loop {
                 match reader.next() {
-                    Ok(event) => armed
-                        .get_or_insert_with(|| self.armed())
-                        .handle(&event, &mut woken),
+                    Ok(event) => armed.get_or_insert_with(|| self.armed()).handle(&event, &mut woken),
                     Err(Errno::INTR) => continue,
                     Err(_) => break true,
                 }
@@ -156,10 +146,13 @@ impl Inotify {
                 return;
             };
             ready.clear_ready();
-            host.files().mounts().reread();
+            let changed = host.files().mounts().reread();
             let mut armed = self.armed();
             let mut woken = BTreeSet::new();
             armed.verify_all(&mut woken);
+            for path in changed {
+                armed.wake_mount_point(&path, &mut woken);
+            }
             self.wake(armed, &mut woken);
         }
     }
