@@ -45,6 +45,7 @@
 //! - Missing directories above a file are not made: declare them. A directory with `recurse` makes those above it.
 //! - Links on the way to the path are followed only if they belong to root, or to whom the agent runs as, in directories
 //!   where nobody else could have put them.
+//! - What the kernel itself shows below `/proc` and `/sys` cannot be replaced as files are.
 //! - A file that something is mounted on, as in some containers, cannot be replaced.
 //! - Replacing a file ends its hard links, and drops capabilities (`security.capability`), which describe the old content.
 //! - A change made through another hard link of the file is noticed at the next look only.

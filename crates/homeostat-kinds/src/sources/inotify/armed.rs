@@ -57,8 +57,9 @@ impl Armed {
         }
     }
 
-    pub(super) fn dirs_of(&self, wd: i32) -> Vec<DirId> {
-        self.wds.get(&wd).cloned().unwrap_or_default()
+    /// The paths in the table that lead to a watched directory.
+    pub(super) fn dirs_of(&self, wd: i32) -> impl Iterator<Item = DirId> {
+        self.wds.get(&wd).into_iter().flatten().copied()
     }
 
     pub(super) fn arm(&mut self, path: &AbsPath, depth: Depth, vertex: VertexKey) {
@@ -150,7 +151,9 @@ impl Armed {
 
     fn is_as_seen(&self, seen: &Seen, path: &AbsPath) -> bool {
         match (seen, self.root.look(path)) {
-            (Seen::Missing, Seen::Missing) | (Seen::Unreachable, Seen::Unreachable) => true,
+            (Seen::Missing, Seen::Missing)
+            | (Seen::Unreachable, Seen::Unreachable)
+            | (Seen::Remote, Seen::Remote) => true,
             (Seen::Dir(before), Seen::Dir(now)) => before.inode == now.inode && before.link == now.link,
             (Seen::Dangling(before), Seen::Dangling(now)) => *before == now,
             _ => false,
@@ -166,6 +169,11 @@ impl Armed {
             }
             Seen::Unreachable => {
                 self.unwatch(id);
+                self.poll(id, None);
+            }
+            Seen::Remote => {
+                self.unwatch(id);
+                self.tell_silent(id);
                 self.poll(id, None);
             }
             Seen::Dangling(target) => {
@@ -199,11 +207,7 @@ impl Armed {
     fn watch(&mut self, id: DirId, seen: &SeenDir) {
         if !seen.reports() {
             self.unwatch(id);
-            let path = self.table.path(id);
-            self.tell(format!(
-                "changes below `{}` are not reported by its file system; it is looked at from time to time instead",
-                path.as_str()
-            ), "silent file system");
+            self.tell_silent(id);
             return self.poll(id, Some(seen.inode));
         }
         let old = match self.table.dir(id).at {
@@ -254,6 +258,15 @@ impl Armed {
         let link = self.table.dir(id).link;
         self.table.set_at(id, At::Polled { inode }, link);
         self.polled.insert(id);
+    }
+
+    fn tell_silent(&mut self, id: DirId) {
+        let path = self.table.path(id);
+        let text = format!(
+            "changes below `{}` are not reported by its file system; it is looked at from time to time instead",
+            path.as_str()
+        );
+        self.tell(text, "silent file system");
     }
 
     /// Says the same thing only once.
@@ -380,7 +393,7 @@ impl Armed {
         let seen = self.root.look(&self.table.path(id));
         let is_same = match (&seen, self.table.dir(id).at) {
             (Seen::Missing, At::Missing) => self.table.dir(id).link.is_none(),
-            (Seen::Unreachable, At::Polled { inode: None }) => true,
+            (Seen::Unreachable | Seen::Remote, At::Polled { inode: None }) => true,
             (Seen::Dir(seen), At::Watched { inode, .. } | At::Polled { inode: Some(inode) }) => {
                 let target = seen.link.as_ref().map(|target| target.as_str().to_owned());
                 let known = self.table.dir(id).link.map(|link| self.table.path(link).as_str().to_owned());

@@ -21,17 +21,28 @@ impl Armed {
         if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
             return self.handle_overflow(woken);
         }
-        for dir in self.dirs_of(event.wd()) {
-            // What was done for one path to the directory may have ended the watch of another.
-            if self.table.get(dir).is_none() {
-                continue;
+        // Mostly one path leads to a directory, and no list of them has to be copied.
+        let mut dirs = self.dirs_of(event.wd());
+        let Some(first) = dirs.next() else {
+            return;
+        };
+        let others: Vec<DirId> = dirs.collect();
+        self.handle_at(first, event, woken);
+        for dir in others {
+            // What was done for one path may have ended the watch of another.
+            if self.table.get(dir).is_some() {
+                self.handle_at(dir, event, woken);
             }
-            if flags.intersects(SELF_GONE) {
-                self.refresh(dir, woken);
-            } else if let Some(name) = event.file_name() {
-                // No declared path has a name that is not UTF-8, but those who watch all names want to know.
-                self.handle_name(dir, &name.to_string_lossy(), flags, woken);
-            }
+        }
+    }
+
+    fn handle_at(&mut self, dir: DirId, event: &Event<'_>, woken: &mut BTreeSet<VertexKey>) {
+        let flags = event.events();
+        if flags.intersects(SELF_GONE) {
+            self.refresh(dir, woken);
+        } else if let Some(name) = event.file_name() {
+            // No declared path has a name that is not UTF-8, but those who watch all names want to know.
+            self.handle_name(dir, &name.to_string_lossy(), flags, woken);
         }
     }
 

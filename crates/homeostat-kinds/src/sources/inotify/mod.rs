@@ -222,7 +222,7 @@ fn keep_time(at: &mut Option<Instant>, is_needed: bool, after: Duration) {
 
 impl Source for Inotify {
     fn start(self: Arc<Self>, host: &Host, wakes: Wakes, tasks: &mut JoinSet<()>) -> io::Result<()> {
-        let root = Root::open(host.files().root())?;
+        let root = Root::open(host)?;
         let armed = Armed::new(self.inotify.clone(), root, wakes, self.options.watches_max);
         if self.armed.set(Mutex::new(armed)).is_err() {
             return Err(io::Error::other("this source runs already"));
