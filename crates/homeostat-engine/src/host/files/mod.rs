@@ -97,7 +97,12 @@ impl Files {
 
     /// Whether a call on this path may hang on another host or process.
     pub fn is_remote(&self, path: &AbsPath) -> bool {
-        self.mounts.is_remote(&self.root, path)
+        self.remote_point(path).is_some()
+    }
+
+    /// Where the file system of another host or process is mounted that holds this path.
+    pub fn remote_point(&self, path: &AbsPath) -> Option<String> {
+        self.mounts.remote_point(&self.root, path)
     }
 
     /// The permission bits that new files do not get unless they are declared.

@@ -86,22 +86,19 @@ impl Mounts {
             .collect()
     }
 
-    /// Whether calls on this path of the host, not of a root, may hang on somebody else.
-    pub(super) fn is_remote(&self, root: &AbsPath, path: &AbsPath) -> bool {
+    /// Where what is served by somebody else and holds this path is mounted; none if the path is local.
+    pub(super) fn remote_point(&self, root: &AbsPath, path: &AbsPath) -> Option<String> {
         if !self.any_remote.load(Ordering::Acquire) {
-            return false;
+            return None;
         }
         let joined;
         let path = if root.as_str() == "/" {
             path
         } else {
-            let Ok(below) = root.join(path.as_str()) else {
-                return false;
-            };
-            joined = below;
+            joined = root.join(path.as_str()).ok()?;
             &joined
         };
-        self.read_table().is_remote(path.as_str())
+        self.read_table().remote_point(path.as_str()).map(str::to_owned)
     }
 
     pub(super) fn is_multigrain(&self, dev: u64) -> bool {
@@ -119,18 +116,21 @@ impl Table {
     }
 
     /// The longest mount point above the path decides; of several on one point the last.
-    fn is_remote(&self, path: &str) -> bool {
-        let mut best = (0, false);
-        for point in &self.points {
-            let above = &*point.path == "/"
-                || path
-                    .strip_prefix(&*point.path)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-            if above && point.path.len() >= best.0 {
-                best = (point.path.len(), point.remote);
-            }
+    fn remote_point(&self, path: &str) -> Option<&str> {
+        // There are few remote ones, and there may be a thousand others.
+        if !self.points.iter().any(|point| point.remote && point.holds(path)) {
+            return None;
         }
-        best.1
+        let holding = self.points.iter().filter(|point| point.holds(path));
+        let nearest = holding.max_by_key(|point| point.path.len())?;
+        nearest.remote.then_some(&*nearest.path)
+    }
+}
+
+impl Point {
+    fn holds(&self, path: &str) -> bool {
+        let below = path.strip_prefix(&*self.path);
+        &*self.path == "/" || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -207,7 +207,7 @@ mod tests {
             ("/srv/my filesystem", false),
             ("/home/u/mnt/a", true),
         ] {
-            assert_eq!(table.is_remote(path), remote, "{path}");
+            assert_eq!(table.remote_point(path).is_some(), remote, "{path}");
         }
         assert!(table.multigrain.contains(&makedev(254, 0)));
         assert!(!table.multigrain.contains(&makedev(0, 30)));

@@ -153,7 +153,7 @@ impl Armed {
         match (seen, self.root.look(path)) {
             (Seen::Missing, Seen::Missing)
             | (Seen::Unreachable, Seen::Unreachable)
-            | (Seen::Remote, Seen::Remote) => true,
+            | (Seen::Remote { .. }, Seen::Remote { .. }) => true,
             (Seen::Dir(before), Seen::Dir(now)) => before.inode == now.inode && before.link == now.link,
             (Seen::Dangling(before), Seen::Dangling(now)) => *before == now,
             _ => false,
@@ -171,9 +171,9 @@ impl Armed {
                 self.unwatch(id);
                 self.poll(id, None);
             }
-            Seen::Remote => {
+            Seen::Remote { point } => {
                 self.unwatch(id);
-                self.tell_silent(id);
+                self.tell_silent(id, point);
                 self.poll(id, None);
             }
             Seen::Dangling(target) => {
@@ -207,7 +207,7 @@ impl Armed {
     fn watch(&mut self, id: DirId, seen: &SeenDir) {
         if !seen.reports() {
             self.unwatch(id);
-            self.tell_silent(id);
+            self.tell_silent(id, &seen.inode.0.to_string());
             return self.poll(id, Some(seen.inode));
         }
         let old = match self.table.dir(id).at {
@@ -260,13 +260,14 @@ impl Armed {
         self.polled.insert(id);
     }
 
-    fn tell_silent(&mut self, id: DirId) {
+    /// Once for each that is mounted.
+    fn tell_silent(&mut self, id: DirId, mount: &str) {
         let path = self.table.path(id);
         let text = format!(
             "changes below `{}` are not reported by its file system; it is looked at from time to time instead",
             path.as_str()
         );
-        self.tell(text, "silent file system");
+        self.tell(text, &format!("silent: {mount}"));
     }
 
     /// Says the same thing only once.
@@ -393,7 +394,7 @@ impl Armed {
         let seen = self.root.look(&self.table.path(id));
         let is_same = match (&seen, self.table.dir(id).at) {
             (Seen::Missing, At::Missing) => self.table.dir(id).link.is_none(),
-            (Seen::Unreachable | Seen::Remote, At::Polled { inode: None }) => true,
+            (Seen::Unreachable | Seen::Remote { .. }, At::Polled { inode: None }) => true,
             (Seen::Dir(seen), At::Watched { inode, .. } | At::Polled { inode: Some(inode) }) => {
                 let target = seen.link.as_ref().map(|target| target.as_str().to_owned());
                 let known = self.table.dir(id).link.map(|link| self.table.path(link).as_str().to_owned());

@@ -20,7 +20,9 @@ pub(super) struct Root {
 pub(super) enum Seen {
     Missing,
     /// It lies on another host, perhaps one that hangs, so it is not even looked at here.
-    Remote,
+    Remote {
+        point: String,
+    },
     /// It is there, perhaps, but we may not look at it.
     Unreachable,
     Dir(SeenDir),
@@ -65,8 +67,8 @@ impl Root {
     }
 
     pub(super) fn look(&self, path: &AbsPath) -> Seen {
-        if self.host.files().is_remote(path) {
-            return Seen::Remote;
+        if let Some(point) = self.host.files().remote_point(path) {
+            return Seen::Remote { point };
         }
         let fd = match self.open_below(path, OFlags::NOFOLLOW) {
             Ok(fd) => fd,
@@ -86,8 +88,8 @@ impl Root {
         let Some(target) = self.target(path, link) else {
             return Seen::Unreachable;
         };
-        if self.host.files().is_remote(&target) {
-            return Seen::Remote;
+        if let Some(point) = self.host.files().remote_point(&target) {
+            return Seen::Remote { point };
         }
         let opened = self.open_below(path, OFlags::DIRECTORY);
         match opened.and_then(|fd| Ok((rustix::fs::fstat(&fd)?, fd))) {
