@@ -17,7 +17,7 @@ use std::process::ExitStatus;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use rustix::process::{Pid, WaitOptions};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
@@ -65,6 +65,8 @@ pub(super) fn start(image: Image, entry: Entry) -> io::Result<Running> {
     let null = File::open("/dev/null")?;
     let (stdout, child_stdout) = io::pipe()?;
     let (stderr, child_stderr) = io::pipe()?;
+    let stdout = pipe::Receiver::from_owned_fd(stdout.into())?;
+    let stderr = pipe::Receiver::from_owned_fd(stderr.into())?;
     let arrays = Arrays::new(&image);
     let stdio = [
         null.as_raw_fd(),
@@ -78,12 +80,19 @@ pub(super) fn start(image: Image, entry: Entry) -> io::Result<Running> {
         stdio,
         error: AtomicI32::new(0),
     })?;
+    // SAFETY: an owned descriptor is the same and open for as long as it lives, and it lives as long as its registration.
+    let ended = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) };
+    let ended = ended.inspect_err(|_| {
+        // A child that cannot be waited for must not stay.
+        kill_process(pid, Signal::KILL).ok();
+        rustix::process::waitpid(Some(pid), WaitOptions::empty()).ok();
+    });
     Ok(Running {
         pid,
-        ended: AsyncFd::with_interest(pidfd, Interest::READABLE)?,
+        ended: ended?,
         status: None,
-        stdout: Some(pipe::Receiver::from_owned_fd(stdout.into())?),
-        stderr: Some(pipe::Receiver::from_owned_fd(stderr.into())?),
+        stdout: Some(stdout),
+        stderr: Some(stderr),
     })
 }
 
