@@ -8,11 +8,7 @@ fn main() {
     println!("cargo::rerun-if-changed=src/kinds");
     for entry in fs::read_dir("src/kinds").expect("the kinds are here") {
         let path = entry.expect("a directory can be read").path();
-        let source = if path.is_dir() {
-            path.join("mod.rs")
-        } else {
-            path.clone()
-        };
+        let source = if path.is_dir() { path.join("mod.rs") } else { path.clone() };
         let Some(name) = path.file_stem().and_then(|stem| stem.to_str()) else {
             continue;
         };
@@ -24,7 +20,5 @@ fn main() {
 
 fn module_doc(text: &str) -> String {
     let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
-    lines
-        .map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line)))
-        .collect()
+    lines.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect()
 }

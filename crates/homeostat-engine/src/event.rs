@@ -199,15 +199,29 @@ impl Totals {
     /// Counts one resource.
     pub fn count(&mut self, outcome: Outcome) {
         self.resources += 1;
+        if let Some(count) = self.of(outcome) {
+            *count += 1;
+        }
+    }
+
+    /// Takes one resource out of the count.
+    pub(crate) fn discount(&mut self, outcome: Outcome) {
+        self.resources -= 1;
+        if let Some(count) = self.of(outcome) {
+            *count -= 1;
+        }
+    }
+
+    fn of(&mut self, outcome: Outcome) -> Option<&mut usize> {
         match outcome {
-            Outcome::Pending => {}
-            Outcome::Unchanged => self.unchanged += 1,
-            Outcome::Changed => self.changed += 1,
-            Outcome::Failed => self.failed += 1,
-            Outcome::Blocked => self.blocked += 1,
-            Outcome::Waiting => self.waiting += 1,
-            Outcome::WouldChange => self.would_change += 1,
-            Outcome::Skipped => self.skipped += 1,
+            Outcome::Pending => None,
+            Outcome::Unchanged => Some(&mut self.unchanged),
+            Outcome::Changed => Some(&mut self.changed),
+            Outcome::Failed => Some(&mut self.failed),
+            Outcome::Blocked => Some(&mut self.blocked),
+            Outcome::Waiting => Some(&mut self.waiting),
+            Outcome::WouldChange => Some(&mut self.would_change),
+            Outcome::Skipped => Some(&mut self.skipped),
         }
     }
 }

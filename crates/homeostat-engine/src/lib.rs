@@ -7,10 +7,12 @@
 #![warn(missing_docs)]
 
 pub mod event;
+mod graph;
 pub mod host;
 pub mod journal;
 pub mod registry;
 pub mod resource;
+mod scheduler;
 pub mod source;
 pub mod store;
 

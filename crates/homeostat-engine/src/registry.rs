@@ -20,11 +20,7 @@ type BuildFn = fn(&ResourceDecl) -> Result<Arc<dyn DynResource>, Vec<ParamError>
 impl Kind {
     /// The kind that `R` implements.
     pub const fn of<R: Resource>() -> Self {
-        Self {
-            name: R::KIND,
-            make_schema: schema_of::<R>,
-            build: build::<R>,
-        }
+        Self { name: R::KIND, make_schema: schema_of::<R>, build: build::<R> }
     }
 
     /// Its name.
@@ -46,10 +42,7 @@ fn schema_of<R: Resource>() -> KindSchema {
 }
 
 fn build<R: Resource>(decl: &ResourceDecl) -> Result<Arc<dyn DynResource>, Vec<ParamError>> {
-    let params = decl
-        .params
-        .parse()
-        .map_err(|error| vec![ParamError::new(error.to_string())])?;
+    let params = decl.params.parse().map_err(|error| vec![ParamError::new(error.to_string())])?;
     Ok(Arc::new(R::new(&decl.id.name, params)?))
 }
 
@@ -79,18 +72,8 @@ struct Registered {
 impl Registry {
     /// The kinds of a list; a later one of the same name replaces an earlier one.
     pub fn new(kinds: impl IntoIterator<Item = Kind>) -> Self {
-        let kinds = kinds.into_iter().map(|kind| {
-            (
-                kind.name,
-                Registered {
-                    kind,
-                    schema: OnceLock::new(),
-                },
-            )
-        });
-        Self {
-            kinds: Arc::new(kinds.collect()),
-        }
+        let kinds = kinds.into_iter().map(|kind| (kind.name, Registered { kind, schema: OnceLock::new() }));
+        Self { kinds: Arc::new(kinds.collect()) }
     }
 
     /// The parameters, outputs and documentation of a kind.
@@ -108,9 +91,7 @@ impl Registry {
     pub fn build(&self, decl: &ResourceDecl) -> Result<Built, Vec<Diagnostic>> {
         let Some(registered) = self.kinds.get(decl.id.kind.as_str()) else {
             let message = format!("there is no kind `{}`", decl.id.kind);
-            return Err(vec![
-                Diagnostic::error(codes::UNKNOWN_KIND, Stage::Type, message).at(decl.origin),
-            ]);
+            return Err(vec![Diagnostic::error(codes::UNKNOWN_KIND, Stage::Type, message).at(decl.origin)]);
         };
         (registered.kind.build)(decl)
             .map(Built)
@@ -120,12 +101,9 @@ impl Registry {
 
 fn diagnostic(decl: &ResourceDecl, error: ParamError) -> Diagnostic {
     let span = error.param.map_or(decl.origin, |param| decl.span_of(param));
-    let mut diagnostic = Diagnostic::error(
-        codes::INVALID_PARAM,
-        Stage::Type,
-        format!("{}: {}", decl.id, error.message),
-    )
-    .at(span);
+    let mut diagnostic =
+        Diagnostic::error(codes::INVALID_PARAM, Stage::Type, format!("{}: {}", decl.id, error.message))
+            .at(span);
     diagnostic.help = error.help;
     diagnostic
 }

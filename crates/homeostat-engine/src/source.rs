@@ -281,6 +281,12 @@ impl Wakes {
         std::mem::take(&mut *self.pending())
     }
 
+    /// Who was woken, and what there is to tell, since the last time; what the engine itself does, for tests of sources.
+    pub fn drain(&self) -> (Vec<VertexKey>, Vec<String>) {
+        let Pending { vertices, notes } = self.take();
+        (vertices.into_iter().collect(), notes)
+    }
+
     fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
         self.shared.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }

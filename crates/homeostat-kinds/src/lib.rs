@@ -8,3 +8,6 @@ pub mod sources;
 mod testing;
 
 pub use kinds::KINDS;
+
+#[cfg(test)]
+mod test_host;

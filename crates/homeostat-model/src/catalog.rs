@@ -27,29 +27,18 @@ pub struct ResourceDecl {
 impl ResourceDecl {
     /// A resource with default meta parameters, from nowhere in particular.
     pub fn new(id: ResourceId, params: Params) -> Self {
-        Self {
-            id,
-            params,
-            meta: Meta::shared_default(),
-            origin: None,
-            param_spans: Vec::new(),
-        }
+        Self { id, params, meta: Meta::shared_default(), origin: None, param_spans: Vec::new() }
     }
 
     /// Over parameters and meta: equal when nothing of what it should be has changed, wherever it stands in its text.
     pub fn digest(&self) -> Digest {
-        Digest::of(&Desired {
-            params: &self.params,
-            meta: &self.meta,
-        })
+        Digest::of(&Desired { params: &self.params, meta: &self.meta })
     }
 
     /// Where a parameter was declared, or else the resource.
     pub fn span_of(&self, param: &str) -> Option<Span> {
         let position = self.params.iter().position(|(name, _)| &**name == param);
-        position
-            .and_then(|at| self.param_spans.get(at).copied())
-            .or(self.origin)
+        position.and_then(|at| self.param_spans.get(at).copied()).or(self.origin)
     }
 }
 
@@ -83,21 +72,12 @@ pub struct EdgeDecl {
 impl EdgeDecl {
     /// An edge that only orders.
     pub fn before(from: ResourceId, to: ResourceId) -> Self {
-        Self {
-            from,
-            to,
-            notify: false,
-            label: None,
-            origin: None,
-        }
+        Self { from, to, notify: false, label: None, origin: None }
     }
 
     /// An edge that refreshes too.
     pub fn notify(from: ResourceId, to: ResourceId) -> Self {
-        Self {
-            notify: true,
-            ..Self::before(from, to)
-        }
+        Self { notify: true, ..Self::before(from, to) }
     }
 }
 
@@ -171,10 +151,7 @@ mod tests {
         other.params.set("content", Value::from("b"));
         assert_ne!(one.digest(), other.digest());
         let mut quiet = one.clone();
-        quiet.meta = Arc::new(Meta {
-            noop: true,
-            ..Meta::default()
-        });
+        quiet.meta = Arc::new(Meta { noop: true, ..Meta::default() });
         assert_ne!(one.digest(), quiet.digest());
     }
 }

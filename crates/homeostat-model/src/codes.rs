@@ -33,6 +33,11 @@ codes! {
     ALIAS_EXPANSION = "alias-expansion";
     /// An alias names an anchor that was not set before.
     UNKNOWN_ANCHOR = "unknown-anchor";
+    /// The value has a tag that means nothing here. There are `!sensitive` and the core tags `!!str`, `!!int`, `!!float`,
+    /// `!!bool`, `!!null`, `!!seq` and `!!map`.
+    UNKNOWN_TAG = "unknown-tag";
+    /// There are more findings than are printed. Mend those that are shown and look again.
+    MORE_FINDINGS = "more-findings";
     /// The kind of input could not be told from its name and content. Give the file the ending `.yaml`, `.json` or `.mcl`, or
     /// say it with `--input-format`.
     UNKNOWN_FORMAT = "unknown-format";
@@ -102,17 +107,11 @@ mod tests {
     fn codes_are_unique_and_in_kebab_case() {
         for (at, doc) in ALL.iter().enumerate() {
             assert!(
-                doc.code
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                doc.code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
                 "{}",
                 doc.code
             );
-            assert!(
-                ALL[..at].iter().all(|other| other.code != doc.code),
-                "{} stands twice",
-                doc.code
-            );
+            assert!(ALL[..at].iter().all(|other| other.code != doc.code), "{} stands twice", doc.code);
         }
     }
 }

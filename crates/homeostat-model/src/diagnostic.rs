@@ -105,18 +105,12 @@ impl Diagnostic {
 
     /// A warning.
     pub fn warning(code: &'static str, stage: Stage, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(code, stage, message)
-        }
+        Self { severity: Severity::Warning, ..Self::error(code, stage, message) }
     }
 
     /// A note.
     pub fn note(code: &'static str, stage: Stage, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Note,
-            ..Self::error(code, stage, message)
-        }
+        Self { severity: Severity::Note, ..Self::error(code, stage, message) }
     }
 
     /// Says where.
@@ -137,10 +131,7 @@ impl Diagnostic {
     #[must_use]
     pub fn label(mut self, span: impl Into<Option<Span>>, text: impl Into<String>) -> Self {
         if let Some(span) = span.into() {
-            self.labels.push(Label {
-                span,
-                text: text.into(),
-            });
+            self.labels.push(Label { span, text: text.into() });
         }
         self
     }

@@ -179,10 +179,7 @@ pub struct MetaError {
 
 impl MetaError {
     fn new(param: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            param: Some(param),
-            message: message.into(),
-        }
+        Self { param: Some(param), message: message.into() }
     }
 }
 
@@ -208,12 +205,8 @@ impl Meta {
 
     /// Reads meta parameters whose types already fit [`Meta::schema`].
     pub fn parse(params: &Params) -> Result<Self, Vec<MetaError>> {
-        let given: MetaParams = params.parse().map_err(|error| {
-            vec![MetaError {
-                param: None,
-                message: error.to_string(),
-            }]
-        })?;
+        let given: MetaParams =
+            params.parse().map_err(|error| vec![MetaError { param: None, message: error.to_string() }])?;
         let mut errors = Vec::new();
         let retry = match given.retry {
             None | Some(-1) => Retry::Forever,
@@ -260,7 +253,7 @@ fn parse_limit(limit: Option<f64>, burst: u32, errors: &mut Vec<MetaError>) -> O
     match limit {
         None => None,
         Some(rate) if rate == f64::INFINITY => None,
-        Some(rate) if !(rate >= 0.0) => {
+        Some(rate) if rate.is_nan() || rate < 0.0 => {
             errors.push(MetaError::new("limit", "must be a rate per second, 0 or more"));
             None
         }
@@ -290,23 +283,15 @@ fn parse_semaphores(texts: &[String], errors: &mut Vec<MetaError>) -> Vec<Semaph
 
 fn parse_semaphore(text: &str) -> Result<Semaphore, String> {
     let (name, count) = match text.rsplit_once(':') {
-        Some((name, count)) => (
-            name,
-            count
-                .parse()
-                .map_err(|_| format!("`{count}` in `{text}` is no count of 1 or more"))?,
-        ),
+        Some((name, count)) => {
+            (name, count.parse().map_err(|_| format!("`{count}` in `{text}` is no count of 1 or more"))?)
+        }
         None => (text, NonZeroU32::MIN),
     };
     if name.is_empty() || name.chars().all(|c| c.is_ascii_digit()) {
-        return Err(format!(
-            "`{text}` gives the semaphore no name; write `name:count`"
-        ));
+        return Err(format!("`{text}` gives the semaphore no name; write `name:count`"));
     }
-    Ok(Semaphore {
-        name: name.into(),
-        count,
-    })
+    Ok(Semaphore { name: name.into(), count })
 }
 
 impl Hash for Meta {
@@ -331,31 +316,9 @@ impl Hash for Meta {
             autoedge,
             autogroup,
         } = self;
-        (
-            noop,
-            retry,
-            retry_given,
-            retry_reset,
-            delay_ms,
-            timeout_seconds,
-            poll_seconds,
-        )
-            .hash(state);
-        limit
-            .map(|limit| (limit.per_second.to_bits(), limit.burst))
-            .hash(state);
-        (
-            limit_reset,
-            semaphores,
-            rewatch,
-            realize,
-            dollar,
-            hidden,
-            export,
-            reverse,
-            autoedge,
-            autogroup,
-        )
+        (noop, retry, retry_given, retry_reset, delay_ms, timeout_seconds, poll_seconds).hash(state);
+        limit.map(|limit| (limit.per_second.to_bits(), limit.burst)).hash(state);
+        (limit_reset, semaphores, rewatch, realize, dollar, hidden, export, reverse, autoedge, autogroup)
             .hash(state);
     }
 }
@@ -366,12 +329,7 @@ mod tests {
     use crate::value::Value;
 
     fn parse(entries: &[(&str, Value)]) -> Result<Meta, Vec<MetaError>> {
-        Meta::parse(
-            &entries
-                .iter()
-                .map(|(name, value)| (*name, value.clone()))
-                .collect(),
-        )
+        Meta::parse(&entries.iter().map(|(name, value)| (*name, value.clone())).collect())
     }
 
     #[test]
@@ -389,11 +347,7 @@ mod tests {
     fn semaphores_are_ordered_by_name_and_need_one() {
         let list = |texts: &[&str]| Value::List(texts.iter().map(|text| Value::from(*text)).collect());
         let meta = parse(&[("sema", list(&["net:2", "db"]))]).unwrap();
-        let names: Vec<_> = meta
-            .semaphores
-            .iter()
-            .map(|s| (&*s.name, s.count.get()))
-            .collect();
+        let names: Vec<_> = meta.semaphores.iter().map(|s| (&*s.name, s.count.get())).collect();
         assert_eq!(names, [("db", 1), ("net", 2)]);
         for bad in ["", ":1", "12", "12:3", "x:0", "x:y"] {
             assert!(parse(&[("sema", list(&[bad]))]).is_err(), "{bad}");

@@ -46,17 +46,12 @@ pub struct ResourceId {
 impl ResourceId {
     /// Puts a kind and a name together.
     pub fn new(kind: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
-        Self {
-            kind: KindName::new(kind),
-            name: name.into(),
-        }
+        Self { kind: KindName::new(kind), name: name.into() }
     }
 
     /// Reads `kind[name]`; the name may itself hold brackets.
     pub fn parse(text: &str) -> Result<Self, ParseIdError> {
-        let fail = || ParseIdError {
-            text: text.to_owned(),
-        };
+        let fail = || ParseIdError { text: text.to_owned() };
         let (kind, rest) = text.split_once('[').ok_or_else(fail)?;
         let name = rest.strip_suffix(']').ok_or_else(fail)?;
         if kind.is_empty() || name.is_empty() || kind.contains(char::is_whitespace) {

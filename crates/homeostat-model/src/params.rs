@@ -48,10 +48,7 @@ impl Params {
 
     /// The names of those that must not be shown.
     pub fn sensitive(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.0
-            .iter()
-            .filter(|(_, value)| value.is_sensitive())
-            .map(|(name, _)| name)
+        self.0.iter().filter(|(_, value)| value.is_sensitive()).map(|(name, _)| name)
     }
 
     /// Makes the typed parameters of a kind.

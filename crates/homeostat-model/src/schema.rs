@@ -36,21 +36,16 @@ pub enum Type {
 
 impl Type {
     /// Every whole number.
-    pub const INT: Type = Type::Int {
-        min: i64::MIN,
-        max: i64::MAX,
-    };
+    pub const INT: Type = Type::Int { min: i64::MIN, max: i64::MAX };
 
     /// How messages and the reference write it.
     pub fn describe(&self) -> String {
         match self {
             Self::Bool => "bool".into(),
             Self::Str => "str".into(),
-            Self::Choice(texts) => texts
-                .iter()
-                .map(|text| format!("`{text}`"))
-                .collect::<Vec<_>>()
-                .join(" or "),
+            Self::Choice(texts) => {
+                texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(" or ")
+            }
             Self::Int { min, max } => match (*min, *max) {
                 (i64::MIN, i64::MAX) => "int".into(),
                 (0, i64::MAX) => "int, 0 or more".into(),
@@ -60,10 +55,8 @@ impl Type {
             Self::List(item) => format!("list of {}", item.describe()),
             Self::Map(key, value) => format!("map of {} to {}", key.describe(), value.describe()),
             Self::Struct(fields) => {
-                let fields: Vec<_> = fields
-                    .iter()
-                    .map(|(name, ty)| format!("{name}: {}", ty.describe()))
-                    .collect();
+                let fields: Vec<_> =
+                    fields.iter().map(|(name, ty)| format!("{name}: {}", ty.describe())).collect();
                 format!("struct of {}", fields.join(", "))
             }
             Self::Any => "any".into(),
@@ -126,12 +119,8 @@ impl KindSchema {
 /// # Panics
 /// When the struct uses a shape that no front end could offer; a test makes every kind's schema.
 pub fn params_of(json: &Json) -> Vec<ParamSchema> {
-    let required: Vec<&str> = json["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Json::as_str)
-        .collect();
+    let required: Vec<&str> =
+        json["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
     let properties = json["properties"].as_object();
     properties
         .into_iter()
@@ -181,10 +170,7 @@ fn type_of(property: &Json, root: &Json) -> Type {
 
 /// `Option<T>` and enums of documented texts both come as a choice between schemas.
 fn one_of(variants: &[Json], root: &Json) -> Type {
-    let rest: Vec<&Json> = variants
-        .iter()
-        .filter(|variant| variant["type"] != "null")
-        .collect();
+    let rest: Vec<&Json> = variants.iter().filter(|variant| variant["type"] != "null").collect();
     let texts: Option<Vec<Vec<Arc<str>>>> = rest.iter().map(|variant| texts_of(variant)).collect();
     match (texts, rest.as_slice()) {
         (Some(texts), _) => Type::Choice(texts.concat()),
@@ -214,19 +200,13 @@ fn integer(property: &Json) -> Type {
         _ => (i64::MIN, i64::MAX),
     };
     let bound = |key: &str, default: i64| property[key].as_i64().map_or(default, |bound| bound);
-    Type::Int {
-        min: bound("minimum", min).max(min),
-        max: bound("maximum", max).min(max),
-    }
+    Type::Int { min: bound("minimum", min).max(min), max: bound("maximum", max).min(max) }
 }
 
 fn object(property: &Json, root: &Json) -> Type {
     match (&property["properties"], &property["additionalProperties"]) {
         (Json::Object(fields), _) => Type::Struct(
-            fields
-                .iter()
-                .map(|(name, field)| (name.as_str().into(), type_of(field, root)))
-                .collect(),
+            fields.iter().map(|(name, field)| (name.as_str().into(), type_of(field, root))).collect(),
         ),
         (_, values @ Json::Object(_)) => Type::Map(Box::new(Type::Str), Box::new(type_of(values, root))),
         _ => integer_keys(property, root).unwrap_or(Type::Any),
@@ -273,27 +253,15 @@ mod tests {
     #[test]
     fn a_params_struct_becomes_types_and_docs() {
         let json = serde_json::to_value(schemars::schema_for!(Params)).unwrap();
-        let params: BTreeMap<_, _> = params_of(&json)
-            .into_iter()
-            .map(|p| (p.name.to_string(), p))
-            .collect();
+        let params: BTreeMap<_, _> = params_of(&json).into_iter().map(|p| (p.name.to_string(), p)).collect();
         assert_eq!(params["word"].ty, Type::Str);
         assert!(params["word"].required);
         assert_eq!(params["word"].doc, "Says a word.");
         assert_eq!(params["small"].ty, Type::Int { min: 0, max: 255 });
         assert!(!params["small"].required);
         assert_eq!(params["list"].ty, Type::List(Box::new(Type::INT)));
-        assert_eq!(
-            params["state"].ty,
-            Type::Choice(vec!["exists".into(), "absent".into()])
-        );
-        assert_eq!(
-            params["map"].ty,
-            Type::Map(Box::new(Type::INT), Box::new(Type::Float))
-        );
-        assert_eq!(
-            params["env"].ty,
-            Type::Map(Box::new(Type::Str), Box::new(Type::Str))
-        );
+        assert_eq!(params["state"].ty, Type::Choice(vec!["exists".into(), "absent".into()]));
+        assert_eq!(params["map"].ty, Type::Map(Box::new(Type::INT), Box::new(Type::Float)));
+        assert_eq!(params["env"].ty, Type::Map(Box::new(Type::Str), Box::new(Type::Str)));
     }
 }

@@ -21,20 +21,12 @@ impl Span {
     /// The range `start..end` of `source`.
     pub fn new(source: SourceId, start: usize, end: usize) -> Self {
         let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-        Self {
-            source,
-            start: clamp(start),
-            end: clamp(end.max(start)),
-        }
+        Self { source, start: clamp(start), end: clamp(end.max(start)) }
     }
 
     /// An empty span at the start of a text, for errors about the whole of it.
     pub fn start_of(source: SourceId) -> Self {
-        Self {
-            source,
-            start: 0,
-            end: 0,
-        }
+        Self { source, start: 0, end: 0 }
     }
 }
 
@@ -61,10 +53,7 @@ impl SourceText {
     /// The line and column of a byte offset; one past the end is the end.
     pub fn line_column(&self, offset: u32) -> LineColumn {
         let offset = offset.min(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
-        let line = self
-            .line_starts
-            .partition_point(|start| *start <= offset)
-            .saturating_sub(1);
+        let line = self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1);
         let start = self.line_starts[line] as usize;
         let before = self.text.get(start..offset as usize).unwrap_or_default();
         let column = before.chars().count() + 1;
@@ -91,16 +80,9 @@ impl SourceMap {
     pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> SourceId {
         let text: Arc<str> = text.into();
         let line_starts = std::iter::once(0)
-            .chain(
-                text.match_indices('\n')
-                    .map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
-            )
+            .chain(text.match_indices('\n').map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)))
             .collect();
-        self.texts.push(SourceText {
-            name: name.into(),
-            text,
-            line_starts,
-        });
+        self.texts.push(SourceText { name: name.into(), text, line_starts });
         SourceId(u32::try_from(self.texts.len() - 1).unwrap_or(u32::MAX))
     }
 

@@ -86,10 +86,7 @@ fn erase<D: Drift>(check: Check<D>) -> DynCheck {
 }
 
 fn typed<R: Resource>(drift: Box<dyn DynDrift>) -> R::Drift {
-    *drift
-        .into_any()
-        .downcast()
-        .expect("a drift goes back to the kind that found it")
+    *drift.into_any().downcast().expect("a drift goes back to the kind that found it")
 }
 
 impl<R: Resource> DynResource for R {
@@ -130,11 +127,7 @@ impl<R: Resource> DynResource for R {
     }
 
     fn check(self: Arc<Self>, host: Host, causes: Causes) -> Job<Result<DynCheck, Failure>> {
-        Box::pin(async move {
-            Resource::check(&*self, &Context { host: &host, causes })
-                .await
-                .map(erase)
-        })
+        Box::pin(async move { Resource::check(&*self, &Context { host: &host, causes }).await.map(erase) })
     }
 
     fn apply(
@@ -154,13 +147,8 @@ impl<R: Resource> DynResource for R {
 
     fn prefetch(self: Arc<Self>, host: Host) -> Job<Result<Look, Failure>> {
         Box::pin(async move {
-            let cx = Context {
-                host: &host,
-                causes: Causes::none(),
-            };
-            Resource::prefetch(&*self, &cx)
-                .await
-                .map(|look| Arc::new(look) as Look)
+            let cx = Context { host: &host, causes: Causes::none() };
+            Resource::prefetch(&*self, &cx).await.map(|look| Arc::new(look) as Look)
         })
     }
 
@@ -171,26 +159,15 @@ impl<R: Resource> DynResource for R {
         look: Look,
     ) -> Job<Result<DynCheck, Failure>> {
         Box::pin(async move {
-            let look = look
-                .downcast_ref()
-                .expect("a look goes back to the kind that took it");
-            Resource::check_prefetched(&*self, &Context { host: &host, causes }, look)
-                .await
-                .map(erase)
+            let look = look.downcast_ref().expect("a look goes back to the kind that took it");
+            Resource::check_prefetched(&*self, &Context { host: &host, causes }, look).await.map(erase)
         })
     }
 
     fn capture(self: Arc<Self>, host: Host) -> Job<Result<Option<Params>, Failure>> {
-        Box::pin(async move {
-            Resource::capture(
-                &*self,
-                &Context {
-                    host: &host,
-                    causes: Causes::none(),
-                },
-            )
-            .await
-        })
+        Box::pin(
+            async move { Resource::capture(&*self, &Context { host: &host, causes: Causes::none() }).await },
+        )
     }
 
     fn apply_batch(
@@ -203,14 +180,7 @@ impl<R: Resource> DynResource for R {
                 let resource = resource.as_any().downcast::<R>().expect("a batch holds one kind");
                 (resource, typed::<R>(drift))
             });
-            R::apply_batch(
-                &Context {
-                    host: &host,
-                    causes: Causes::none(),
-                },
-                members.collect(),
-            )
-            .await
+            R::apply_batch(&Context { host: &host, causes: Causes::none() }, members.collect()).await
         })
     }
 

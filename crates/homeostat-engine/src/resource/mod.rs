@@ -206,12 +206,7 @@ impl Change {
         is: impl Into<String>,
         want: impl Into<String>,
     ) -> Self {
-        Self {
-            property: property.into(),
-            is: is.into(),
-            want: want.into(),
-            diff: None,
-        }
+        Self { property: property.into(), is: is.into(), want: want.into(), diff: None }
     }
 }
 
@@ -250,9 +245,7 @@ impl Outputs {
 
     /// All of them, in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        self.0
-            .iter()
-            .flat_map(|map| map.iter().map(|(key, value)| (*key, value)))
+        self.0.iter().flat_map(|map| map.iter().map(|(key, value)| (*key, value)))
     }
 
     /// Whether there are none.
@@ -312,20 +305,12 @@ pub struct ParamError {
 impl ParamError {
     /// An error of one parameter.
     pub fn of(param: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            param: Some(param),
-            message: message.into(),
-            help: None,
-        }
+        Self { param: Some(param), message: message.into(), help: None }
     }
 
     /// An error of the resource as a whole.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            param: None,
-            message: message.into(),
-            help: None,
-        }
+        Self { param: None, message: message.into(), help: None }
     }
 
     /// Says what to do.

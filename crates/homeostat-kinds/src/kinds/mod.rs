@@ -3,7 +3,9 @@
 use homeostat_engine::Kind;
 
 mod exec;
+mod file;
 mod kv;
+mod line;
 mod msg;
 mod noop;
 mod print;
@@ -22,7 +24,9 @@ use doc_of;
 /// Every kind that an agent knows.
 pub static KINDS: &[Kind] = &[
     Kind::of::<exec::Exec>(),
+    Kind::of::<file::File>(),
     Kind::of::<kv::Kv>(),
+    Kind::of::<line::Line>(),
     Kind::of::<msg::Msg>(),
     Kind::of::<noop::Noop>(),
     Kind::of::<print::Print>(),

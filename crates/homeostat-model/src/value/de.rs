@@ -37,9 +37,9 @@ impl<'de> de::Deserializer<'de> for &'de Value {
             Value::Str(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => visitor.visit_seq(SeqDeserializer::new(items.iter())),
             Value::Map(map) => visitor.visit_map(MapDeserializer::new(map.iter())),
-            Value::Struct(fields) => visitor.visit_map(MapDeserializer::new(
-                fields.iter().map(|(key, value)| (&**key, value)),
-            )),
+            Value::Struct(fields) => {
+                visitor.visit_map(MapDeserializer::new(fields.iter().map(|(key, value)| (&**key, value))))
+            }
             Value::Sensitive(inner) => inner.deserialize_any(visitor),
         }
     }
@@ -62,10 +62,7 @@ impl<'de> de::Deserializer<'de> for &'de Value {
                 let variant: de::value::StrDeserializer<'_, ValueError> = (**text).into_deserializer();
                 variant.deserialize_enum(name, variants, visitor)
             }
-            other => Err(ValueError(format!(
-                "expected one of {variants:?}, found {}",
-                other.type_word()
-            ))),
+            other => Err(ValueError(format!("expected one of {variants:?}, found {}", other.type_word()))),
         }
     }
 
@@ -144,9 +141,7 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-        i64::try_from(value)
-            .map(Value::Int)
-            .map_err(|_| E::custom(format!("{value} does not fit 64 bits")))
+        i64::try_from(value).map(Value::Int).map_err(|_| E::custom(format!("{value} does not fit 64 bits")))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
@@ -202,18 +197,11 @@ mod tests {
         let fields: BTreeMap<Arc<str>, Value> = [
             ("state".into(), Value::from("absent")),
             ("small".into(), Value::Sensitive(Box::new(Value::Int(7)))),
-            (
-                "ratio".into(),
-                Value::Map([(Value::Int(1), Value::Float(0.5))].into()),
-            ),
+            ("ratio".into(), Value::Map([(Value::Int(1), Value::Float(0.5))].into())),
         ]
         .into();
         let params = Params::deserialize(&Value::Struct(fields));
-        let want = Params {
-            state: State::Absent,
-            small: Some(7),
-            ratio: [(1, 0.5)].into(),
-        };
+        let want = Params { state: State::Absent, small: Some(7), ratio: [(1, 0.5)].into() };
         assert_eq!(params, Ok(want));
     }
 

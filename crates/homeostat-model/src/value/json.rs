@@ -86,9 +86,8 @@ impl Value {
                 if fields.contains_key(SENSITIVE_KEY) {
                     return Err(FromJsonError::Redacted);
                 }
-                let fields = fields
-                    .iter()
-                    .map(|(key, value)| Ok((key.as_str().into(), Self::from_json(value)?)));
+                let fields =
+                    fields.iter().map(|(key, value)| Ok((key.as_str().into(), Self::from_json(value)?)));
                 Self::Struct(fields.collect::<Result<_, FromJsonError>>()?)
             }
         })

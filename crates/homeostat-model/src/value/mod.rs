@@ -61,9 +61,7 @@ impl Value {
         match self {
             Self::Sensitive(_) => true,
             Self::List(items) => items.iter().any(Self::is_sensitive),
-            Self::Map(map) => map
-                .iter()
-                .any(|(key, value)| key.is_sensitive() || value.is_sensitive()),
+            Self::Map(map) => map.iter().any(|(key, value)| key.is_sensitive() || value.is_sensitive()),
             Self::Struct(fields) => fields.values().any(Self::is_sensitive),
             Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Str(_) => false,
         }
@@ -85,9 +83,7 @@ impl Value {
                 key.collect_secrets(hidden, found);
                 value.collect_secrets(hidden, found);
             }),
-            Self::Struct(fields) => fields
-                .values()
-                .for_each(|field| field.collect_secrets(hidden, found)),
+            Self::Struct(fields) => fields.values().for_each(|field| field.collect_secrets(hidden, found)),
             Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Str(_) => {}
         }
     }
@@ -198,10 +194,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_however_deep_it_lies() {
-        let value = Value::List(vec![
-            Value::from("open"),
-            Value::Sensitive(Box::new(Value::from("shut"))),
-        ]);
+        let value = Value::List(vec![Value::from("open"), Value::Sensitive(Box::new(Value::from("shut")))]);
         assert!(value.is_sensitive());
         assert_eq!(value.secrets(), vec![Arc::from("shut")]);
     }

@@ -5,10 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::resolve::{Last, OPEN};
 use super::{FileError, Files, Identity};
 use crate::source::AbsPath;
 
@@ -46,11 +45,8 @@ impl Files {
 
     /// Opens what a path leads to for reading, over links that nobody else can have put there.
     pub fn open_source(&self, path: &AbsPath) -> Result<OpenFile, FileError> {
-        self.chase(path, Last::Follow)
-            .and_then(|(dir, name)| {
-                let fd = rustix::fs::openat(&dir, &*name, OFlags::RDONLY | OPEN, Mode::empty())?;
-                Ok(OpenFile::new(fd)?)
-            })
+        self.open_following(path)
+            .and_then(|fd| Ok(OpenFile::new(fd)?))
             .map_err(|error| FileError::new("read", path.as_str(), error))
     }
 

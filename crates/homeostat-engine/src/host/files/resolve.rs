@@ -48,24 +48,40 @@ impl Files {
 
     /// Opens a path. A symbolic link at its end is an error, or is opened itself with `OFlags::PATH`.
     pub(super) fn open_raw(&self, path: &AbsPath, flags: OFlags) -> io::Result<OwnedFd> {
+        match self.open_without_links(path, flags) {
+            Err(Errno::LOOP | Errno::NOSYS | Errno::AGAIN) => self.open_chased(path, flags, Last::Keep),
+            opened => Ok(opened?),
+        }
+    }
+
+    /// Opens what a path leads to for reading, over links that may be followed.
+    pub(super) fn open_following(&self, path: &AbsPath) -> io::Result<OwnedFd> {
+        match self.open_without_links(path, OFlags::RDONLY) {
+            Err(Errno::LOOP | Errno::NOSYS | Errno::AGAIN) => {
+                self.open_chased(path, OFlags::RDONLY, Last::Follow)
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    /// The usual case, in one call.
+    fn open_without_links(&self, path: &AbsPath, flags: OFlags) -> Result<OwnedFd, Errno> {
         let mut resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         if self.root_fd.is_some() {
             resolve |= ResolveFlags::IN_ROOT;
         }
-        let opened = rustix::fs::openat2(
-            self.anchor(),
-            self.relative(path),
-            flags | OPEN,
-            Mode::empty(),
-            resolve,
-        );
-        match opened {
-            Err(Errno::LOOP | Errno::NOSYS | Errno::AGAIN) => {
-                let (dir, name) = self.chase(path, Last::Keep)?;
-                Ok(rustix::fs::openat(&dir, &*name, flags | OPEN, Mode::empty())?)
-            }
-            opened => Ok(opened?),
+        let mut flags = flags | OPEN;
+        if flags.contains(OFlags::PATH) {
+            // This call alone insists on it.
+            flags -= OFlags::NONBLOCK | OFlags::NOCTTY;
         }
+        let path = self.relative(path);
+        rustix::fs::openat2(self.anchor(), path, flags, Mode::empty(), resolve)
+    }
+
+    fn open_chased(&self, path: &AbsPath, flags: OFlags, last: Last) -> io::Result<OwnedFd> {
+        let (dir, name) = self.chase(path, last)?;
+        Ok(rustix::fs::openat(&dir, &*name, flags | OPEN, Mode::empty())?)
     }
 
     /// Walks to the directory that holds the last component, following what may be followed.

@@ -1,0 +1,232 @@
+//! How checks, applies and records end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::state::{Leaving, Phase, Standing};
+use super::{ApplyEnd, CheckEnd, Command, Scheduler, Subject, Ticket};
+use crate::event::EventKind;
+use crate::journal::Record;
+use crate::resource::{Causes, Check, Drift, Failure, Outputs};
+
+impl<R: Subject, D: Drift> Scheduler<R, D> {
+    pub(crate) fn check_ended(
+        &mut self,
+        ticket: Ticket,
+        result: Result<CheckEnd<D>, Failure>,
+        took: Duration,
+    ) {
+        self.in_flight -= 1;
+        if let Some(at) = self.graph.resolve(ticket.key) {
+            self.batch_no_longer_expects(at);
+            self.state_mut(at).phase = Phase::Idle;
+            if self.state(at).leaving == Leaving::Now {
+                self.drop_vertex(at);
+            } else if self.state(at).version != ticket.version {
+                self.release_permits(at);
+                self.advance(at);
+            } else {
+                match result {
+                    Ok(end) => self.checked(at, end, took),
+                    Err(failure) => self.failed(at, &failure, took),
+                }
+            }
+        }
+        self.pump();
+    }
+
+    fn checked(&mut self, at: u32, end: CheckEnd<D>, took: Duration) {
+        if let Some(undo) = end.undo {
+            let id = self.graph.at(at).id.clone();
+            self.state_mut(at).undo_known = true;
+            self.commands.push(Command::Record(None, vec![Record::Undo(id, undo)]));
+        }
+        match end.check {
+            Check::Converged(outputs) => {
+                self.send(at, &outputs);
+                if self.state(at).owes_refresh() {
+                    self.refresh_or_report(at);
+                } else {
+                    self.become_done(at);
+                }
+            }
+            Check::Drifted(drift) if self.only_reports(at) => self.report(at, &drift, end.foretold, took),
+            Check::Drifted(drift) => self.act(at, Some(drift)),
+        }
+    }
+
+    fn only_reports(&self, at: u32) -> bool {
+        self.policy.noop || self.state(at).meta.noop
+    }
+
+    fn refresh_or_report(&mut self, at: u32) {
+        if self.only_reports(at) {
+            self.event(Some(at), self.state(at).job_causes, None, EventKind::WouldRefresh);
+            self.forgive(at);
+            self.become_done(at);
+        } else {
+            self.act(at, None);
+        }
+    }
+
+    /// A vertex that only reports counts as done; what it would send is sent, so that others can report too.
+    fn report(&mut self, at: u32, drift: &D, foretold: Option<Outputs>, took: Duration) {
+        let causes = self.state(at).job_causes;
+        let known = matches!(self.state(at).standing, Standing::Reported(_));
+        if !known {
+            let now = self.now;
+            self.state_mut(at).standing = Standing::Reported(now);
+            self.event(Some(at), causes, Some(took), EventKind::WouldChange(drift.changes()));
+            if self.policy.noop {
+                self.announce_would_change(at);
+            }
+        }
+        if self.state(at).owes_refresh() {
+            self.event(Some(at), causes, None, EventKind::WouldRefresh);
+            self.forgive(at);
+        }
+        if let Some(outputs) = foretold {
+            self.send(at, &outputs);
+        }
+        self.release_permits(at);
+        self.come_to_rest(at);
+    }
+
+    pub(crate) fn record_ended(&mut self, ticket: Ticket, result: Result<(), Failure>) {
+        if let Some(at) =
+            self.graph.resolve(ticket.key).filter(|at| self.state(*at).version == ticket.version)
+        {
+            match std::mem::replace(&mut self.state_mut(at).phase, Phase::Idle) {
+                Phase::Recording(drift, receivers) => match result {
+                    Ok(()) => {
+                        let receivers =
+                            receivers.into_iter().filter_map(|key| self.graph.resolve(key)).collect();
+                        self.announce(at, receivers, true);
+                        if let Some(drift) = self.still_appliable(at, drift) {
+                            self.act_recorded(at, drift);
+                        }
+                    }
+                    Err(failure) => self.failed(at, &failure, Duration::ZERO),
+                },
+                // It was called back and is on its way again.
+                phase => self.state_mut(at).phase = phase,
+            }
+        }
+        self.pump();
+    }
+
+    pub(crate) fn apply_ended(&mut self, ticket: Ticket, result: Result<ApplyEnd, Failure>, took: Duration) {
+        self.in_flight -= 1;
+        if let Some(at) = self.graph.resolve(ticket.key) {
+            self.state_mut(at).phase = Phase::Idle;
+            match result {
+                Ok(end) => self.applied(at, ticket.version, end, took),
+                Err(failure) => {
+                    self.owe_again(at);
+                    self.apply_failed(at, ticket.version, &failure, took);
+                }
+            }
+        }
+        self.pump();
+    }
+
+    /// What an apply did is true whatever became of the declaration meanwhile; whether the vertex is in order is not.
+    pub(super) fn applied(&mut self, at: u32, version: u32, end: ApplyEnd, took: Duration) {
+        let causes = self.state(at).job_causes;
+        let now = self.now;
+        let refreshed =
+            end.refreshed || (end.applied.covers_refresh && !self.state(at).refreshing.is_empty());
+        let only_refreshed = end.changes.is_empty() && end.refreshed;
+        let flapping = self.policy.flapping;
+        let state = self.state_mut(at);
+        state.counts.applies += u32::from(!only_refreshed);
+        state.counts.refreshes += u32::from(refreshed);
+        state.changed = true;
+        if !only_refreshed {
+            self.event(Some(at), causes, Some(took), EventKind::Changed(end.changes));
+        }
+        if refreshed {
+            self.event(Some(at), causes, Some(took), EventKind::Refreshed);
+            self.refresh_done(at);
+        } else {
+            self.owe_again(at);
+        }
+        if causes.any(Causes::WAKE.and(Causes::POLL)) && self.state(at).resource.repairs() {
+            if let Some(limit) = flapping {
+                let notice = self.state_mut(at).pace.repaired(now, limit);
+                if let Some(kind) = notice {
+                    self.event(Some(at), causes, None, kind);
+                }
+            }
+        }
+        self.fire_announced(at);
+        if self.state(at).leaving == Leaving::Now {
+            self.release_permits(at);
+            self.drop_vertex(at);
+            return;
+        }
+        self.send(at, &end.applied.outputs);
+        if self.state(at).version == version {
+            if self.state(at).owes_refresh() {
+                let state = self.state_mut(at);
+                state.dirty = true;
+                state.causes = state.causes.and(Causes::PREDECESSOR);
+            }
+            self.become_done(at);
+        } else {
+            self.release_permits(at);
+            self.advance(at);
+        }
+        self.tell_successors_of(at);
+    }
+
+    /// The vertex may have gone in between: only those that are still its successors are told.
+    fn tell_successors_of(&mut self, at: u32) {
+        if self.graph.is_used(at) {
+            self.tell_successors(at);
+        }
+    }
+
+    pub(super) fn apply_failed(&mut self, at: u32, version: u32, failure: &Failure, took: Duration) {
+        if self.state(at).leaving == Leaving::Now {
+            self.release_permits(at);
+            self.fire_announced(at);
+            self.drop_vertex(at);
+        } else if self.state(at).version == version {
+            self.failed(at, failure, took);
+        } else {
+            self.release_permits(at);
+            self.advance(at);
+        }
+    }
+
+    /// An attempt failed: backs off, and whoever waits is blocked.
+    pub(super) fn failed(&mut self, at: u32, failure: &Failure, took: Duration) {
+        self.release_permits(at);
+        let now = self.now;
+        let causes = self.state(at).job_causes;
+        let error: Arc<str> = failure.message().into();
+        let seed = self.graph.key(at);
+        let state = self.state_mut(at);
+        state.standing = Standing::Failed(error.clone());
+        state.phase = Phase::Idle;
+        state.counts.ended = Some(now);
+        state.rechecks = 0;
+        let retry_in = state.pace.failed(now, &state.meta, seed);
+        // The causes stay: whatever asked for this attempt has not been answered.
+        state.causes = state.causes.and(state.job_causes);
+        let woken_meanwhile = state.dirty;
+        state.dirty = retry_in.is_some() || woken_meanwhile;
+        if state.dirty {
+            state.causes = state.causes.and(Causes::RETRY);
+        }
+        if woken_meanwhile {
+            state.pace.hasten(now);
+        }
+        let attempt = state.pace.failures();
+        self.event(Some(at), causes, Some(took), EventKind::Failed { error, attempt, retry_in });
+        self.tell_waiters(at);
+        self.schedule_poll(at);
+        self.advance(at);
+    }
+}

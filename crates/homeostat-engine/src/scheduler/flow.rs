@@ -1,0 +1,235 @@
+//! Dispatching: from the queues into flight, within the parallelism.
+
+use std::time::Duration;
+
+use super::state::{Phase, Standing, State};
+use super::{ApplyJob, CheckJob, Command, Scheduler, Subject};
+use crate::journal::Record;
+use crate::resource::{Causes, Drift};
+
+/// Something that may be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Vertex(u32),
+    Batch(u64),
+}
+
+impl<R: Subject, D: Drift> Scheduler<R, D> {
+    /// Starts what may start; applies first, since successors wait for them.
+    pub(super) fn dispatch(&mut self) {
+        while self.in_flight < self.policy.parallel && !self.stopping {
+            if let Some(due) = self.applies.pop_front() {
+                match due {
+                    Due::Vertex(at) => self.start_apply(at),
+                    Due::Batch(id) => self.start_batch(id),
+                }
+            } else if let Some(at) = self.checks.pop_front() {
+                self.start_check(at);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn start_check(&mut self, at: u32) {
+        if !self.graph.is_used(at) || !matches!(self.state(at).phase, Phase::Queued) {
+            return;
+        }
+        if let Some(pred) = self.undone_pred(at) {
+            self.leave_queue(at);
+            self.wait_for(at, pred);
+            return;
+        }
+        let (now, noop) = (self.now, self.policy.noop);
+        let ticket = self.ticket(at);
+        let state = self.state_mut(at);
+        state.phase = Phase::Checking;
+        state.dirty = false;
+        state.job_causes = std::mem::take(&mut state.causes);
+        state.counts.checks += 1;
+        state.counts.started.get_or_insert(now);
+        let job = CheckJob {
+            ticket,
+            resource: state.resource.clone(),
+            causes: state.job_causes,
+            received: received(state),
+            arm: !state.armed && state.meta.poll_seconds == 0,
+            capture: state.meta.reverse && !state.undo_known && !noop,
+            foretell: noop || state.meta.noop,
+            timeout: timeout(state),
+        };
+        state.armed = true;
+        self.in_flight += 1;
+        self.commands.push(Command::Check(job));
+    }
+
+    /// Takes a queued vertex out of the queue of checks; it stays dirty, and holds nothing while it waits.
+    fn leave_queue(&mut self, at: u32) {
+        self.state_mut(at).phase = Phase::Idle;
+        self.batch_no_longer_expects(at);
+        self.release_permits(at);
+    }
+
+    fn start_apply(&mut self, at: u32) {
+        if !self.graph.is_used(at) || !matches!(self.state(at).phase, Phase::Ready(_)) {
+            return;
+        }
+        let Phase::Ready(drift) = std::mem::replace(&mut self.state_mut(at).phase, Phase::Idle) else {
+            return;
+        };
+        if let Some(drift) = self.still_appliable(at, drift) {
+            self.send_apply(at, drift);
+        }
+    }
+
+    /// Gives back what was found, unless something happened since: then the vertex is on its way to another look.
+    pub(super) fn still_good(&mut self, at: u32, drift: Option<D>) -> Option<Option<D>> {
+        let state = self.state(at);
+        let stale = state.dirty && state.rechecks < super::RECHECKS_MAX;
+        let held_back = self.undone_pred(at).is_some();
+        if !stale && !held_back {
+            return Some(drift);
+        }
+        self.state_mut(at).rechecks += u8::from(stale);
+        self.look_again(at);
+        None
+    }
+
+    /// The same right before an apply: an edge that came since may ask for something to be made durable first.
+    pub(super) fn still_appliable(&mut self, at: u32, drift: Option<D>) -> Option<Option<D>> {
+        let drift = self.still_good(at, drift)?;
+        if self.announcements(at).is_empty() {
+            return Some(drift);
+        }
+        self.look_again(at);
+        None
+    }
+
+    fn look_again(&mut self, at: u32) {
+        let state = self.state_mut(at);
+        state.dirty = true;
+        state.causes = state.causes.and(state.job_causes);
+        state.phase = Phase::Idle;
+        self.release_permits(at);
+        self.advance(at);
+    }
+
+    fn send_apply(&mut self, at: u32, drift: Option<D>) {
+        let ticket = self.ticket(at);
+        let state = self.state_mut(at);
+        state.phase = Phase::Applying;
+        state.rechecks = 0;
+        let (fired, announced) = std::mem::take(&mut state.owed).into_iter().partition(|owed| owed.fired);
+        state.refreshing = fired;
+        state.owed = announced;
+        let job = ApplyJob {
+            ticket,
+            resource: state.resource.clone(),
+            causes: state.job_causes,
+            received: received(state),
+            drift,
+            refresh: !state.refreshing.is_empty(),
+            timeout: timeout(state),
+        };
+        self.in_flight += 1;
+        self.commands.push(Command::Apply(job));
+    }
+
+    /// A vertex was found different, or owes a refresh: makes sure that it may be applied, step by step.
+    pub(super) fn act(&mut self, at: u32, drift: Option<D>) {
+        let Some(drift) = self.still_good(at, drift) else {
+            return;
+        };
+        let receivers = self.announcements(at);
+        if !receivers.is_empty() {
+            let intents = receivers.iter().map(|receiver| Record::Owe(self.intent(at, *receiver))).collect();
+            let keys = receivers.iter().map(|receiver| self.graph.key(*receiver)).collect();
+            // Known from now on, so that a refresh which ends meanwhile does not clear what is just being recorded.
+            self.announce(at, receivers, false);
+            self.state_mut(at).phase = Phase::Recording(drift, keys);
+            self.commands.push(Command::Record(Some(self.ticket(at)), intents));
+            return;
+        }
+        self.act_recorded(at, drift);
+    }
+
+    pub(super) fn act_recorded(&mut self, at: u32, drift: Option<D>) {
+        let drift = match (drift, self.batch_key(at)) {
+            (Some(drift), Some(key)) => return self.join_batch(at, key, drift),
+            (drift, _) => drift,
+        };
+        if !self.take_permits(at) {
+            let state = self.state_mut(at);
+            state.dirty = true;
+            state.causes = state.causes.and(state.job_causes);
+            state.phase = Phase::Starved;
+            return;
+        }
+        self.state_mut(at).phase = Phase::Ready(drift);
+        self.applies.push_back(Due::Vertex(at));
+    }
+
+    /// A vertex got the permits that it waited for: what was found is older than that, so it is looked at again first.
+    pub(super) fn permits_granted(&mut self, at: u32) {
+        self.state_mut(at).phase = Phase::Queued;
+        self.batch_expects(at);
+        self.checks.push_back(at);
+    }
+
+    /// Nothing is to be done: the vertex is in order.
+    pub(super) fn become_done(&mut self, at: u32) {
+        self.release_permits(at);
+        let now = self.now;
+        let failed = matches!(self.state(at).standing, Standing::Failed(_));
+        let reported_since = match self.state(at).standing {
+            Standing::Reported(since) => Some(since),
+            _ => None,
+        };
+        let job_causes = self.state(at).job_causes;
+        if failed {
+            self.event(Some(at), job_causes, None, crate::event::EventKind::Recovered);
+        }
+        if let Some(since) = reported_since {
+            let lasted = now.saturating_sub(since);
+            self.event(Some(at), job_causes, None, crate::event::EventKind::DriftEnded { lasted });
+        }
+        self.state_mut(at).standing = Standing::InOrder;
+        self.come_to_rest(at);
+    }
+
+    /// Ends an attempt that left the vertex in order or reported.
+    pub(super) fn come_to_rest(&mut self, at: u32) {
+        let now = self.now;
+        let state = self.state_mut(at);
+        state.phase = Phase::Idle;
+        state.rechecks = 0;
+        state.single = false;
+        state.counts.ended = Some(now);
+        state.pace.succeeded(state.meta.retry_reset);
+        if state.dirty {
+            self.advance(at);
+        }
+        if self.state(at).is_done() {
+            self.schedule_poll(at);
+            self.release_waiters(at);
+            self.leave_if_wanted(at);
+        }
+    }
+
+    /// Tells successors that a vertex changed.
+    pub(super) fn tell_successors(&mut self, at: u32) {
+        let successors: Vec<u32> = self.graph.at(at).succs.iter().map(|link| link.at).collect();
+        for successor in successors {
+            self.wake(successor, Causes::PREDECESSOR);
+        }
+    }
+}
+
+fn received<R, D>(state: &State<R, D>) -> Option<super::Received> {
+    state.receives.as_ref().and_then(|receives| receives.values())
+}
+
+pub(super) fn timeout<R, D>(state: &State<R, D>) -> Option<Duration> {
+    let seconds = state.meta.timeout_seconds;
+    (seconds > 0).then(|| Duration::from_secs(seconds.into()))
+}

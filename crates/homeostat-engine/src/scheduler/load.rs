@@ -1,0 +1,541 @@
+//! Loading: a full catalog and a delta both become one [`GraphDiff`], and applying it costs what it touches.
+//!
+//! A diff is applied as a whole or not at all. What it does not name is not even paused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use homeostat_model::{Catalog, CatalogDelta, Digest, Meta, ResourceId};
+
+use super::state::{Leaving, Owed, Phase, Receive, State};
+use super::{Command, Scheduler, Subject};
+use crate::event::EventKind;
+use crate::graph::{Claims, Cycle, EdgeKinds};
+use crate::journal::{Intent, Record};
+use crate::resource::{Causes, Drift};
+
+/// A resource that is new or differently declared.
+#[derive(Debug)]
+pub(crate) struct Incoming<R> {
+    pub(crate) id: ResourceId,
+    pub(crate) resource: R,
+    pub(crate) digest: Digest,
+    pub(crate) meta: Arc<Meta>,
+    /// It is there only to undo what was declared before, and goes when that is done.
+    pub(crate) undoes: bool,
+    /// What undoes it is durable already.
+    pub(crate) undo_known: bool,
+}
+
+/// A declared edge that is new, or goes.
+#[derive(Debug)]
+pub(crate) struct NewEdge {
+    pub(crate) from: ResourceId,
+    pub(crate) to: ResourceId,
+    /// Whether it notifies; none when it goes.
+    pub(crate) notify: Option<bool>,
+}
+
+/// A received parameter that is new, or goes.
+#[derive(Debug)]
+pub(crate) struct NewSend {
+    pub(crate) to: ResourceId,
+    pub(crate) param: Arc<str>,
+    /// Who sends it, under which key; none when it goes.
+    pub(crate) from: Option<(ResourceId, Arc<str>)>,
+}
+
+/// What is to change of the graph.
+#[derive(Debug)]
+pub(crate) struct GraphDiff<R> {
+    pub(crate) set: Vec<Incoming<R>>,
+    pub(crate) remove: Vec<ResourceId>,
+    pub(crate) edges: Vec<NewEdge>,
+    pub(crate) sends: Vec<NewSend>,
+}
+
+/// What a load did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LoadSummary {
+    pub(crate) added: usize,
+    pub(crate) changed: usize,
+    pub(crate) removed: usize,
+    /// Automatic edges that are left out since they would close a cycle.
+    pub(crate) dropped: Vec<(ResourceId, ResourceId)>,
+}
+
+/// Why a diff was refused. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LoadError {
+    /// Each comes before the next one, and the last before the first.
+    Cycle(Vec<ResourceId>),
+    /// An edge or a send names a resource that is not there.
+    Unknown(ResourceId),
+}
+
+/// The structure of a diff once it is in the graph and before it is kept.
+#[derive(Default)]
+struct Staged {
+    added: Vec<u32>,
+    changed: Vec<u32>,
+    removed: Vec<u32>,
+    /// They go, but asked to be brought in order before.
+    realized: Vec<u32>,
+    claims_before: Vec<(u32, Claims)>,
+}
+
+impl<R: Subject, D: Drift> Scheduler<R, D> {
+    /// What differs between the graph and a full catalog.
+    pub(crate) fn compare(&self, catalog: &Catalog) -> CatalogDelta {
+        let mut seen: BTreeSet<u32> = BTreeSet::new();
+        let mut delta = CatalogDelta::default();
+        let mut known: Vec<bool> = vec![false; self.graph.slots_len()];
+        for decl in &catalog.resources {
+            let found = self.graph.find(&decl.id);
+            let same = found.is_some_and(|at| {
+                known[at as usize] = true;
+                let state = self.state(at);
+                state.leaving == Leaving::No && state.digest == decl.digest()
+            });
+            if !same {
+                delta.set.push(decl.clone());
+            }
+        }
+        for (at, vertex) in self.graph.iter() {
+            if !known[at as usize] && vertex.data.leaving == Leaving::No {
+                delta.remove.push(vertex.id.clone());
+            } else if vertex.data.leaving == Leaving::No {
+                seen.insert(at);
+            }
+        }
+        self.compare_edges(catalog, &seen, &mut delta);
+        self.compare_sends(catalog, &seen, &mut delta);
+        delta
+    }
+
+    fn compare_edges(&self, catalog: &Catalog, stay: &BTreeSet<u32>, delta: &mut CatalogDelta) {
+        let mut wanted: BTreeSet<(u32, u32)> = BTreeSet::new();
+        for edge in &catalog.edges {
+            let ends = self.graph.find(&edge.from).zip(self.graph.find(&edge.to));
+            let kinds = ends.map_or(EdgeKinds::NONE, |(from, to)| self.graph.edge(from, to));
+            let same = kinds.has(EdgeKinds::DECLARED) && kinds.has(EdgeKinds::NOTIFY) == edge.notify;
+            wanted.extend(ends);
+            if !same {
+                delta.set_edges.push(edge.clone());
+            }
+        }
+        for at in stay {
+            for link in self.graph.at(*at).succs.iter().filter(|link| link.kinds.has(EdgeKinds::DECLARED)) {
+                if stay.contains(&link.at) && !wanted.contains(&(*at, link.at)) {
+                    let id = |at: u32| self.graph.at(at).id.clone();
+                    delta.remove_edges.push((id(*at), id(link.at)));
+                }
+            }
+        }
+    }
+
+    fn compare_sends(&self, catalog: &Catalog, stay: &BTreeSet<u32>, delta: &mut CatalogDelta) {
+        let mut wanted: BTreeSet<(u32, &str)> = BTreeSet::new();
+        for send in &catalog.sends {
+            let receiver = self.graph.find(&send.to);
+            let same = receiver.is_some_and(|at| {
+                wanted.insert((at, &send.param));
+                let list = self.state(at).receives.iter().flat_map(|receives| &receives.list);
+                let mut same = list.filter(|receive| receive.param == send.param);
+                same.any(|receive| {
+                    receive.key == send.key && self.graph.find(&send.from) == Some(receive.from)
+                })
+            });
+            if !same {
+                delta.set_sends.push(send.clone());
+            }
+        }
+        for at in stay {
+            for receive in self.state(*at).receives.iter().flat_map(|receives| &receives.list) {
+                if !wanted.contains(&(*at, &*receive.param)) {
+                    delta.remove_sends.push((self.graph.at(*at).id.clone(), receive.param.clone()));
+                }
+            }
+        }
+    }
+
+    /// Remembers refreshes that were owed before we started.
+    pub(crate) fn remember_owed(&mut self, intents: Vec<Intent>) {
+        for intent in intents {
+            self.owed_before.entry(intent.receiver).or_default().push(intent.sender);
+        }
+    }
+
+    /// Refreshes that were owed before we started, for vertices that are no more: nobody will do them.
+    pub(crate) fn forget_owed_before(&mut self) {
+        let forgotten = std::mem::take(&mut self.owed_before);
+        let clear = |receiver: ResourceId, sender| Record::Clear(Intent { receiver, sender });
+        let records: Vec<Record> = forgotten
+            .into_iter()
+            .flat_map(|(receiver, senders)| {
+                senders.into_iter().map(move |sender| clear(receiver.clone(), sender))
+            })
+            .collect();
+        if !records.is_empty() {
+            self.commands.push(Command::Record(None, records));
+        }
+    }
+
+    /// Applies a diff, or leaves everything as it was.
+    pub(crate) fn load(&mut self, diff: GraphDiff<R>) -> Result<LoadSummary, LoadError> {
+        let GraphDiff { set, remove, edges, sends } = diff;
+        let mut incoming = set;
+        let staged = self.stage(&mut incoming, &remove);
+        let explicit = match self.explicit_edges(&edges, &sends, &staged) {
+            Ok(explicit) => explicit,
+            Err(error) => {
+                self.unstage(staged);
+                return Err(error);
+            }
+        };
+        let resolution = match self.graph.settle_edges(explicit) {
+            Ok(resolution) => resolution,
+            Err(Cycle(way)) => {
+                let ids = way.into_iter().map(|at| self.graph.at(at).id.clone()).collect();
+                self.unstage(staged);
+                return Err(LoadError::Cycle(ids));
+            }
+        };
+        let edges_before = self.graph.changed_edges();
+        self.graph.keep();
+        let id = |at: u32| self.graph.at(at).id.clone();
+        let summary = LoadSummary {
+            added: staged.added.len(),
+            changed: staged.changed.len(),
+            removed: staged.removed.len(),
+            dropped: resolution.dropped.into_iter().map(|(from, to)| (id(from), id(to))).collect(),
+        };
+        for (at, incoming) in staged.changed.iter().zip(incoming) {
+            self.redeclare(*at, incoming);
+        }
+        for at in &staged.realized {
+            self.state_mut(*at).leaving = Leaving::WhenDone;
+        }
+        self.follow_sends(sends);
+        self.follow_edges(&edges_before, &staged.removed);
+        for at in &staged.removed {
+            self.retire(*at);
+        }
+        for at in &staged.added {
+            self.welcome(*at);
+        }
+        let (added, changed, removed) = (summary.added, summary.changed, summary.removed);
+        let resources = self.graph.len();
+        self.event(None, Causes::DECLARED, None, EventKind::Loaded { resources, added, changed, removed });
+        self.settled_said = false;
+        self.pump();
+        Ok(summary)
+    }
+
+    /// Puts new vertices and claims into the graph and takes the edges of those that go. The incoming resources come in the order of
+    /// `changed`, and after them those of `added`.
+    fn stage(&mut self, incoming: &mut Vec<Incoming<R>>, remove: &[ResourceId]) -> Staged {
+        let mut staged = Staged::default();
+        self.graph.reserve(incoming.len());
+        incoming.sort_by_key(|incoming| self.graph.find(&incoming.id).is_none());
+        for resource in incoming.iter() {
+            let claims = if self.policy.autoedges && resource.meta.autoedge {
+                resource.resource.claims()
+            } else {
+                Claims::default()
+            };
+            let at = match self.graph.find(&resource.id) {
+                Some(at) => {
+                    staged.changed.push(at);
+                    staged.claims_before.push((at, self.graph.claims_mut().of(at)));
+                    at
+                }
+                None => {
+                    let mut state =
+                        State::new(resource.resource.clone(), resource.digest, resource.meta.clone());
+                    state.undo_known = resource.undo_known;
+                    state.leaving = if resource.undoes { Leaving::WhenUndone } else { Leaving::No };
+                    let at = self.graph.insert(resource.id.clone(), state);
+                    staged.added.push(at);
+                    at
+                }
+            };
+            self.graph.claims_mut().set(at, claims);
+        }
+        let going: Vec<u32> = remove.iter().filter_map(|id| self.graph.find(id)).collect();
+        for at in going {
+            let state = self.state(at);
+            if state.meta.realize && !state.is_done() && !self.policy.noop {
+                staged.realized.push(at);
+            } else if state.leaving != Leaving::Now {
+                staged.removed.push(at);
+                staged.claims_before.push((at, self.graph.claims_mut().of(at)));
+                self.graph.claims_mut().clear(at);
+                self.graph.isolate(at);
+            }
+        }
+        staged
+    }
+
+    /// Takes a staged diff back out.
+    fn unstage(&mut self, staged: Staged) {
+        self.graph.undo();
+        for (at, claims) in staged.claims_before {
+            self.graph.claims_mut().set(at, claims);
+        }
+        for at in staged.added {
+            self.graph.remove(at);
+        }
+        self.graph.settle_edges([]).expect("what was there before had no cycle");
+        self.graph.keep();
+    }
+
+    /// The explicit edges that the diff sets or takes, each pair of ends once.
+    fn explicit_edges(
+        &self,
+        edges: &[NewEdge],
+        sends: &[NewSend],
+        staged: &Staged,
+    ) -> Result<Vec<(u32, u32, EdgeKinds)>, LoadError> {
+        let removed: BTreeSet<u32> = staged.removed.iter().copied().collect();
+        let find = |id: &ResourceId| self.graph.find(id).filter(|at| !removed.contains(at));
+        let mut explicit: BTreeMap<(u32, u32), EdgeKinds> = BTreeMap::new();
+        for edge in edges {
+            let unknown = |id: &ResourceId| LoadError::Unknown(id.clone());
+            let (from, to) = match (find(&edge.from), find(&edge.to), edge.notify) {
+                (Some(from), Some(to), _) => (from, to),
+                (_, _, None) => continue,
+                (None, _, Some(_)) => return Err(unknown(&edge.from)),
+                (_, None, Some(_)) => return Err(unknown(&edge.to)),
+            };
+            let kinds = explicit.entry((from, to)).or_insert_with(|| self.explicit_of(from, to));
+            *kinds = kinds.without(EdgeKinds::DECLARED.with(EdgeKinds::NOTIFY));
+            *kinds = match edge.notify {
+                Some(true) => kinds.with(EdgeKinds::DECLARED).with(EdgeKinds::NOTIFY),
+                Some(false) => kinds.with(EdgeKinds::DECLARED),
+                None => *kinds,
+            };
+        }
+        self.explicit_sends(sends, &find, &mut explicit)?;
+        Ok(explicit.into_iter().map(|((from, to), kinds)| (from, to, kinds)).collect())
+    }
+
+    fn explicit_of(&self, from: u32, to: u32) -> EdgeKinds {
+        self.graph.edge(from, to).without(EdgeKinds::AUTO)
+    }
+
+    fn explicit_sends(
+        &self,
+        sends: &[NewSend],
+        find: &impl Fn(&ResourceId) -> Option<u32>,
+        explicit: &mut BTreeMap<(u32, u32), EdgeKinds>,
+    ) -> Result<(), LoadError> {
+        let mut receivers: BTreeMap<u32, Vec<&NewSend>> = BTreeMap::new();
+        for send in sends {
+            match find(&send.to) {
+                Some(to) => receivers.entry(to).or_default().push(send),
+                None if send.from.is_some() => return Err(LoadError::Unknown(send.to.clone())),
+                None => {}
+            }
+        }
+        for (to, changes) in receivers {
+            let mut senders: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+            let list = self.state(to).receives.iter().flat_map(|receives| &receives.list);
+            let before: BTreeSet<u32> = list.clone().map(|receive| receive.from).collect();
+            senders.extend(list.map(|receive| (receive.param.clone(), receive.from)));
+            for change in changes {
+                match &change.from {
+                    Some((from, _)) => {
+                        let at = find(from).ok_or_else(|| LoadError::Unknown(from.clone()))?;
+                        senders.insert(change.param.clone(), at);
+                    }
+                    None => {
+                        senders.remove(&change.param);
+                    }
+                }
+            }
+            let after: BTreeSet<u32> = senders.into_values().collect();
+            for from in before.union(&after) {
+                let kinds = explicit.entry((*from, to)).or_insert_with(|| self.explicit_of(*from, to));
+                *kinds = kinds.without(EdgeKinds::SEND);
+                if after.contains(from) {
+                    *kinds = kinds.with(EdgeKinds::SEND);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A vertex gets another declaration, wherever it is on its way.
+    fn redeclare(&mut self, at: u32, incoming: Incoming<R>) {
+        match self.state(at).phase {
+            Phase::Checking | Phase::Applying => {}
+            Phase::Idle
+            | Phase::Starved
+            | Phase::Queued
+            | Phase::Recording(..)
+            | Phase::Batching(_)
+            | Phase::Ready(_) => {
+                self.call_back(at);
+            }
+        }
+        let forget = self.state(at).undo_known && !incoming.meta.reverse && !incoming.undoes;
+        if forget {
+            self.commands.push(Command::Record(None, vec![Record::ForgetUndo(incoming.id.clone())]));
+        }
+        let state = self.state_mut(at);
+        state.armed &= state.resource.same_watches(&incoming.resource) && !incoming.meta.rewatch;
+        state.resource = incoming.resource;
+        state.digest = incoming.digest;
+        state.meta = incoming.meta;
+        state.version += 1;
+        state.leaving = if incoming.undoes { Leaving::WhenUndone } else { Leaving::No };
+        state.undo_known = (state.undo_known && !forget) || incoming.undo_known;
+        state.dirty = true;
+        state.causes = state.causes.and(Causes::DECLARED);
+        let meta = state.meta.clone();
+        state.pace.redeclare(&meta);
+        self.advance(at);
+        if self.state(at).is_done() {
+            self.release_waiters(at);
+        }
+    }
+
+    /// Takes a vertex that is under way, but not in flight, back to idle.
+    fn call_back(&mut self, at: u32) {
+        self.batch_no_longer_expects(at);
+        match self.state(at).phase {
+            Phase::Batching(_) => self.leave_batch(at),
+            Phase::Starved => self.stop_starving(at),
+            Phase::Idle
+            | Phase::Queued
+            | Phase::Checking
+            | Phase::Recording(..)
+            | Phase::Ready(_)
+            | Phase::Applying => {}
+        }
+        self.state_mut(at).phase = Phase::Idle;
+        self.release_permits(at);
+    }
+
+    fn follow_sends(&mut self, sends: Vec<NewSend>) {
+        for send in sends {
+            let Some(to) = self.graph.find(&send.to) else {
+                continue;
+            };
+            let from = send.from.and_then(|(id, key)| Some((self.graph.find(&id)?, key)));
+            let receive = from.map(|(from, key)| Receive {
+                value: self.sent_value(from, &key),
+                param: send.param.clone(),
+                from,
+                key,
+            });
+            let receives = self.state_mut(to).receives.get_or_insert_default();
+            receives.list.retain(|have| have.param != send.param);
+            receives.list.extend(receive);
+            receives.version += 1;
+            if receives.list.is_empty() {
+                self.state_mut(to).receives = None;
+            }
+            self.wake(to, Causes::RECEIVED);
+        }
+    }
+
+    /// Those who waited for a predecessor that is none any more go on; what senders announced over edges that are gone stays announced.
+    fn follow_edges(&mut self, before: &[(u32, u32, EdgeKinds)], removed: &[u32]) {
+        for (from, to, kinds) in before.iter().copied() {
+            let sender = self.graph.at(from).id.clone();
+            let lost_notify =
+                kinds.has(EdgeKinds::NOTIFY) && !self.graph.edge(from, to).has(EdgeKinds::NOTIFY);
+            let announced =
+                |state: &State<R, D>| state.owed.iter().any(|owed| owed.sender == sender && !owed.fired);
+            if lost_notify && announced(self.state(to)) && !removed.contains(&to) {
+                let key = self.graph.key(to);
+                self.state_mut(from).announced.push(key);
+            }
+            if kinds.has(EdgeKinds::SEND) && removed.contains(&from) && !removed.contains(&to) {
+                self.drop_receives(to, from);
+            }
+            if self.state(to).waiting_on == Some(from) {
+                self.state_mut(to).waiting_on = None;
+                self.follow_hindrance(to);
+                self.advance(to);
+            }
+        }
+    }
+
+    fn drop_receives(&mut self, at: u32, from: u32) {
+        if let Some(receives) = &mut self.state_mut(at).receives {
+            receives.list.retain(|receive| receive.from != from);
+            receives.version += 1;
+            if receives.list.is_empty() {
+                self.state_mut(at).receives = None;
+            }
+            self.wake(at, Causes::RECEIVED);
+        }
+    }
+
+    /// A vertex goes: at once, or when what runs for it has ended.
+    fn retire(&mut self, at: u32) {
+        self.uncount(at);
+        match self.state(at).phase {
+            Phase::Checking | Phase::Applying => {
+                self.batch_no_longer_expects(at);
+                self.state_mut(at).leaving = Leaving::Now;
+                self.release_waiters(at);
+            }
+            Phase::Idle
+            | Phase::Starved
+            | Phase::Queued
+            | Phase::Recording(..)
+            | Phase::Batching(_)
+            | Phase::Ready(_) => {
+                self.call_back(at);
+                self.fire_announced(at);
+                self.drop_vertex(at);
+            }
+        }
+    }
+
+    /// A vertex that nothing runs for leaves the graph.
+    pub(super) fn drop_vertex(&mut self, at: u32) {
+        self.release_permits(at);
+        self.uncount(at);
+        self.commands.push(Command::Disarm(self.graph.key(at)));
+        self.event(Some(at), Causes::none(), None, EventKind::Removed);
+        let waiters = std::mem::take(&mut self.graph.at_mut(at).data.waiters);
+        self.graph.remove(at);
+        self.graph.keep();
+        for waiter in waiters {
+            if self.graph.is_used(waiter) && self.state(waiter).waiting_on == Some(at) {
+                self.state_mut(waiter).waiting_on = None;
+                self.advance(waiter);
+            }
+        }
+    }
+
+    /// A vertex that was kept only until it was in order, or undone, goes.
+    pub(super) fn leave_if_wanted(&mut self, at: u32) {
+        match self.state(at).leaving {
+            Leaving::No | Leaving::Now => {}
+            Leaving::WhenDone => self.drop_vertex(at),
+            Leaving::WhenUndone => {
+                let id = self.graph.at(at).id.clone();
+                self.commands.push(Command::Record(None, vec![Record::ForgetUndo(id)]));
+                self.drop_vertex(at);
+            }
+        }
+    }
+
+    /// A new vertex begins its life.
+    fn welcome(&mut self, at: u32) {
+        let owed = self.owed_before.remove(&self.graph.at(at).id).unwrap_or_default();
+        let state = self.state_mut(at);
+        state.owed.extend(owed.into_iter().map(|sender| Owed { sender, fired: true, durable: true }));
+        if state.is_done() {
+            self.release_waiters(at);
+        } else {
+            self.advance(at);
+        }
+    }
+}

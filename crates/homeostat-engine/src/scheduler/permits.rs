@@ -1,0 +1,144 @@
+//! Semaphores. Permits are taken all or none, so nobody holds one while waiting for another, and no two can wait for each other.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use homeostat_model::meta::Semaphore;
+
+use super::state::Phase;
+use super::{Scheduler, Subject};
+use crate::graph::Graph;
+use crate::resource::Drift;
+
+/// Who waits for permits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Applicant {
+    Vertex(crate::source::VertexKey),
+    Batch((homeostat_model::KindName, Arc<str>)),
+}
+
+/// Who holds how many, and who waits, first come first served where that leaves nobody idle.
+#[derive(Debug)]
+pub(super) struct Permits {
+    /// Over everything; its name is empty, which no declared one can be.
+    overall: Option<Semaphore>,
+    held: BTreeMap<Arc<str>, u32>,
+    waiting: VecDeque<(Applicant, Vec<Semaphore>)>,
+}
+
+impl Permits {
+    pub(super) fn new(overall: Option<NonZeroU32>) -> Self {
+        let overall = overall.map(|count| Semaphore { name: "".into(), count });
+        Self { overall, held: BTreeMap::new(), waiting: VecDeque::new() }
+    }
+
+    /// Everything that these need, once each.
+    pub(super) fn needed<'a>(&'a self, declared: impl Iterator<Item = &'a Semaphore>) -> Vec<Semaphore> {
+        let mut all: Vec<Semaphore> = self.overall.iter().chain(declared).cloned().collect();
+        all.sort();
+        all.dedup_by(|later, earlier| later.name == earlier.name);
+        all
+    }
+
+    pub(super) fn try_take(&mut self, needed: &[Semaphore]) -> bool {
+        let free = |semaphore: &Semaphore| {
+            self.held.get(&semaphore.name).is_none_or(|held| *held < semaphore.count.get())
+        };
+        if !needed.iter().all(free) {
+            return false;
+        }
+        for semaphore in needed {
+            *self.held.entry(semaphore.name.clone()).or_default() += 1;
+        }
+        true
+    }
+
+    pub(super) fn give_back(&mut self, needed: &[Semaphore]) {
+        for semaphore in needed {
+            match self.held.get_mut(&semaphore.name) {
+                Some(held) if *held > 1 => *held -= 1,
+                _ => {
+                    self.held.remove(&semaphore.name);
+                }
+            }
+        }
+    }
+
+    pub(super) fn wait(&mut self, applicant: Applicant, needed: Vec<Semaphore>) {
+        if !self.waiting.iter().any(|(waiting, _)| *waiting == applicant) {
+            self.waiting.push_back((applicant, needed));
+        }
+    }
+
+    pub(super) fn forget(&mut self, applicant: &Applicant) {
+        self.waiting.retain(|(waiting, _)| waiting != applicant);
+    }
+}
+
+impl<R: Subject, D: Drift> Scheduler<R, D> {
+    fn needed_by(&self, at: u32) -> Vec<Semaphore> {
+        self.permits.needed(self.state(at).meta.semaphores.iter())
+    }
+
+    /// Takes all permits of a vertex, or makes it wait for them.
+    pub(super) fn take_permits(&mut self, at: u32) -> bool {
+        if !self.state(at).permits.is_empty() {
+            return true;
+        }
+        let needed = self.needed_by(at);
+        if needed.is_empty() {
+            return true;
+        }
+        let taken = self.permits.try_take(&needed);
+        if taken {
+            self.state_mut(at).permits = needed;
+        } else {
+            self.permits.wait(Applicant::Vertex(self.graph.key(at)), needed);
+        }
+        taken
+    }
+
+    pub(super) fn release_permits(&mut self, at: u32) {
+        let held = std::mem::take(&mut self.state_mut(at).permits);
+        if !held.is_empty() {
+            self.permits.give_back(&held);
+            self.grant_permits();
+        }
+    }
+
+    /// A vertex no longer waits for permits.
+    pub(super) fn stop_starving(&mut self, at: u32) {
+        self.permits.forget(&Applicant::Vertex(self.graph.key(at)));
+    }
+
+    /// Goes through those that wait and lets those on for whom everything is free.
+    pub(super) fn grant_permits(&mut self) {
+        let waiting = std::mem::take(&mut self.permits.waiting);
+        for (applicant, needed) in waiting {
+            let wanted = match &applicant {
+                Applicant::Vertex(key) => starving(&self.graph, *key).is_some(),
+                Applicant::Batch(key) => self.batches.contains_key(key),
+            };
+            if !wanted {
+                continue;
+            }
+            if !self.permits.try_take(&needed) {
+                self.permits.waiting.push_back((applicant, needed));
+                continue;
+            }
+            match applicant {
+                Applicant::Vertex(key) => {
+                    let at = starving(&self.graph, key).expect("it was there just now");
+                    self.state_mut(at).permits = needed;
+                    self.permits_granted(at);
+                }
+                Applicant::Batch(key) => self.batch_permitted(&key, needed),
+            }
+        }
+    }
+}
+
+fn starving<R, D>(graph: &Graph<super::State<R, D>>, key: crate::source::VertexKey) -> Option<u32> {
+    graph.resolve(key).filter(|at| matches!(graph.at(*at).data.phase, Phase::Starved))
+}

@@ -1,0 +1,118 @@
+//! Refreshes are owed from before the change that asks for them until they were done, and a crash in between loses none.
+//!
+//! Before a vertex with notify edges is applied, the intent is made durable and *announced* to the receivers. When the apply has
+//! succeeded it is *fired*. A receiver that refreshed clears those that had fired when it began.
+
+use homeostat_model::ResourceId;
+
+use super::state::Owed;
+use super::{Command, Scheduler, Subject};
+use crate::graph::EdgeKinds;
+use crate::journal::{Intent, Record};
+use crate::resource::{Causes, Drift};
+
+impl<R: Subject, D: Drift> Scheduler<R, D> {
+    /// The receivers for whom it must be durable, before a vertex is applied, that they will have to refresh.
+    pub(super) fn announcements(&self, at: u32) -> Vec<u32> {
+        let vertex = self.graph.at(at);
+        let receivers = vertex.succs.iter().filter(|link| link.kinds.has(EdgeKinds::NOTIFY));
+        receivers.map(|link| link.at).filter(|receiver| !self.owes_durably(*receiver, &vertex.id)).collect()
+    }
+
+    pub(super) fn intent(&self, sender: u32, receiver: u32) -> Intent {
+        Intent { receiver: self.graph.at(receiver).id.clone(), sender: self.graph.at(sender).id.clone() }
+    }
+
+    fn owes_durably(&self, receiver: u32, sender: &ResourceId) -> bool {
+        self.state(receiver).owed.iter().any(|owed| owed.sender == *sender && owed.durable)
+    }
+
+    /// These will have to refresh when the vertex has changed.
+    pub(super) fn announce(&mut self, at: u32, receivers: Vec<u32>, durable: bool) {
+        let sender = self.graph.at(at).id.clone();
+        for receiver in receivers {
+            self.note_owed(receiver, Owed { sender: sender.clone(), fired: false, durable });
+        }
+    }
+
+    /// A vertex changed: whoever it announced that to must refresh.
+    pub(super) fn fire_announced(&mut self, at: u32) {
+        let sender = self.graph.at(at).id.clone();
+        let receivers: Vec<u32> = self.notified_by(at);
+        for receiver in receivers {
+            self.owe(receiver, &sender);
+        }
+    }
+
+    /// Its receivers now, and those from before an edge was taken away while it was being applied.
+    fn notified_by(&mut self, at: u32) -> Vec<u32> {
+        let links = self.graph.at(at).succs.iter().filter(|link| link.kinds.has(EdgeKinds::NOTIFY));
+        let mut receivers: Vec<u32> = links.map(|link| link.at).collect();
+        let former = std::mem::take(&mut self.state_mut(at).announced);
+        receivers.extend(former.into_iter().filter_map(|key| self.graph.resolve(key)));
+        receivers.sort_unstable();
+        receivers.dedup();
+        receivers
+    }
+
+    /// A receiver must refresh because a sender changed.
+    pub(super) fn owe(&mut self, receiver: u32, sender: &ResourceId) {
+        self.note_owed(receiver, Owed { sender: sender.clone(), fired: true, durable: false });
+        self.wake(receiver, Causes::PREDECESSOR);
+    }
+
+    /// Adds what is owed to what is known of it already.
+    fn note_owed(&mut self, receiver: u32, new: Owed) {
+        let owed = &mut self.state_mut(receiver).owed;
+        match owed.iter_mut().find(|owed| owed.sender == new.sender) {
+            Some(known) => {
+                known.fired |= new.fired;
+                known.durable |= new.durable;
+            }
+            None => owed.push(new),
+        }
+    }
+
+    /// In a dry run, whoever would be notified would refresh.
+    pub(super) fn announce_would_change(&mut self, at: u32) {
+        let sender = self.graph.at(at).id.clone();
+        for receiver in self.notified_by(at) {
+            self.owe(receiver, &sender);
+        }
+    }
+
+    /// A refresh was done: what asked for it before it began is cleared, unless it was asked for again meanwhile.
+    pub(super) fn refresh_done(&mut self, at: u32) {
+        let receiver = self.graph.at(at).id.clone();
+        let state = self.state_mut(at);
+        let done = std::mem::take(&mut state.refreshing);
+        let asked_again = |sender: &ResourceId| state.owed.iter().any(|owed| owed.sender == *sender);
+        let cleared = done.into_iter().map(|owed| owed.sender).filter(|sender| !asked_again(sender));
+        let records: Vec<Record> =
+            cleared.map(|sender| Record::Clear(Intent { receiver: receiver.clone(), sender })).collect();
+        if !records.is_empty() {
+            self.commands.push(Command::Record(None, records));
+        }
+    }
+
+    /// A refresh was not done: it is owed as before.
+    pub(super) fn owe_again(&mut self, at: u32) {
+        for owed in std::mem::take(&mut self.state_mut(at).refreshing) {
+            self.note_owed(at, owed);
+        }
+    }
+
+    /// Whoever only reports does not refresh, and then owes nothing. A dry run leaves what is durable as it is.
+    pub(super) fn forgive(&mut self, at: u32) {
+        let dry = self.policy.noop;
+        let receiver = self.graph.at(at).id.clone();
+        let state = self.state_mut(at);
+        let fired: Vec<ResourceId> =
+            state.owed.iter().filter(|owed| owed.fired).map(|owed| owed.sender.clone()).collect();
+        state.owed.retain(|owed| !owed.fired);
+        if !dry && !fired.is_empty() {
+            let clear = |sender| Record::Clear(Intent { receiver: receiver.clone(), sender });
+            self.commands.push(Command::Record(None, fired.into_iter().map(clear).collect()));
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What the scheduler keeps of one vertex.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use homeostat_model::{Digest, Meta, ResourceId, Value};
+use smallvec::SmallVec;
+
+use super::Received;
+use super::pace::Pace;
+use crate::event::Outcome;
+use crate::resource::{Causes, Outputs};
+
+/// Where a vertex is on its way.
+#[derive(Debug)]
+pub(crate) enum Phase<D> {
+    /// Nothing is under way; see whether it is dirty, and whom it waits for.
+    Idle,
+    /// Waits for permits that others hold; looked at again when it gets them.
+    Starved,
+    /// In the queue of checks.
+    Queued,
+    /// Being checked.
+    Checking,
+    /// Waits until it is durable that these receivers will have to refresh.
+    Recording(Option<D>, Vec<crate::source::VertexKey>),
+    /// In a batch that is not closed.
+    Batching(D),
+    /// In the queue of applies.
+    Ready(Option<D>),
+    /// Being applied, alone or in a batch.
+    Applying,
+}
+
+/// How the last attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// There was none.
+    New,
+    /// In order.
+    InOrder,
+    /// Different, and only reported, since then.
+    Reported(Duration),
+    /// Failed.
+    Failed(Arc<str>),
+    /// Needs something from outside.
+    Waiting(Arc<str>),
+}
+
+/// Why a vertex cannot start, as seen from the predecessor that it waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Hindrance {
+    /// These failed.
+    Blocked(ResourceId),
+    /// This must happen first.
+    Waiting(Arc<str>),
+}
+
+/// A refresh that somebody may owe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owed {
+    pub(crate) sender: ResourceId,
+    /// The sender has changed. Until then it has only announced that it might.
+    pub(crate) fired: bool,
+    /// It survives a crash.
+    pub(crate) durable: bool,
+}
+
+/// A parameter whose value another vertex sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Receive {
+    pub(crate) param: Arc<str>,
+    pub(crate) from: u32,
+    pub(crate) key: Arc<str>,
+    pub(crate) value: Option<Value>,
+}
+
+/// The parameters that a vertex receives.
+#[derive(Debug, Default)]
+pub(crate) struct Receives {
+    pub(crate) list: Vec<Receive>,
+    pub(crate) version: u32,
+}
+
+impl Receives {
+    /// The values, once all of them are there.
+    pub(crate) fn values(&self) -> Option<Received> {
+        let values: Option<Vec<_>> =
+            self.list.iter().map(|receive| Some((receive.param.clone(), receive.value.clone()?))).collect();
+        values.map(|values| Received { version: self.version, values: Arc::new(values) })
+    }
+}
+
+/// Why a vertex is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// It stays.
+    No,
+    /// It goes when it is in order once.
+    WhenDone,
+    /// It goes when it has been undone.
+    WhenUndone,
+    /// It is gone; only a job that runs holds it.
+    Now,
+}
+
+/// What was done with it so far.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Counts {
+    pub(crate) checks: u32,
+    pub(crate) applies: u32,
+    pub(crate) refreshes: u32,
+    pub(crate) started: Option<Duration>,
+    pub(crate) ended: Option<Duration>,
+}
+
+/// One vertex, as the scheduler sees it.
+#[derive(Debug)]
+pub(crate) struct State<R, D> {
+    pub(crate) resource: R,
+    pub(crate) digest: Digest,
+    pub(crate) meta: Arc<Meta>,
+    pub(crate) version: u32,
+    pub(crate) phase: Phase<D>,
+    pub(crate) standing: Standing,
+    /// It must be looked at.
+    pub(crate) dirty: bool,
+    /// Why, since the last look began.
+    pub(crate) causes: Causes,
+    /// Why the look or apply under way was begun.
+    pub(crate) job_causes: Causes,
+    pub(crate) armed: bool,
+    pub(crate) leaving: Leaving,
+    /// What undoes it is durable.
+    pub(crate) undo_known: bool,
+    /// It was changed since it was loaded.
+    pub(crate) changed: bool,
+    /// Its batch failed, so it is tried alone.
+    pub(crate) single: bool,
+    /// The permits that it holds.
+    pub(crate) permits: Vec<homeostat_model::meta::Semaphore>,
+    pub(crate) rechecks: u8,
+    /// The predecessor that it waits for.
+    pub(crate) waiting_on: Option<u32>,
+    /// Where among the predecessors that one was found.
+    pub(crate) cursor: u32,
+    pub(crate) hindrance: Option<Box<Hindrance>>,
+    /// Those that wait for this one.
+    pub(crate) waiters: SmallVec<[u32; 2]>,
+    /// Refreshes owed to this one.
+    pub(crate) owed: Vec<Owed>,
+    /// Those that the refresh under way answers.
+    pub(crate) refreshing: Vec<Owed>,
+    /// Those whom this one told that it might change, until it has.
+    pub(crate) announced: Vec<crate::source::VertexKey>,
+    pub(crate) receives: Option<Box<Receives>>,
+    pub(crate) sent: Outputs,
+    pub(crate) pace: Pace,
+    pub(crate) counts: Counts,
+    /// As it was last counted.
+    pub(crate) outcome: Outcome,
+    pub(crate) unsettled: bool,
+    pub(crate) counted: bool,
+    /// The batch that waits for how its check ends.
+    pub(crate) expected_by: Option<Box<(homeostat_model::KindName, Arc<str>)>>,
+}
+
+impl<R, D> State<R, D> {
+    pub(crate) fn new(resource: R, digest: Digest, meta: Arc<Meta>) -> Self {
+        Self {
+            resource,
+            digest,
+            pace: Pace::new(&meta),
+            meta,
+            version: 0,
+            phase: Phase::Idle,
+            standing: Standing::New,
+            dirty: true,
+            causes: Causes::DECLARED,
+            job_causes: Causes::none(),
+            armed: false,
+            leaving: Leaving::No,
+            undo_known: false,
+            changed: false,
+            single: false,
+            permits: Vec::new(),
+            rechecks: 0,
+            waiting_on: None,
+            cursor: 0,
+            hindrance: None,
+            waiters: SmallVec::new(),
+            owed: Vec::new(),
+            refreshing: Vec::new(),
+            announced: Vec::new(),
+            receives: None,
+            sent: Outputs::none(),
+            counts: Counts::default(),
+            outcome: Outcome::Pending,
+            unsettled: false,
+            counted: false,
+            expected_by: None,
+        }
+    }
+
+    /// Successors may start.
+    pub(crate) fn is_done(&self) -> bool {
+        if self.leaving == Leaving::Now || self.meta.hidden {
+            return true;
+        }
+        let in_order = matches!(self.standing, Standing::InOrder | Standing::Reported(_));
+        in_order && !self.dirty && matches!(self.phase, Phase::Idle)
+    }
+
+    /// Whether somebody else's change asks it to refresh.
+    pub(crate) fn owes_refresh(&self) -> bool {
+        self.owed.iter().any(|owed| owed.fired)
+    }
+}

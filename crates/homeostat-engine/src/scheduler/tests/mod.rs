@@ -1,0 +1,5 @@
+//! The scheduler against a scripted world: random schedules that check the invariants at every step, and small stories.
+
+mod random;
+mod stories;
+mod world;

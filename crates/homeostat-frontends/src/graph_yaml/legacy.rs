@@ -1,0 +1,54 @@
+//! The names of 2016. They are accepted, and one note per file says what became of them.
+
+use homeostat_model::{Diagnostic, KindSchema, Span, Stage, codes};
+
+use crate::findings::listed;
+
+/// The parameters that an exec had once and that are meta parameters by now.
+pub(super) const NOW_META: [(&str, &str); 2] = [("timeout", "timeout"), ("pollint", "poll")];
+
+/// The parameters that an exec had once.
+const OF_EXEC: [&str; 5] = ["timeout", "pollint", "state", "watchshell", "ifshell"];
+
+/// The names that a file uses, in the order of their first use.
+#[derive(Default)]
+pub(super) struct Legacy {
+    names: Vec<(&'static str, Span)>,
+}
+
+/// Whether a kind had a parameter of that name once, and which.
+pub(super) fn param_of_old(schema: &KindSchema, name: &str) -> Option<&'static str> {
+    if schema.kind != "exec" {
+        return None;
+    }
+    OF_EXEC.into_iter().find(|old| *old == name)
+}
+
+impl Legacy {
+    pub(super) fn seen(&mut self, name: &'static str, span: Span) {
+        if self.names.iter().all(|(have, _)| *have != name) {
+            self.names.push((name, span));
+        }
+    }
+
+    pub(super) fn note(self) -> Option<Diagnostic> {
+        let (_, first) = self.names.first()?;
+        let (meant, idle): (Vec<&str>, Vec<&str>) = self
+            .names
+            .iter()
+            .map(|(name, _)| *name)
+            .partition(|name| NOW_META.iter().any(|(old, _)| old == name));
+        let meant = meant.iter().map(|old| {
+            let (_, new) = NOW_META.iter().find(|(name, _)| name == old).unwrap_or(&NOW_META[0]);
+            format!("`{old}` is taken as `{new}` in `meta`")
+        });
+        let mut parts: Vec<String> = meant.collect();
+        match idle.len() {
+            0 => {}
+            1 => parts.push(format!("{} does nothing", listed(idle))),
+            _ => parts.push(format!("{} do nothing", listed(idle))),
+        }
+        let message = format!("this file uses names of old: {}", parts.join("; "));
+        Some(Diagnostic::note(codes::LEGACY_KEY, Stage::Structure, message).at(*first))
+    }
+}

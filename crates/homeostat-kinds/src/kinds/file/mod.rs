@@ -1,0 +1,304 @@
+//! A file, a directory or a symbolic link: whether it exists, what it holds, whose it is.
+//!
+//! A file is replaced as a whole: what is written goes to a temporary file beside it that takes its place when it is
+//! complete, so nobody ever sees half of it. What is not declared, such as the owner, the permissions, extended attributes
+//! and access lists, stays as it was.
+//!
+//! A path that ends with a slash means a directory. `state` need not be given where `content`, `source`, `fragments`,
+//! `symlink` or `purge` say what should be there. Where nothing does, only `mode`, `owner`, `group` and `selinux` of what is
+//! there are kept in order, and if nothing is there, that is in order too.
+//!
+//! ## Example
+//!
+//! ```yaml
+//! graph: example
+//! resources:
+//!   file:
+//!   - name: /tmp/example/
+//!     state: exists
+//!     mode: u=rwx,go=rx
+//!   - name: /tmp/example/motd
+//!     content: |
+//!       Welcome.
+//!     mode: 0644
+//!   - name: /tmp/example/latest
+//!     symlink: true
+//!     source: motd
+//! ```
+//!
+//! ## Watches
+//!
+//! The path, whether it exists or not, and what `source` and `fragments` name; everything below a directory that has a
+//! `source` or is purged.
+//!
+//! ## Automatic edges
+//!
+//! After the nearest declared directory above it; after `file` resources that make its fragments or its source; after the
+//! `user` and `group` that own it.
+//!
+//! ## Sends and receives
+//!
+//! Receives any parameter; sends nothing.
+//!
+//! ## Limits
+//!
+//! - Missing directories above a file are not made: declare them. A directory with `recurse` makes those above it.
+//! - Links on the way to the path are followed only if they belong to root, or to whom the agent runs as, in directories
+//!   where nobody else could have put them.
+//! - A file that something is mounted on, as in some containers, cannot be replaced.
+//! - Replacing a file ends its hard links, and drops capabilities (`security.capability`), which describe the old content.
+//! - A change made through another hard link of the file is noticed at the next look only.
+//! - Content that not everybody may read is told as its size and hash, never as text.
+
+mod drift;
+mod look;
+mod mode;
+mod put;
+mod spec;
+mod tree;
+
+use std::sync::{Arc, Mutex};
+
+use homeostat_engine::host::files::Identity;
+use homeostat_engine::resource::{Looks, Need, Reach};
+use homeostat_engine::{
+    AbsPath, Applied, Check, Claim, Context, Depth, Failure, ParamError, Resource, Watch,
+};
+use homeostat_model::Value;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use drift::FileDrift;
+use spec::{Body, Spec, Want};
+
+/// What is declared of a `file`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Params {
+    /// Where it is. The name if not given. It ends with a slash for a directory.
+    path: String,
+    /// Takes the place of the directory part of `path`. It ends with a slash.
+    dirname: String,
+    /// Takes the place of the last part of `path`.
+    basename: String,
+    /// Whether it should be there.
+    state: State,
+    /// What the file holds.
+    content: Option<Arc<str>>,
+    /// Where the content is copied from: a file, or with a slash at the end a directory. For a symbolic link its target, which
+    /// need not exist.
+    source: String,
+    /// Files whose contents make up this one, in this order. A name with a slash at the end stands for all files in that
+    /// directory, by their names.
+    fragments: Vec<String>,
+    /// Its user: a name or a number.
+    owner: String,
+    /// Its group: a name or a number.
+    group: String,
+    /// Its permissions: in octal as in `0644`, or as changes as in `u=rw,go=r`, `u+x` or `a-w,+X`, which are relative to what
+    /// is there, or to the system's default for what is new.
+    mode: String,
+    /// Whether to go into directories: what `source` has below is copied, what is absent is removed with all that is in it, and
+    /// missing directories above a declared one are made.
+    recurse: bool,
+    /// Whether something of another type may be replaced, such as a directory by a file, with all that is in it.
+    force: bool,
+    /// Whether entries of the directory are removed that neither `source` has nor another resource declares. Needs `recurse`.
+    purge: bool,
+    /// Whether it is a symbolic link to `source`.
+    symlink: bool,
+    /// Its SELinux label.
+    selinux: Option<String>,
+}
+
+/// Whether a file should be there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// As the other parameters say.
+    #[default]
+    #[serde(rename = "")]
+    Unset,
+    /// It should.
+    Exists,
+    /// It should not.
+    Absent,
+}
+
+pub(super) struct File {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    spec: Spec,
+    /// What it was when it was last found or put in order.
+    known: Mutex<Option<Known>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    identity: Identity,
+    /// What the source was then.
+    source: Option<Box<Identity>>,
+}
+
+/// What `capture` keeps of a file is stored with the catalog.
+const CAPTURED_BYTES_MAX: usize = 1 << 20;
+
+impl Resource for File {
+    const KIND: &'static str = "file";
+    const DOC: &'static str = super::doc_of!("file");
+
+    type Params = Params;
+    type Drift = FileDrift;
+    type Prefetched = ();
+
+    fn new(name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
+        let spec = Spec::new(name, params)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                spec,
+                known: Mutex::default(),
+            }),
+        })
+    }
+
+    fn watches(&self) -> Vec<Watch> {
+        let spec = &self.shared.spec;
+        let watch = |path: &AbsPath, depth| Watch::Path {
+            path: path.clone(),
+            depth,
+        };
+        let depth = if spec.is_tree() { Depth::Tree } else { Depth::Entry };
+        let mut watches = vec![watch(&spec.path, depth)];
+        match &spec.want {
+            Want::File(Body::Source(source)) => watches.push(watch(source, Depth::Entry)),
+            Want::File(Body::Fragments(fragments)) => watches.extend(fragments.iter().map(|fragment| {
+                watch(
+                    &fragment.path,
+                    if fragment.is_dir {
+                        Depth::Children
+                    } else {
+                        Depth::Entry
+                    },
+                )
+            })),
+            Want::Directory { source: Some(source) } => watches.push(watch(source, Depth::Tree)),
+            Want::File(Body::Any | Body::Text(_))
+            | Want::Directory { source: None }
+            | Want::Absent
+            | Want::Attributes
+            | Want::Link(_) => {}
+        }
+        watches
+    }
+
+    fn provides(&self) -> Vec<Claim> {
+        vec![Claim::Path(self.shared.spec.path.clone())]
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        let spec = &self.shared.spec;
+        if matches!(spec.want, Want::Absent) {
+            return Vec::new();
+        }
+        let mut needs = vec![Need::Ancestor(spec.path.clone())];
+        needs.extend(self.inputs().map(|path| Need::Claim(Claim::Path(path.clone()))));
+        let named = |name: &&str| name.parse::<u32>().is_err();
+        if let Some(owner) = spec.owner.as_deref().filter(named) {
+            needs.push(Need::Claim(Claim::User(owner.into())));
+        }
+        if let Some(group) = spec.group.as_deref().filter(named) {
+            needs.push(Need::Claim(Claim::Group(group.into())));
+        }
+        needs
+    }
+
+    fn looks(&self) -> Looks {
+        let own = std::iter::once(&self.shared.spec.path);
+        Looks::Paths(own.chain(self.inputs()).cloned().collect())
+    }
+
+    fn reach(&self) -> Reach {
+        let spec = &self.shared.spec;
+        let removes_trees = matches!(spec.want, Want::Absent) && (spec.is_dir || spec.force);
+        if spec.is_tree() || removes_trees || spec.force {
+            Reach::Trees(vec![spec.path.clone()])
+        } else {
+            Reach::Declared(self.provides())
+        }
+    }
+
+    async fn check(&self, cx: &Context<'_>) -> Result<Check<FileDrift>, Failure> {
+        let (shared, causes) = (self.shared.clone(), cx.causes);
+        let look = move |host: &homeostat_engine::Host| shared.look(host, causes);
+        cx.host.run_on(&self.shared.spec.path, look).await
+    }
+
+    async fn apply(&self, cx: &Context<'_>, drift: FileDrift) -> Result<Applied, Failure> {
+        let shared = self.shared.clone();
+        let put = move |host: &homeostat_engine::Host| shared.put(host, &drift);
+        cx.host.run_on(&self.shared.spec.path, put).await?;
+        Ok(Applied::done())
+    }
+
+    async fn capture(&self, cx: &Context<'_>) -> Result<Option<homeostat_model::Params>, Failure> {
+        let shared = self.shared.clone();
+        let capture = move |host: &homeostat_engine::Host| shared.capture(host);
+        cx.host.run_on(&self.shared.spec.path, capture).await
+    }
+}
+
+impl File {
+    /// What it reads besides its own path.
+    fn inputs(&self) -> impl Iterator<Item = &AbsPath> {
+        let (source, fragments): (Option<&AbsPath>, &[spec::Fragment]) = match &self.shared.spec.want {
+            Want::File(Body::Source(source)) => (Some(source), &[]),
+            Want::Directory { source } => (source.as_ref(), &[]),
+            Want::File(Body::Fragments(fragments)) => (None, fragments),
+            Want::File(Body::Any | Body::Text(_)) | Want::Absent | Want::Attributes | Want::Link(_) => {
+                (None, &[])
+            }
+        };
+        source
+            .into_iter()
+            .chain(fragments.iter().map(|fragment| &fragment.path))
+    }
+}
+
+impl Shared {
+    fn capture(&self, host: &homeostat_engine::Host) -> Result<Option<homeostat_model::Params>, Failure> {
+        let files = host.files();
+        let path = self.spec.path.as_str();
+        let Some(is) = files.stat(&self.spec.path)? else {
+            let path = if self.spec.is_dir {
+                format!("{path}/")
+            } else {
+                path.to_owned()
+            };
+            let params = [("path", Value::str(path)), ("state", Value::str("absent"))];
+            return Ok(Some(params.into_iter().collect()));
+        };
+        if !is.is_file() || is.size > CAPTURED_BYTES_MAX as u64 {
+            return Ok(None);
+        }
+        let Ok(bytes) = files.open_file(&self.spec.path)?.read(CAPTURED_BYTES_MAX) else {
+            return Ok(None);
+        };
+        let Ok(text) = String::from_utf8(bytes) else {
+            return Ok(None);
+        };
+        let params = [
+            ("path", Value::str(path)),
+            ("state", Value::str("exists")),
+            ("content", Value::str(text)),
+            ("mode", Value::str(drift::octal(is.permissions()))),
+            ("owner", Value::str(is.uid.to_string())),
+            ("group", Value::str(is.gid.to_string())),
+        ];
+        Ok(Some(params.into_iter().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! From the kernel's events to wakes.
+
+use std::collections::BTreeSet;
+
+use homeostat_engine::VertexKey;
+use homeostat_engine::host::Files;
+use rustix::fs::inotify::{Event, ReadFlags};
+
+use super::armed::Armed;
+use super::table::{DirId, Vertices};
+
+/// The directory itself moved, went, or is out of reach.
+const SELF_GONE: ReadFlags = ReadFlags::MOVE_SELF
+    .union(ReadFlags::DELETE_SELF)
+    .union(ReadFlags::UNMOUNT)
+    .union(ReadFlags::IGNORED);
+const NAMES: ReadFlags = ReadFlags::CREATE
+    .union(ReadFlags::DELETE)
+    .union(ReadFlags::MOVED_FROM)
+    .union(ReadFlags::MOVED_TO);
+
+impl Armed {
+    pub(super) fn handle(&mut self, event: &Event<'_>, woken: &mut BTreeSet<VertexKey>) {
+        let flags = event.events();
+        if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
+            return self.handle_overflow(woken);
+        }
+        for dir in self.dirs_of(event.wd()) {
+            if flags.intersects(SELF_GONE) {
+                self.refresh(dir, woken);
+            } else if let Some(name) = event.file_name().and_then(|name| name.to_str().ok()) {
+                self.handle_name(dir, name, flags, woken);
+            }
+        }
+    }
+
+    /// Events were lost, so anything may have happened to anybody.
+    pub(super) fn handle_overflow(&mut self, woken: &mut BTreeSet<VertexKey>) {
+        self.verify_all(woken);
+        let trees: Vec<DirId> = self
+            .table
+            .below(super::table::ROOT, false)
+            .into_iter()
+            .filter(|id| !self.table.dir(*id).tree.is_empty())
+            .collect();
+        for tree in trees {
+            self.scan(tree);
+        }
+        woken.extend(self.table.vertices());
+    }
+
+    fn handle_name(&mut self, id: DirId, name: &str, flags: ReadFlags, woken: &mut BTreeSet<VertexKey>) {
+        let Some(dir) = self.table.get(id) else {
+            return;
+        };
+        if let Some(vertices) = dir.entries.get(name) {
+            woken.extend(Vertices::as_slice(vertices));
+            if flags.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM) {
+                self.suspects.insert(id);
+            }
+        }
+        let dir = self.table.dir(id);
+        let child = dir.dirs.get(name).copied();
+        // Our own temporary files are not what anybody waits for.
+        if !Files::is_temporary(name.as_bytes()) {
+            woken.extend(&dir.children);
+            woken.extend(self.table.above(id).flat_map(|dir| dir.tree.iter().copied()));
+        }
+        if !flags.intersects(NAMES) {
+            return;
+        }
+        if let Some(child) = child {
+            self.verify(child, woken);
+        } else if flags.contains(ReadFlags::ISDIR)
+            && flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO)
+            && self.table.in_tree(id)
+        {
+            let child = self.table.add_dir(id, name);
+            self.table.dir_mut(child).implicit = true;
+            self.refresh(child, woken);
+        }
+    }
+}
