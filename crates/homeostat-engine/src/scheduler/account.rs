@@ -119,11 +119,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             .filter(|(_, vertex)| matches!(vertex.data.phase, Phase::Applying | Phase::Checking));
         running.take(at_most).map(|(_, vertex)| vertex.id.clone()).collect()
     }
-
-    /// Everything settled at this time, for whoever waits for quiet.
-    pub(crate) fn last_activity(&self) -> Duration {
-        self.now
-    }
 }
 
 /// How a vertex stands, and whether the run has to wait for it.
