@@ -73,7 +73,7 @@ impl Files {
             temps: TempNames::new(id),
             tidied: Mutex::default(),
             mounts: Mounts::read(),
-            owners: Owners::default(),
+            owners: Owners::new(),
             umask: umask(),
             stats: AtomicU64::new(0),
             opens: AtomicU64::new(0),
@@ -121,8 +121,7 @@ impl Files {
             rustix::fs::statat(self.anchor(), path.as_str(), AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(io::Error::from)
         } else {
-            self.open_raw(path, OFlags::PATH)
-                .and_then(|fd| Ok(rustix::fs::fstat(&fd)?))
+            self.open_raw(path, OFlags::PATH).and_then(|fd| Ok(rustix::fs::fstat(&fd)?))
         };
         match found {
             Ok(stat) => Ok(Some(Identity::of(&stat))),
@@ -170,10 +169,7 @@ impl Files {
 
     /// How many times something was looked at by name alone, and opened: for tests of what a check costs.
     pub fn looks_taken(&self) -> (u64, u64) {
-        (
-            self.stats.load(Ordering::Relaxed),
-            self.opens.load(Ordering::Relaxed),
-        )
+        (self.stats.load(Ordering::Relaxed), self.opens.load(Ordering::Relaxed))
     }
 
     /// The path of an open file as this process may name it; calls that know no descriptors take it.

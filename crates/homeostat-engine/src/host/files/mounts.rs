@@ -20,9 +20,17 @@ pub struct Mounts {
 
 #[derive(Debug, Default)]
 struct Table {
-    /// Mount points in the order of their mounting, and whether they are remote.
-    points: Vec<(Box<str>, bool)>,
+    /// In the order of their mounting.
+    points: Vec<Point>,
     multigrain: BTreeSet<u64>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Point {
+    /// The number that the kernel gave it.
+    id: Box<str>,
+    path: Box<str>,
+    remote: bool,
 }
 
 /// Served by another host or by a process: a call may hang, and changes from elsewhere are not reported.
@@ -54,23 +62,28 @@ impl Mounts {
             table: RwLock::default(),
             kernel_has_multigrain: kernel_at_least(6, 13),
         };
-        mounts.reread();
+        let _all_of_them: Vec<String> = mounts.reread();
         mounts
     }
 
-    /// Reads the table again.
-    pub fn reread(&self) {
+    /// Reads the table again; says on which paths something was mounted or unmounted since the last time.
+    pub fn reread(&self) -> Vec<String> {
         let mut text = String::new();
         // Without /proc there is nothing to go by, and everything is taken for local.
         let read =
             std::fs::File::open("/proc/self/mountinfo").and_then(|mut file| file.read_to_string(&mut text));
         if read.is_err() {
-            return;
+            return Vec::new();
         }
         let table = parse(&text);
-        self.any_remote
-            .store(table.points.iter().any(|(_, remote)| *remote), Ordering::Release);
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
+        self.any_remote.store(table.points.iter().any(|point| point.remote), Ordering::Release);
+        let mut known = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *known, table);
+        let (before, now) = (old.ids(), known.ids());
+        let all = old.points.iter().chain(&known.points);
+        all.filter(|point| before.contains(&*point.id) != now.contains(&*point.id))
+            .map(|point| point.path.to_string())
+            .collect()
     }
 
     /// Whether calls on this path of the host, not of a root, may hang on somebody else.
@@ -101,16 +114,20 @@ impl Mounts {
 }
 
 impl Table {
+    fn ids(&self) -> BTreeSet<&str> {
+        self.points.iter().map(|point| &*point.id).collect()
+    }
+
     /// The longest mount point above the path decides; of several on one point the last.
     fn is_remote(&self, path: &str) -> bool {
         let mut best = (0, false);
-        for (point, remote) in &self.points {
-            let above = &**point == "/"
+        for point in &self.points {
+            let above = &*point.path == "/"
                 || path
-                    .strip_prefix(&**point)
+                    .strip_prefix(&*point.path)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-            if above && point.len() >= best.0 {
-                best = (point.len(), *remote);
+            if above && point.path.len() >= best.0 {
+                best = (point.path.len(), point.remote);
             }
         }
         best.1
@@ -124,12 +141,13 @@ fn parse(text: &str) -> Table {
         let Some(dash) = fields.iter().position(|field| *field == "-") else {
             continue;
         };
-        let (Some(device), Some(point), Some(fs)) = (fields.get(2), fields.get(4), fields.get(dash + 1))
+        let (Some(id), Some(device), Some(path), Some(fs)) =
+            (fields.first(), fields.get(2), fields.get(4), fields.get(dash + 1))
         else {
             continue;
         };
         let remote = REMOTE.contains(fs) || *fs == "fuse" || fs.starts_with("fuse.");
-        table.points.push((unescape(point).into(), remote));
+        table.points.push(Point { id: (*id).into(), path: unescape(path).into(), remote });
         let numbers = device
             .split_once(':')
             .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
@@ -162,9 +180,7 @@ fn unescape(text: &str) -> String {
 fn kernel_at_least(major: u32, minor: u32) -> bool {
     let uname = rustix::system::uname();
     let release = uname.release().to_string_lossy();
-    let mut numbers = release
-        .split(|c: char| !c.is_ascii_digit())
-        .map_while(|part| part.parse::<u32>().ok());
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse::<u32>().ok());
     let have = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     have >= (major, minor)
 }
