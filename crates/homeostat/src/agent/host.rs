@@ -1,0 +1,103 @@
+//! Which host is kept, within which limits: the flags that `run` and `plan` share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use homeostat_engine::host::{HostOptions, RootExec, SystemClock};
+use homeostat_engine::{AbsPath, Host, Store};
+
+use crate::engine::EngineOptions;
+use crate::exit::refused;
+
+/// What the file system is relative to.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Host")]
+pub(crate) struct HostArgs {
+    /// What the file system is relative to
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Where commands run when there is a root: in it, or on this host
+    #[arg(long, value_name = "WHERE", value_enum, default_value_t, requires = "root")]
+    root_exec: RootExecArg,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum RootExecArg {
+    #[default]
+    In,
+    Host,
+}
+
+impl HostArgs {
+    /// The root, which must be a directory.
+    pub(crate) fn root(&self) -> anyhow::Result<AbsPath> {
+        let Some(given) = &self.root else {
+            return AbsPath::parse("/").context("the root is a path");
+        };
+        let shown = given.display();
+        let real = given
+            .canonicalize()
+            .map_err(|error| refused(format!("cannot use the root {shown}: {error}")))?;
+        if !real.is_dir() {
+            return Err(refused(format!("the root {shown} is no directory")));
+        }
+        let text = real
+            .to_str()
+            .ok_or_else(|| refused(format!("the root {shown} is not named in UTF-8")))?;
+        AbsPath::parse(text).map_err(|error| refused(format!("the root {shown} {error}")))
+    }
+
+    /// The door to it.
+    pub(crate) fn host(&self, name: &str, root: AbsPath, store: Arc<dyn Store>) -> anyhow::Result<Host> {
+        let root_exec = match self.root_exec {
+            RootExecArg::In => RootExec::In,
+            RootExecArg::Host => RootExec::Host,
+        };
+        let options = HostOptions {
+            name: name.into(),
+            root,
+            root_exec,
+            store,
+            clock: Arc::new(SystemClock),
+        };
+        Host::new(options).context("cannot open the host")
+    }
+}
+
+/// How much at once, and what is left out.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// How many resources are checked or applied at once; four for each processor if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    parallel: Option<u16>,
+    /// A semaphore over everything: how many resources are applied at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    sema: Option<u32>,
+    /// Leave automatic edges out
+    #[arg(long)]
+    no_autoedges: bool,
+    /// Apply every resource by itself
+    #[arg(long)]
+    no_batch: bool,
+}
+
+impl LimitArgs {
+    pub(crate) fn no_autoedges(&self) -> bool {
+        self.no_autoedges
+    }
+
+    /// The same for the engine.
+    pub(crate) fn options(&self) -> EngineOptions {
+        let usual = EngineOptions::default();
+        EngineOptions {
+            parallel: self.parallel.map_or(usual.parallel, usize::from),
+            semaphore: self.sema,
+            autoedges: !self.no_autoedges,
+            batch: !self.no_batch,
+            ..usual
+        }
+    }
+}
