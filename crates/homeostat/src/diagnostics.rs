@@ -89,7 +89,12 @@ fn render_one(diagnostic: &Diagnostic, sources: &SourceMap, renderer: &Renderer)
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(printable(help)));
     }
-    renderer.render(&[group])
+    indented(&renderer.render(&[group]))
+}
+
+/// One column of space before everything but the title sets it off.
+fn indented(text: &str) -> String {
+    text.replace('\n', "\n ")
 }
 
 fn origin<'a>(excerpt: &Excerpt<'a>) -> Origin<'a> {

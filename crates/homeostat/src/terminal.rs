@@ -81,10 +81,12 @@ impl Terminal {
             .with_max_level(self.level)
             .with_writer(io::stderr)
             .with_ansi(self.color_err);
-        match self.log_format {
-            LogFormat::Text => builder.init(),
-            LogFormat::Json => builder.json().init(),
-        }
+        let started = match self.log_format {
+            LogFormat::Text => builder.try_init(),
+            LogFormat::Json => builder.json().try_init(),
+        };
+        // Whoever calls the library twice in one process keeps the first.
+        started.ok();
     }
 
     /// Writes a result.
