@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
+use crate::front::Format;
 
 /// Keep hosts in the state that was declared.
 #[derive(Debug, Parser)]
@@ -85,20 +87,16 @@ pub(crate) struct InputArgs {
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<std::path::PathBuf>,
     /// What standard input holds
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    pub(crate) input_format: Option<InputFormat>,
+    #[arg(long, value_name = "FORMAT", value_parser = input_format())]
+    pub(crate) input_format: Option<Format>,
     /// Who we are, for inputs that select their hosts; the name of this machine if not given
     #[arg(long, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
 }
 
-/// A form of input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum InputFormat {
-    /// Graph YAML
-    Yaml,
-    /// A catalog as `graph --format json` prints it
-    Json,
+/// The formats by the names that the front ends give them.
+fn input_format() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::as_str)).try_map(|name| name.parse::<Format>())
 }
 
 /// A decimal number of seconds.

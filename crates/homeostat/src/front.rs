@@ -1,56 +1,46 @@
 //! What the binary asks of the front ends, in one place.
 
 use homeostat_engine::Registry;
-use homeostat_model::{Catalog, Diagnostic, SourceMap};
+use homeostat_frontends::{Context, Kinds, Pool};
+use homeostat_model::{Catalog, KindSchema, SourceMap};
+use serde_json::Value as Json;
 
-/// One text to read.
-pub(crate) struct Input {
-    pub(crate) name: String,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) format: Option<Format>,
-}
+pub(crate) use homeostat_frontends::{Format, Input, Loaded, MAX_INPUT_BYTES};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    GraphYaml,
-    Catalog,
-}
+use crate::engine::GraphView;
 
-pub(crate) const MAX_INPUT_BYTES: u64 = 64 << 20;
+/// The kinds of a registry, as front ends know them.
+struct Known<'a>(&'a Registry);
 
-pub(crate) struct Loaded {
-    pub(crate) catalog: Catalog,
-    pub(crate) diagnostics: Vec<Diagnostic>,
-    pub(crate) sources: SourceMap,
-}
+impl Kinds for Known<'_> {
+    fn schema(&self, kind: &str) -> Option<&KindSchema> {
+        self.0.schema(kind)
+    }
 
-impl Loaded {
-    pub(crate) fn is_refused(&self) -> bool {
-        self.diagnostics.iter().any(Diagnostic::is_error)
+    fn names(&self) -> Vec<&str> {
+        self.0.names().collect()
     }
 }
 
-pub(crate) fn load(inputs: Vec<Input>, _registry: &Registry, _hostname: &str) -> Loaded {
-    let mut sources = SourceMap::new();
-    for input in inputs {
-        let _format = input.format;
-        sources.add(input.name, String::from_utf8_lossy(&input.bytes).into_owned());
-    }
-    Loaded {
-        catalog: Catalog::default(),
-        diagnostics: Vec::new(),
-        sources,
-    }
+/// Reads texts into one catalog.
+pub(crate) fn load(inputs: Vec<Input>, registry: &Registry, hostname: &str) -> Loaded {
+    let kinds = Known(registry);
+    let context = Context {
+        kinds: &kinds,
+        hostname,
+        pool: Pool::ThisHost,
+    };
+    homeostat_frontends::load(inputs, &context)
 }
 
-pub(crate) fn to_json(
-    _catalog: &Catalog,
-    _graph: &crate::engine::GraphView,
-    _sources: &SourceMap,
-) -> serde_json::Value {
-    serde_json::json!({"resources": [], "edges": [], "sends": [], "exports": [], "collects": []})
+/// A catalog with its automatic edges as JSON.
+pub(crate) fn to_json(catalog: &Catalog, graph: &GraphView, sources: &SourceMap) -> Json {
+    let auto = graph.edges.iter().filter(|edge| edge.auto);
+    let auto: Vec<_> = auto.map(|edge| (edge.from.clone(), edge.to.clone())).collect();
+    homeostat_frontends::to_json(catalog, &auto, sources)
 }
 
-pub(crate) fn json_schema(_registry: &Registry) -> serde_json::Value {
-    serde_json::json!({})
+/// The JSON Schema of graph YAML.
+pub(crate) fn json_schema(registry: &Registry) -> Json {
+    homeostat_frontends::json_schema(&Known(registry))
 }

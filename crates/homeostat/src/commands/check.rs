@@ -15,11 +15,15 @@ use crate::terminal::Terminal;
 /// Parses the inputs, checks types, makes every resource and the graph with its automatic edges. Every error of a file is
 /// shown at once; `homeostat doc CODE` explains a code.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  homeostat check site.yaml\n  homeostat check --format json site.yaml | jq .diagnostics\n  \
-                        homeostat check --hostname web1 fleet.yaml\n\n\
-                        Exit codes: 0 in order, 2 bad input."
-)]
+#[command(after_help = "\
+Examples:
+  homeostat check site.yaml
+  homeostat check --format json site.yaml | jq .diagnostics
+  homeostat check --hostname web1 fleet.yaml
+
+Exit codes:
+  0  in order
+  2  bad input")]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     input: InputArgs,

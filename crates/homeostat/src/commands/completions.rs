@@ -9,7 +9,9 @@ use crate::terminal::Terminal;
 
 /// Print completions for a shell
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  homeostat completions bash > /etc/bash_completion.d/homeostat")]
+#[command(after_help = "\
+Examples:
+  homeostat completions bash > /etc/bash_completion.d/homeostat")]
 pub(crate) struct CompletionsArgs {
     /// Which shell
     #[arg(value_enum)]

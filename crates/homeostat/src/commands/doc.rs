@@ -10,9 +10,12 @@ use crate::terminal::Terminal;
 
 /// Explain a kind, the meta parameters, or the code of a diagnostic
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  homeostat doc\n  homeostat doc file\n  homeostat doc unknown-param\n  homeostat doc meta"
-)]
+#[command(after_help = "\
+Examples:
+  homeostat doc
+  homeostat doc file
+  homeostat doc unknown-param
+  homeostat doc meta")]
 pub(crate) struct DocArgs {
     /// A kind, a code, or `meta`; without it, all names are listed
     #[arg(value_name = "NAME")]

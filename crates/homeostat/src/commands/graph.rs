@@ -17,10 +17,11 @@ use crate::terminal::Terminal;
 /// Automatic edges are dashed, edges that refresh are bold. Nothing is executed. The JSON form is a catalog that `run`,
 /// `plan` and `check` read again; secrets in it are redacted, and what was redacted is refused.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  homeostat graph --format svg site.yaml > site.svg\n  \
-                        homeostat graph site.yaml | dot -Tpng > site.png\n  homeostat graph --format json site.yaml > catalog.json"
-)]
+#[command(after_help = "\
+Examples:
+  homeostat graph --format svg site.yaml > site.svg
+  homeostat graph site.yaml | dot -Tpng > site.png
+  homeostat graph --format json site.yaml > catalog.json")]
 pub(crate) struct GraphArgs {
     #[command(flatten)]
     input: InputArgs,

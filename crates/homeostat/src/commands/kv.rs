@@ -24,10 +24,17 @@ const BETWEEN: Duration = Duration::from_millis(20);
 ///
 /// While an agent runs with the same prefix, this goes through it; otherwise the store is opened directly.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  homeostat kv put greeting hello\n  homeostat kv get greeting\n  homeostat kv list\n  homeostat kv watch\n\n\
-                        Exit codes: 0 done, 1 no such key or it failed, 2 bad usage."
-)]
+#[command(after_help = "\
+Examples:
+  homeostat kv put greeting hello
+  homeostat kv get greeting
+  homeostat kv list
+  homeostat kv watch
+
+Exit codes:
+  0  done
+  1  there is no such key, or it failed
+  2  bad usage")]
 pub(crate) struct KvArgs {
     /// Where the store is: the prefix of `run`
     #[arg(long, value_name = "DIR", global = true)]

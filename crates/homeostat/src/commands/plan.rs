@@ -26,10 +26,16 @@ use crate::views::{describe_change, push_diff, totals_text};
 /// Checks every resource as `run` would. Guards of commands are run, nothing else is. What cannot be known before
 /// another resource has changed is said to be unknown until then.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  homeostat plan site.yaml\n  homeostat plan --format json site.yaml | jq .totals\n\n\
-                        Exit codes: 0 nothing would change, 1 something would change, 2 bad input, 3 a check failed."
-)]
+#[command(after_help = "\
+Examples:
+  homeostat plan site.yaml
+  homeostat plan --format json site.yaml | jq .totals
+
+Exit codes:
+  0  nothing would change
+  1  something would change
+  2  bad input
+  3  a check failed")]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     input: InputArgs,

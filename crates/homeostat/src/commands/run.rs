@@ -26,13 +26,20 @@ const BETWEEN: Duration = Duration::from_millis(10);
 /// it is wrong, what was declared before goes on. The first ^C stops starting things and finishes what is being applied,
 /// the second cancels commands that run. SIGHUP loads the inputs again.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  homeostat run site.yaml\n  homeostat run --once site.yaml\n  \
-                        homeostat run --noop --converged-timeout 5 --report report.json site.yaml\n  \
-                        generate | homeostat run --input-format yaml -\n\n\
-                        Exit codes: 0 settled and nothing failed, 1 something failed or was blocked, 2 bad usage or bad input and\n\
-                        nothing was touched, 124 --max-runtime was reached, 130 ^C, 143 SIGTERM before everything was settled."
-)]
+#[command(after_help = "\
+Examples:
+  homeostat run site.yaml
+  homeostat run --once site.yaml
+  homeostat run --noop --converged-timeout 5 --report report.json site.yaml
+  generate | homeostat run --input-format yaml -
+
+Exit codes:
+  0    everything is settled and nothing failed
+  1    something failed or was blocked
+  2    bad usage or bad input; nothing was touched
+  124  --max-runtime was reached
+  130  ^C
+  143  SIGTERM before everything was settled")]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     input: InputArgs,
@@ -90,7 +97,7 @@ struct ClusterArgs {
     #[arg(long, hide_short_help = true)]
     cluster_converged: bool,
     /// An etcd that somebody else runs (not in this version)
-    #[arg(long, value_name = "URL", num_args = 1.., hide_short_help = true)]
+    #[arg(long, value_name = "URL", hide_short_help = true)]
     etcd: Vec<String>,
     /// The authority of that etcd (not in this version)
     #[arg(long, value_name = "FILE", hide_short_help = true)]

@@ -10,8 +10,12 @@ use crate::terminal::Terminal;
 
 /// Print the JSON Schema of graph YAML, for editors
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  homeostat schema > graph-yaml.schema.json\n\n\
-                        Then, as first line of a graph YAML file:\n  # yaml-language-server: $schema=graph-yaml.schema.json")]
+#[command(after_help = "\
+Examples:
+  homeostat schema > graph-yaml.schema.json
+
+Then, as the first line of a graph YAML file:
+  # yaml-language-server: $schema=graph-yaml.schema.json")]
 pub(crate) struct SchemaArgs {}
 
 pub(crate) fn run(_args: &SchemaArgs, terminal: &Terminal) -> anyhow::Result<Exit> {

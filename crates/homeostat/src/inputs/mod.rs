@@ -10,7 +10,7 @@ use homeostat_model::{Diagnostic, Stage, codes};
 
 pub(crate) use follow::Follower;
 
-use crate::cli::{InputArgs, InputFormat};
+use crate::cli::InputArgs;
 use crate::exit::refused;
 use crate::front::{Format, Input, MAX_INPUT_BYTES};
 
@@ -18,7 +18,7 @@ use crate::front::{Format, Input, MAX_INPUT_BYTES};
 #[derive(Debug, Clone)]
 pub(crate) struct Inputs {
     paths: Vec<PathBuf>,
-    stdin_format: Option<InputFormat>,
+    stdin_format: Option<Format>,
     /// Standard input can be read once; a later reload uses it again.
     stdin: Option<Vec<u8>>,
 }
@@ -85,11 +85,7 @@ impl Inputs {
                 Ok(bytes) => texts.inputs.push(Input {
                     name: name_of(&path),
                     bytes,
-                    format: if stdin {
-                        self.stdin_format.map(format)
-                    } else {
-                        None
-                    },
+                    format: if stdin { self.stdin_format } else { None },
                 }),
                 Err(error) => texts.unreadable.push(unreadable(&path, &error)),
             }
@@ -119,13 +115,6 @@ fn name_of(path: &Path) -> String {
     }
 }
 
-fn format(format: InputFormat) -> Format {
-    match format {
-        InputFormat::Yaml => Format::GraphYaml,
-        InputFormat::Json => Format::Catalog,
-    }
-}
-
 pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {
@@ -137,7 +126,8 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
 /// One byte more than what is accepted is enough for the front end to refuse it.
 fn read_bounded(source: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    source.take(MAX_INPUT_BYTES + 1).read_to_end(&mut bytes)?;
+    let limit = u64::try_from(MAX_INPUT_BYTES).unwrap_or(u64::MAX);
+    source.take(limit + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
