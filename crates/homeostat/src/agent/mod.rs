@@ -189,7 +189,6 @@ impl Agent<'_> {
             .task
             .at_most
             .map(|at_most| tokio::time::Instant::from_std(self.task.started.1) + at_most);
-        let mut quiet_at = None;
         let mut was_settled = false;
         loop {
             let now = self.progress.borrow_and_update().clone();
@@ -197,7 +196,7 @@ impl Agent<'_> {
                 self.write_report(self.standing()).await?;
             }
             was_settled = now.settled;
-            quiet_at = match (self.task.quiet_for, now.settled) {
+            let quiet_at = match (self.task.quiet_for, now.settled) {
                 (Some(quiet_for), true) => Some(tokio::time::Instant::now() + quiet_for),
                 (_, _) => None,
             };
