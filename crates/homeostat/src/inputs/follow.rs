@@ -59,7 +59,7 @@ impl Follower {
         });
         let mut follower = Self {
             files: files.collect::<io::Result<_>>()?,
-            inotify: AsyncFd::new(Inotify::init()?)?,
+            inotify: registered(Inotify::init()?)?,
             watched: BTreeMap::new(),
             due: None,
         };
@@ -182,6 +182,12 @@ impl Follower {
         }
         names
     }
+}
+
+/// The successor of this constructor is unsafe, for types that could close the descriptor behind it; this one owns its own.
+#[allow(deprecated)]
+fn registered(inotify: Inotify) -> io::Result<AsyncFd<Inotify>> {
+    AsyncFd::new(inotify)
 }
 
 /// Notes the names that decide what `path` leads to: the links on the way, and the file itself. Below a directory that is
