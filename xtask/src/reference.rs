@@ -36,10 +36,7 @@ fn commands() -> String {
     command.build();
     let mut out = String::from("# Commands\n");
     push_command(&mut out, "homeostat", &mut command);
-    for sub in command
-        .get_subcommands_mut()
-        .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
-    {
+    for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
         let name = format!("homeostat {}", sub.get_name());
         push_command(&mut out, &name, sub);
     }
@@ -49,10 +46,7 @@ fn commands() -> String {
 fn push_command(out: &mut String, name: &str, command: &mut clap::Command) {
     let help = command.clone().term_width(WIDTH).render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
-    out.push_str(&format!(
-        "\n## {name}\n\n```text\n{}\n```\n",
-        lines.join("\n").trim_end()
-    ));
+    out.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", lines.join("\n").trim_end()));
 }
 
 /// Writes the pages, and removes those of kinds that are gone.
@@ -74,10 +68,8 @@ pub(crate) fn write(root: &Path) -> anyhow::Result<()> {
 pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     let dir = root.join(DIR);
     let pages = pages()?;
-    let mut stale: Vec<PathBuf> = existing(&dir)?
-        .into_iter()
-        .filter(|path| !pages.contains_key(path))
-        .collect();
+    let mut stale: Vec<PathBuf> =
+        existing(&dir)?.into_iter().filter(|path| !pages.contains_key(path)).collect();
     for (path, text) in &pages {
         if fs::read_to_string(dir.join(path)).ok().as_ref() != Some(text) {
             stale.push(path.clone());

@@ -24,13 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What only the binary may know.
-const BINARY_ONLY: &[&str] = &[
-    "clap",
-    "anyhow",
-    "annotate-snippets",
-    "tracing-subscriber",
-    "axum",
-];
+const BINARY_ONLY: &[&str] = &["clap", "anyhow", "annotate-snippets", "tracing-subscriber", "axum"];
 
 /// Everything that is not tidy.
 pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
@@ -50,11 +44,7 @@ fn arrows(root: &Path) -> anyhow::Result<Vec<String>> {
         .current_dir(root)
         .output()
         .context("cannot run cargo metadata")?;
-    anyhow::ensure!(
-        output.status.success(),
-        "cargo metadata: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    anyhow::ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     let mut complaints = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
@@ -78,12 +68,8 @@ fn arrows(root: &Path) -> anyhow::Result<Vec<String>> {
 
 fn banned(root: &Path) -> anyhow::Result<Vec<String>> {
     let lock = fs::read_to_string(root.join("Cargo.lock")).context("cannot read Cargo.lock")?;
-    let found = BANNED
-        .iter()
-        .filter(|name| lock.contains(&format!("name = \"{name}\"\n")));
-    Ok(found
-        .map(|name| format!("Cargo.lock: {name} must stay out"))
-        .collect())
+    let found = BANNED.iter().filter(|name| lock.contains(&format!("name = \"{name}\"\n")));
+    Ok(found.map(|name| format!("Cargo.lock: {name} must stay out")).collect())
 }
 
 fn sources(root: &Path) -> anyhow::Result<Vec<String>> {
@@ -98,13 +84,9 @@ fn sources(root: &Path) -> anyhow::Result<Vec<String>> {
             let shown = path.strip_prefix(root)?.display().to_string();
             let lines = text.lines().count();
             if lines > LINES_MAX {
-                complaints.push(format!(
-                    "{shown}: {lines} lines, more than {LINES_MAX}: make it a folder"
-                ));
+                complaints.push(format!("{shown}: {lines} lines, more than {LINES_MAX}: make it a folder"));
             } else if lines > LINES_WARN {
-                crate::say(&format!(
-                    "warning: {shown}: {lines} lines, more than {LINES_WARN}"
-                ));
+                crate::say(&format!("warning: {shown}: {lines} lines, more than {LINES_WARN}"));
             }
             if text.contains(unfinished) {
                 complaints.push(format!("{shown}: something is still to be done"));
@@ -121,19 +103,13 @@ fn links(root: &Path) -> anyhow::Result<Vec<String>> {
         pages.push(entry?.path());
     }
     let mut complaints = Vec::new();
-    for page in pages
-        .iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-    {
+    for page in pages.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
         let text = fs::read_to_string(page)?;
         let dir = page.parent().unwrap_or(root);
         for target in targets(&text) {
             let file = target.split('#').next().unwrap_or_default();
             if !file.is_empty() && !dir.join(file).exists() {
-                complaints.push(format!(
-                    "{}: {target} leads nowhere",
-                    page.strip_prefix(root)?.display()
-                ));
+                complaints.push(format!("{}: {target} leads nowhere", page.strip_prefix(root)?.display()));
             }
         }
     }
@@ -171,14 +147,10 @@ fn examples(root: &Path) -> anyhow::Result<Vec<String>> {
         let shown = path.strip_prefix(root)?.display().to_string();
         let text = fs::read_to_string(&path)?;
         if !text.starts_with('#') || !text.contains("\n# plan-unknown:") {
-            complaints.push(format!(
-                "{shown}: begin with a comment, and a line `# plan-unknown: ids`"
-            ));
+            complaints.push(format!("{shown}: begin with a comment, and a line `# plan-unknown: ids`"));
         }
-        let args = ["homeostat", "--quiet", "check"]
-            .map(Into::into)
-            .into_iter()
-            .chain([path.into_os_string()]);
+        let args =
+            ["homeostat", "--quiet", "check"].map(Into::into).into_iter().chain([path.into_os_string()]);
         if homeostat::main(args) != ExitCode::SUCCESS {
             complaints.push(format!("{shown}: `homeostat check` refuses it"));
         }

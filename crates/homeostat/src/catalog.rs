@@ -22,9 +22,9 @@ pub(crate) fn registry() -> Registry {
 pub(crate) fn hostname(args: &InputArgs) -> anyhow::Result<Arc<str>> {
     match &args.hostname {
         Some(name) if is_hostname(name) => Ok(name.as_str().into()),
-        Some(name) => Err(refused(format!(
-            "`{name}` is no host name: letters, digits, `-`, `_` and dots between them"
-        ))),
+        Some(name) => {
+            Err(refused(format!("`{name}` is no host name: letters, digits, `-`, `_` and dots between them")))
+        }
         None => {
             let uname = rustix::system::uname();
             Ok(uname.nodename().to_string_lossy().into())
@@ -36,9 +36,7 @@ fn is_hostname(name: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
-            && label
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
             && !label.starts_with('-')
     };
     name.len() <= 253 && name.split('.').all(label)
@@ -58,11 +56,7 @@ impl Read {
         let loaded = front::load(texts.inputs, registry, hostname);
         let mut diagnostics = texts.unreadable;
         diagnostics.extend(loaded.diagnostics);
-        Self {
-            catalog: loaded.catalog,
-            diagnostics,
-            sources: loaded.sources,
-        }
+        Self { catalog: loaded.catalog, diagnostics, sources: loaded.sources }
     }
 
     /// Whether the catalog must not be used.
@@ -88,10 +82,9 @@ impl Read {
     pub(crate) fn warn(&mut self, registry: &Registry) {
         for decl in &self.catalog.resources {
             let Ok(built) = registry.build(decl) else { continue };
-            self.diagnostics
-                .extend(built.warnings().into_iter().map(|(code, message)| {
-                    Diagnostic::warning(code, homeostat_model::Stage::Catalog, message).at(decl.origin)
-                }));
+            self.diagnostics.extend(built.warnings().into_iter().map(|(code, message)| {
+                Diagnostic::warning(code, homeostat_model::Stage::Catalog, message).at(decl.origin)
+            }));
         }
     }
 
@@ -102,20 +95,14 @@ impl Read {
 
     /// A refusal that counts what was shown.
     pub(crate) fn refusal(&self) -> anyhow::Error {
-        refused(format!(
-            "{}; nothing was touched",
-            diagnostics::counts(&self.diagnostics)
-        ))
+        refused(format!("{}; nothing was touched", diagnostics::counts(&self.diagnostics)))
     }
 }
 
 /// Shows diagnostics to people; when quiet, only errors.
 pub(crate) fn show(found: &[Diagnostic], sources: &SourceMap, terminal: &Terminal) {
-    let kept: Vec<Diagnostic> = found
-        .iter()
-        .filter(|diagnostic| diagnostic.is_error() || !terminal.is_quiet())
-        .cloned()
-        .collect();
+    let kept: Vec<Diagnostic> =
+        found.iter().filter(|diagnostic| diagnostic.is_error() || !terminal.is_quiet()).cloned().collect();
     if !kept.is_empty() {
         terminal.say(&diagnostics::render(&kept, sources, terminal.paint_err()));
     }

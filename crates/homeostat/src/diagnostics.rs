@@ -20,12 +20,7 @@ const WIDTH: usize = 120;
 
 /// All of them as people read them, with a line of counts at the end when one is an error.
 pub(crate) fn render(diagnostics: &[Diagnostic], sources: &SourceMap, paint: Paint) -> String {
-    let renderer = if paint.0 {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    }
-    .term_width(WIDTH);
+    let renderer = if paint.0 { Renderer::styled() } else { Renderer::plain() }.term_width(WIDTH);
     let mut out = String::new();
     for diagnostic in diagnostics.iter().take(SHOWN_MAX) {
         out.push_str(&render_one(diagnostic, sources, &renderer));
@@ -40,17 +35,12 @@ pub(crate) fn render(diagnostics: &[Diagnostic], sources: &SourceMap, paint: Pai
 /// `2 errors, 1 warning`: nothing when there is nothing to count.
 pub(crate) fn counts(diagnostics: &[Diagnostic]) -> String {
     let count = |severity: Severity| {
-        let number = diagnostics
-            .iter()
-            .filter(|diagnostic| diagnostic.severity == severity)
-            .count();
+        let number = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
         let plural = if number == 1 { "" } else { "s" };
         (number > 0).then(|| format!("{number} {}{plural}", severity.as_str()))
     };
-    let words: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]
-        .into_iter()
-        .filter_map(count)
-        .collect();
+    let words: Vec<String> =
+        [Severity::Error, Severity::Warning, Severity::Note].into_iter().filter_map(count).collect();
     words.join(", ")
 }
 
@@ -60,20 +50,14 @@ fn render_one(diagnostic: &Diagnostic, sources: &SourceMap, renderer: &Renderer)
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let title = level
-        .primary_title(printable(&diagnostic.message))
-        .id(diagnostic.code);
+    let title = level.primary_title(printable(&diagnostic.message)).id(diagnostic.code);
     let mut group = Group::with_title(title);
     for excerpt in excerpts(diagnostic, sources) {
         group = match excerpt.text {
             Some((range, line)) => {
                 let text = &excerpt.source.text[range.clone()];
                 let marks = excerpt.marks.iter().map(|mark| {
-                    let kind = if mark.primary {
-                        AnnotationKind::Primary
-                    } else {
-                        AnnotationKind::Context
-                    };
+                    let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
                     kind.span(mark.range.start - range.start..mark.range.end - range.start)
                         .label(mark.text.map(printable))
                 });
@@ -99,9 +83,7 @@ fn indented(text: &str) -> String {
 
 fn origin<'a>(excerpt: &Excerpt<'a>) -> Origin<'a> {
     let place = excerpt.source.line_column(offset(excerpt.marks[0].range.start));
-    Origin::path(printable(&excerpt.source.name))
-        .line(place.line as usize)
-        .char_column(place.column as usize)
+    Origin::path(printable(&excerpt.source.name)).line(place.line as usize).char_column(place.column as usize)
 }
 
 fn offset(byte: usize) -> u32 {
@@ -125,10 +107,7 @@ struct Mark<'a> {
 /// The primary place and its neighbours first, then the other places in their order.
 fn excerpts<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Excerpt<'a>> {
     let primary = diagnostic.span.map(|span| (span, diagnostic.at.as_deref(), true));
-    let labels = diagnostic
-        .labels
-        .iter()
-        .map(|label| (label.span, Some(label.text.as_str()), false));
+    let labels = diagnostic.labels.iter().map(|label| (label.span, Some(label.text.as_str()), false));
     let mut excerpts: Vec<Excerpt<'a>> = Vec::new();
     for (span, text, primary) in primary.into_iter().chain(labels) {
         let Some(source) = sources.get(span.source) else {
@@ -137,18 +116,11 @@ fn excerpts<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Excer
         let mark = mark(source, span, text, primary);
         let near = |excerpt: &&mut Excerpt<'a>| {
             std::ptr::eq(excerpt.source, source)
-                && excerpt
-                    .marks
-                    .iter()
-                    .any(|other| other.line.abs_diff(mark.line) <= TOGETHER_LINES)
+                && excerpt.marks.iter().any(|other| other.line.abs_diff(mark.line) <= TOGETHER_LINES)
         };
         match excerpts.iter_mut().find(near) {
             Some(excerpt) => excerpt.marks.push(mark),
-            None => excerpts.push(Excerpt {
-                source,
-                text: None,
-                marks: vec![mark],
-            }),
+            None => excerpts.push(Excerpt { source, text: None, marks: vec![mark] }),
         }
     }
     for excerpt in &mut excerpts {
@@ -161,9 +133,7 @@ fn excerpts<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Excer
 fn mark<'a>(source: &SourceText, span: Span, text: Option<&'a str>, primary: bool) -> Mark<'a> {
     let start = floor(&source.text, span.start as usize);
     let end = floor(&source.text, span.end as usize).max(start);
-    let line_end = source.text[start..]
-        .find(['\n', '\r'])
-        .map_or(source.text.len(), |at| start + at);
+    let line_end = source.text[start..].find(['\n', '\r']).map_or(source.text.len(), |at| start + at);
     Mark {
         range: start..end.min(line_end).max(start),
         line: source.line_column(offset(start)).line,
@@ -193,10 +163,8 @@ fn window(source: &SourceText, marks: &[Mark<'_>]) -> Option<(Range<usize>, u32)
 
 /// The form for tools.
 pub(crate) fn to_json(diagnostics: &[Diagnostic], sources: &SourceMap) -> Json {
-    let diagnostics: Vec<Json> = diagnostics
-        .iter()
-        .map(|diagnostic| one_to_json(diagnostic, sources))
-        .collect();
+    let diagnostics: Vec<Json> =
+        diagnostics.iter().map(|diagnostic| one_to_json(diagnostic, sources)).collect();
     json!({ "diagnostics": diagnostics })
 }
 
@@ -204,18 +172,12 @@ fn one_to_json(diagnostic: &Diagnostic, sources: &SourceMap) -> Json {
     let place = |span: Span| {
         let source = sources.get(span.source)?;
         let end = source.line_column(span.end);
-        Some((
-            source.name.to_string(),
-            position(source.line_column(span.start)),
-            position(end),
-        ))
+        Some((source.name.to_string(), position(source.line_column(span.start)), position(end)))
     };
     let (file, start, end) = diagnostic
         .span
         .and_then(place)
-        .map_or((Json::Null, Json::Null, Json::Null), |(file, start, end)| {
-            (file.into(), start, end)
-        });
+        .map_or((Json::Null, Json::Null, Json::Null), |(file, start, end)| (file.into(), start, end));
     let at = diagnostic.span.zip(diagnostic.at.as_ref());
     let labels = diagnostic.labels.iter().map(|label| (label.span, &label.text));
     let labels: Vec<Json> = at
@@ -259,13 +221,10 @@ mod tests {
         let text = "---\ngraph: g\nresources:\n  file:\n  - name: /a\n    contnet: hello\n";
         let (sources, id) = source(text);
         let at = text.find("contnet").unwrap();
-        let finding = Diagnostic::error(
-            codes::UNKNOWN_PARAM,
-            Stage::Type,
-            "`file` has no parameter `contnet`",
-        )
-        .at(Span::new(id, at, at + 7))
-        .saying("did you mean `content`?");
+        let finding =
+            Diagnostic::error(codes::UNKNOWN_PARAM, Stage::Type, "`file` has no parameter `contnet`")
+                .at(Span::new(id, at, at + 7))
+                .saying("did you mean `content`?");
         insta::assert_snapshot!(render(&[finding.clone()], &sources, Paint(false)));
         insta::assert_snapshot!(to_json(&[finding], &sources));
     }
@@ -275,10 +234,7 @@ mod tests {
         let (sources, id) = source("a: \u{1b}[31mred\u{202e}\n");
         let finding = Diagnostic::error(codes::SYNTAX, Stage::Parse, "bad \u{1b}[2J").at(Span::new(id, 3, 4));
         let shown = render(&[finding], &sources, Paint(false));
-        assert!(
-            !shown.contains('\u{1b}') && !shown.contains('\u{202e}'),
-            "{shown:?}"
-        );
+        assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown:?}");
     }
 
     #[test]
@@ -295,14 +251,11 @@ mod tests {
         let text = format!("first\n{}last\n", "\n".repeat(500));
         let (sources, id) = source(&text);
         let at = text.find("last").unwrap();
-        let finding = Diagnostic::error(
-            codes::DUPLICATE_RESOURCE,
-            Stage::Catalog,
-            "`file[/a]` is declared twice",
-        )
-        .at(Span::new(id, at, at + 4))
-        .label(Span::new(id, 0, 5), "first declared here")
-        .help("remove one");
+        let finding =
+            Diagnostic::error(codes::DUPLICATE_RESOURCE, Stage::Catalog, "`file[/a]` is declared twice")
+                .at(Span::new(id, at, at + 4))
+                .label(Span::new(id, 0, 5), "first declared here")
+                .help("remove one");
         insta::assert_snapshot!(render(&[finding], &sources, Paint(false)));
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use homeostat_engine::event::Totals;
 use homeostat_engine::resource::Change;
 use homeostat_engine::{Event, Host, Journal, Outcome, Registry, Source};
+use homeostat_kinds::sources::{Customs, Inotify, InotifyOptions, StoreSource, Timers};
 use homeostat_model::{Catalog, Diagnostic, ResourceId};
 use tokio::sync::watch;
 
@@ -92,11 +93,7 @@ impl GraphView {
         _autoedges: bool,
     ) -> Result<Self, Vec<Diagnostic>> {
         Ok(Self {
-            vertices: catalog
-                .resources
-                .iter()
-                .map(|resource| resource.id.clone())
-                .collect(),
+            vertices: catalog.resources.iter().map(|resource| resource.id.clone()).collect(),
             edges: Vec::new(),
         })
     }
@@ -119,9 +116,7 @@ pub(crate) async fn plan(
     _host: Host,
     _journal: Arc<dyn Journal>,
 ) -> Result<Plan, Vec<Diagnostic>> {
-    Ok(Plan {
-        resources: Vec::new(),
-    })
+    Ok(Plan { resources: Vec::new() })
 }
 
 #[derive(Clone)]
@@ -165,6 +160,11 @@ impl EngineHandle {
 }
 
 /// The event sources of this operating system.
-pub(crate) fn sources() -> Vec<Arc<dyn Source>> {
-    Vec::new()
+pub(crate) fn sources() -> io::Result<Vec<Arc<dyn Source>>> {
+    Ok(vec![
+        Arc::new(Inotify::new(InotifyOptions::default())?),
+        Arc::new(Timers::default()),
+        Arc::new(StoreSource::default()),
+        Arc::new(Customs::default()),
+    ])
 }

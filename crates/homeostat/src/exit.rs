@@ -51,14 +51,7 @@ pub(crate) fn refused(message: impl Into<String>) -> anyhow::Error {
 
 /// Says what went wrong, each cause once.
 pub(crate) fn report(error: &anyhow::Error, terminal: &Terminal) -> Exit {
-    let text: Vec<String> = error
-        .chain()
-        .map(|cause| printable(&cause.to_string()).into_owned())
-        .collect();
+    let text: Vec<String> = error.chain().map(|cause| printable(&cause.to_string()).into_owned()).collect();
     terminal.complain(&text.join(": "));
-    if error.chain().any(|cause| cause.is::<Refusal>()) {
-        Exit::Refused
-    } else {
-        Exit::NotInOrder
-    }
+    if error.chain().any(|cause| cause.is::<Refusal>()) { Exit::Refused } else { Exit::NotInOrder }
 }

@@ -25,11 +25,7 @@ impl Kinds for Known<'_> {
 /// Reads texts into one catalog.
 pub(crate) fn load(inputs: Vec<Input>, registry: &Registry, hostname: &str) -> Loaded {
     let kinds = Known(registry);
-    let context = Context {
-        kinds: &kinds,
-        hostname,
-        pool: Pool::ThisHost,
-    };
+    let context = Context { kinds: &kinds, hostname, pool: Pool::ThisHost };
     homeostat_frontends::load(inputs, &context)
 }
 

@@ -21,18 +21,12 @@ pub fn overview(registry: &Registry) -> String {
     let mut out = String::from("Kinds:\n");
     let width = registry.names().map(str::len).max().unwrap_or(0);
     for schema in registry.names().filter_map(|name| registry.schema(name)) {
-        push(
-            &mut out,
-            format_args!("  {:width$}  {}\n", schema.kind, summary(schema.doc)),
-        );
+        push(&mut out, format_args!("  {:width$}  {}\n", schema.kind, summary(schema.doc)));
     }
     out.push_str("\nParameters of every resource:\n  meta\n\nCodes of diagnostics:\n");
     let width = codes::ALL.iter().map(|doc| doc.code.len()).max().unwrap_or(0);
     for doc in codes::ALL {
-        push(
-            &mut out,
-            format_args!("  {:width$}  {}\n", doc.code, summary(doc.doc)),
-        );
+        push(&mut out, format_args!("  {:width$}  {}\n", doc.code, summary(doc.doc)));
     }
     out.push_str("\n`homeostat doc NAME` explains one of them.\n");
     out
@@ -73,12 +67,7 @@ pub fn kind(schema: &KindSchema) -> String {
 
 /// The parameters come where the documentation of a kind turns from what it is to how it behaves.
 fn split_at_parameters(doc: &str) -> (&str, &str) {
-    let places = [
-        "## Watches",
-        "## Automatic edges",
-        "## Sends and receives",
-        "## Limits",
-    ];
+    let places = ["## Watches", "## Automatic edges", "## Sends and receives", "## Limits"];
     let at = places.iter().filter_map(|heading| doc.find(heading)).min();
     doc.split_at(at.unwrap_or(doc.len()))
 }
@@ -102,10 +91,7 @@ pub fn all_codes() -> String {
     let mut out =
         String::from("# Diagnostics\n\nWhat is said about a text has a code that stays the same.\n");
     for doc in codes::ALL {
-        push(
-            &mut out,
-            format_args!("\n## {}\n\n{}", doc.code, unindent(doc.doc)),
-        );
+        push(&mut out, format_args!("\n## {}\n\n{}", doc.code, unindent(doc.doc)));
     }
     out
 }
@@ -117,11 +103,7 @@ pub fn kinds(registry: &Registry) -> String {
         let page = page_name(schema.kind);
         push(
             &mut out,
-            format_args!(
-                "| [{}](kinds/{page}.md) | {} |\n",
-                schema.kind,
-                cell(&summary(schema.doc))
-            ),
+            format_args!("| [{}](kinds/{page}.md) | {} |\n", schema.kind, cell(&summary(schema.doc))),
         );
     }
     out.push_str("\nEvery resource also takes the [meta parameters](meta.md).\n");
@@ -160,12 +142,8 @@ fn default_text(value: &Value) -> String {
 
 /// The first sentence or line.
 fn summary(doc: &str) -> String {
-    let paragraph: Vec<&str> = doc
-        .trim_start()
-        .lines()
-        .map(str::trim)
-        .take_while(|line| !line.is_empty())
-        .collect();
+    let paragraph: Vec<&str> =
+        doc.trim_start().lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let text = paragraph.join(" ");
     match text.find(". ") {
         Some(end) => text[..=end].to_owned(),
@@ -175,11 +153,7 @@ fn summary(doc: &str) -> String {
 
 /// Text within a table.
 fn cell(text: &str) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines.join(" ").replace('|', "\\|")
 }
 
@@ -197,10 +171,7 @@ mod tests {
 
     #[test]
     fn a_summary_is_the_first_sentence() {
-        assert_eq!(
-            summary(" One thing\n is said. Another too.\n\nMore."),
-            "One thing is said."
-        );
+        assert_eq!(summary(" One thing\n is said. Another too.\n\nMore."), "One thing is said.");
         assert_eq!(summary("All there is\n"), "All there is");
     }
 
@@ -212,11 +183,7 @@ mod tests {
             let page = kind(schema);
             assert!(page.starts_with(&format!("# {name}\n\n")), "{page}");
             for param in &schema.params {
-                assert!(
-                    page.contains(&format!("| `{}` |", param.name)),
-                    "{name}: {}",
-                    param.name
-                );
+                assert!(page.contains(&format!("| `{}` |", param.name)), "{name}: {}", param.name);
             }
         }
     }

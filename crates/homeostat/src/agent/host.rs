@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use homeostat_engine::host::{HostOptions, RootExec, SystemClock};
+use homeostat_engine::host::{HostOptions, Output, RootExec};
 use homeostat_engine::{AbsPath, Host, Store};
 
 use crate::engine::EngineOptions;
@@ -37,33 +37,48 @@ impl HostArgs {
             return AbsPath::parse("/").context("the root is a path");
         };
         let shown = given.display();
-        let real = given
-            .canonicalize()
-            .map_err(|error| refused(format!("cannot use the root {shown}: {error}")))?;
+        let real =
+            given.canonicalize().map_err(|error| refused(format!("cannot use the root {shown}: {error}")))?;
         if !real.is_dir() {
             return Err(refused(format!("the root {shown} is no directory")));
         }
-        let text = real
-            .to_str()
-            .ok_or_else(|| refused(format!("the root {shown} is not named in UTF-8")))?;
+        let text = real.to_str().ok_or_else(|| refused(format!("the root {shown} is not named in UTF-8")))?;
         AbsPath::parse(text).map_err(|error| refused(format!("the root {shown} {error}")))
     }
 
-    /// The door to it.
-    pub(crate) fn host(&self, name: &str, root: AbsPath, store: Arc<dyn Store>) -> anyhow::Result<Host> {
+    /// The door to it, for whoever only looks.
+    pub(crate) fn host_to_look_at(
+        &self,
+        name: &str,
+        root: AbsPath,
+        store: Arc<dyn Store>,
+    ) -> anyhow::Result<Host> {
+        open(self.options(name, root, store))
+    }
+
+    /// The door to it. `id` tells our temporary files from those of other agents.
+    pub(crate) fn host(
+        &self,
+        name: &str,
+        root: AbsPath,
+        store: Arc<dyn Store>,
+        id: &str,
+        output: Output,
+    ) -> anyhow::Result<Host> {
+        open(HostOptions { id: id.into(), output, ..self.options(name, root, store) })
+    }
+
+    fn options(&self, name: &str, root: AbsPath, store: Arc<dyn Store>) -> HostOptions {
         let root_exec = match self.root_exec {
             RootExecArg::In => RootExec::In,
             RootExecArg::Host => RootExec::Host,
         };
-        let options = HostOptions {
-            name: name.into(),
-            root,
-            root_exec,
-            store,
-            clock: Arc::new(SystemClock),
-        };
-        Host::new(options).context("cannot open the host")
+        HostOptions { root, root_exec, ..HostOptions::new(name, store) }
     }
+}
+
+fn open(options: HostOptions) -> anyhow::Result<Host> {
+    Host::new(options).context("cannot open the host")
 }
 
 /// How much at once, and what is left out.

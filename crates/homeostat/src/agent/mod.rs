@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
-use homeostat_engine::{Host, Journal, Registry, Store};
+use homeostat_engine::{AbsPath, Journal, Registry, Store};
 use homeostat_model::{Diagnostic, SourceMap};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -56,7 +56,8 @@ pub(crate) struct Task {
 /// What the prefix gave.
 pub(crate) struct Opened {
     pub(crate) prefix: Prefix,
-    pub(crate) host: Host,
+    pub(crate) host: HostArgs,
+    pub(crate) root: AbsPath,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) journal: Arc<dyn Journal>,
 }
@@ -96,17 +97,19 @@ pub(crate) async fn keep(
     };
     let mut beside = JoinSet::new();
     match Server::bind(&opened.prefix) {
-        Ok(server) => drop(beside.spawn(server.serve(opened.store))),
+        Ok(server) => drop(beside.spawn(server.serve(opened.store.clone()))),
         Err(error) => tracing::warn!("commands cannot reach this agent: {error}"),
     }
     let (views, mut shown) = views::start(terminal, &task.hostname, task.events.as_deref())
         .map_err(|error| refused(format!("cannot open the file for events: {error}")))?;
+    let id = opened.prefix.id().context("cannot tell this agent from others")?;
+    let host = opened.host.host(&task.hostname, opened.root, opened.store, &id, shown.output())?;
     let engine_after = task.started.1.elapsed();
     let engine = Engine::start(
         task.options.clone(),
         task.registry.clone(),
-        opened.host,
-        engine::sources(),
+        host,
+        engine::sources().context("cannot watch for events")?,
         opened.journal,
         Box::new(views),
     )
@@ -116,14 +119,7 @@ pub(crate) async fn keep(
     if let Some(live) = shown.live.take() {
         beside.spawn(Live::follow(live, progress.clone()));
     }
-    let mut agent = Agent {
-        task,
-        terminal,
-        engine,
-        progress,
-        shown,
-        engine_after,
-    };
+    let mut agent = Agent { task, terminal, engine, progress, shown, engine_after };
     if let Err(error) = agent.load(first).await {
         agent.engine.stop(Stop::Cancel).await;
         agent.shown.finish();
@@ -140,11 +136,7 @@ impl Agent<'_> {
             read.show(self.terminal);
             return Err(read.refusal());
         }
-        let Read {
-            catalog,
-            mut diagnostics,
-            sources,
-        } = read;
+        let Read { catalog, mut diagnostics, sources } = read;
         match self.engine.load(catalog).await {
             Ok(summary) => {
                 diagnostics.extend(summary.notes);
@@ -174,8 +166,7 @@ impl Agent<'_> {
         let read = Read::inputs(&mut self.task.inputs, &self.task.registry, &self.task.hostname);
         if let Err(error) = self.load(read).await {
             tracing::debug!("not loaded: {error:#}");
-            self.terminal
-                .say("the inputs were not loaded again: what was declared before goes on\n");
+            self.terminal.say("the inputs were not loaded again: what was declared before goes on\n");
         }
     }
 
@@ -185,10 +176,8 @@ impl Agent<'_> {
         signals: &mut Signals,
         mut follower: Option<&mut Follower>,
     ) -> anyhow::Result<End> {
-        let last = self
-            .task
-            .at_most
-            .map(|at_most| tokio::time::Instant::from_std(self.task.started.1) + at_most);
+        let last =
+            self.task.at_most.map(|at_most| tokio::time::Instant::from_std(self.task.started.1) + at_most);
         let mut was_settled = false;
         loop {
             let now = self.progress.borrow_and_update().clone();
@@ -227,11 +216,7 @@ impl Agent<'_> {
     /// How everything stands, once it is settled.
     fn standing(&self) -> RunResult {
         let totals = self.progress.borrow().totals;
-        if totals.failed + totals.blocked > 0 {
-            RunResult::Failed
-        } else {
-            RunResult::Converged
-        }
+        if totals.failed + totals.blocked > 0 { RunResult::Failed } else { RunResult::Converged }
     }
 
     async fn write_report(&self, result: RunResult) -> anyhow::Result<()> {
@@ -246,11 +231,7 @@ impl Agent<'_> {
             result,
             started,
             duration: clock.elapsed(),
-            converged_after: self
-                .shown
-                .settled
-                .get()
-                .map(|at| at.saturating_duration_since(clock)),
+            converged_after: self.shown.settled.get().map(|at| at.saturating_duration_since(clock)),
             engine_after: self.engine_after,
         };
         let json = report(&facts, &self.engine.status().await);

@@ -39,9 +39,7 @@ pub(crate) fn run(args: &DocArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
 
 fn unknown(name: &str, kinds: impl Iterator<Item = &'static str>) -> anyhow::Error {
     let names = kinds.chain(codes::ALL.iter().map(|doc| doc.code)).chain(["meta"]);
-    let hint = suggest::did_you_mean(name, names).map_or_else(
-        || "`homeostat doc` lists them".to_owned(),
-        |near| format!("did you mean `{near}`?"),
-    );
+    let hint = suggest::did_you_mean(name, names)
+        .map_or_else(|| "`homeostat doc` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
     refused(format!("there is no kind or code `{name}`; {hint}"))
 }

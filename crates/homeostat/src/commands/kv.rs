@@ -82,10 +82,7 @@ pub(crate) fn run(args: KvArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
 fn request(command: KvCommand) -> anyhow::Result<Request> {
     Ok(match command {
         KvCommand::Get { key } => Request::Get { key: checked(key)? },
-        KvCommand::Put { key, value } => Request::Put {
-            key: checked(key)?,
-            value: value_of(value)?,
-        },
+        KvCommand::Put { key, value } => Request::Put { key: checked(key)?, value: value_of(value)? },
         KvCommand::Del { key } => Request::Del { key: checked(key)? },
         KvCommand::List { prefix } => Request::List { prefix },
         KvCommand::Watch { prefix } => Request::Watch { prefix },
@@ -93,22 +90,14 @@ fn request(command: KvCommand) -> anyhow::Result<Request> {
 }
 
 fn checked(key: String) -> anyhow::Result<String> {
-    if key.is_empty() {
-        Err(refused("a key cannot be empty"))
-    } else {
-        Ok(key)
-    }
+    if key.is_empty() { Err(refused("a key cannot be empty")) } else { Ok(key) }
 }
 
 fn value_of(value: String) -> anyhow::Result<String> {
     let text = if value == "-" {
         let limit = u64::try_from(VALUE_BYTES_MAX).unwrap_or(u64::MAX);
         let mut bytes = Vec::new();
-        std::io::stdin()
-            .lock()
-            .take(limit)
-            .read_to_end(&mut bytes)
-            .context("cannot read the value")?;
+        std::io::stdin().lock().take(limit).read_to_end(&mut bytes).context("cannot read the value")?;
         String::from_utf8(bytes).map_err(|_| refused("a value is text in UTF-8"))?
     } else {
         value
@@ -137,7 +126,7 @@ async fn ask(prefix: &Prefix, request: Request) -> anyhow::Result<Answer> {
         }
         match Lock::take(prefix, "kv").context("cannot lock the prefix")? {
             Ok(_lock) => {
-                let opened = store::open(prefix)?;
+                let opened = store::open(prefix);
                 return Ok(kv::handle(&*opened.store, request).await);
             }
             Err(holder) if start.elapsed() > PATIENCE => return Err(busy(&holder)),
@@ -159,12 +148,7 @@ fn show(answer: Answer, terminal: &Terminal) -> anyhow::Result<Exit> {
         Answer::Value(None) => return Ok(Exit::NotInOrder),
         Answer::Done => {}
         Answer::Entries(entries) => {
-            let lines = entries.into_iter().map(|(key, value)| {
-                line(&Change {
-                    key,
-                    value: Some(value),
-                })
-            });
+            let lines = entries.into_iter().map(|(key, value)| line(&Change { key, value: Some(value) }));
             terminal.print(&lines.collect::<String>())?;
         }
         Answer::Change(change) => terminal.print(&line(&change))?,
@@ -183,10 +167,7 @@ fn line(change: &Change) -> String {
 
 async fn watch(prefix: &Prefix, request: &Request, terminal: &Terminal) -> anyhow::Result<Exit> {
     let Some(mut agent) = Client::connect(prefix).await.context("cannot reach the agent")? else {
-        bail!(
-            "no agent runs with the prefix {}: nothing could change",
-            prefix.path().display()
-        );
+        bail!("no agent runs with the prefix {}: nothing could change", prefix.path().display());
     };
     let mut answer = agent.ask(request).await?;
     loop {

@@ -42,10 +42,7 @@ pub(crate) enum TextOrJson {
 
 /// A runtime for commands that wait for something.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
 }
 
 /// JSON with a line end, indented for those who read it.

@@ -61,13 +61,9 @@ pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut read = Read::inputs(&mut inputs, &registry, &hostname);
     let mut plan = None;
     if !read.is_refused() {
-        let opened = store::open_for_reading(&prefix)?;
-        let host = args.host.host(&hostname, root, Arc::clone(&opened.store))?;
-        let options = EngineOptions {
-            mode: Mode::Noop,
-            watch: false,
-            ..args.limits.options()
-        };
+        let opened = store::open_for_reading(&prefix);
+        let host = args.host.host_to_look_at(&hostname, root, Arc::clone(&opened.store))?;
+        let options = EngineOptions { mode: Mode::Noop, watch: false, ..args.limits.options() };
         let catalog = std::mem::take(&mut read.catalog);
         match runtime()?.block_on(engine::plan(catalog, options, registry, host, opened.journal)) {
             Ok(made) => plan = Some(made),
@@ -95,11 +91,7 @@ pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
             let facts = RunFacts {
                 host: &hostname,
                 inputs: &names,
-                result: if exit == Exit::CheckFailed {
-                    RunResult::Failed
-                } else {
-                    RunResult::Converged
-                },
+                result: if exit == Exit::CheckFailed { RunResult::Failed } else { RunResult::Converged },
                 started,
                 duration: clock.elapsed(),
                 converged_after: Some(clock.elapsed()),
@@ -169,21 +161,13 @@ fn push(planned: &Planned, paint: Paint, out: &mut String) {
     }
     if !planned.unknown_until.is_empty() {
         let until: Vec<String> = planned.unknown_until.iter().map(ToString::to_string).collect();
-        out.push_str(&format!(
-            "{} {id}: unknown until {}\n",
-            paint.cyan("?"),
-            until.join(", ")
-        ));
+        out.push_str(&format!("{} {id}: unknown until {}\n", paint.cyan("?"), until.join(", ")));
     }
     if planned.would_refresh {
         out.push_str(&format!("{} {id}: would refresh\n", paint.cyan("*")));
     }
     if status.outcome == Outcome::Blocked {
         let by: Vec<String> = status.blocked_by.iter().map(ToString::to_string).collect();
-        out.push_str(&format!(
-            "{} {id}: blocked by {}\n",
-            paint.red("!"),
-            by.join(", ")
-        ));
+        out.push_str(&format!("{} {id}: blocked by {}\n", paint.red("!"), by.join(", ")));
     }
 }

@@ -145,8 +145,7 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     }
     prefix.open()?;
     let _lock = lock(&prefix)?;
-    let opened = store::open(&prefix)?;
-    let host = args.host.host(&hostname, root, opened.store.clone())?;
+    let opened = store::open(&prefix);
     let options = EngineOptions {
         mode: if args.noop { Mode::Noop } else { Mode::Apply },
         bounded_retries: args.once || args.converged_timeout.is_some(),
@@ -158,23 +157,14 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
         registry,
         options,
         follow: !(args.no_watch || args.once),
-        quiet_for: if args.once {
-            Some(Duration::ZERO)
-        } else {
-            args.converged_timeout
-        },
+        quiet_for: if args.once { Some(Duration::ZERO) } else { args.converged_timeout },
         at_most: args.max_runtime,
         graphviz: args.written.graphviz,
         report: args.written.report,
         events: args.written.events,
         started,
     };
-    let opened = Opened {
-        prefix,
-        host,
-        store: opened.store,
-        journal: opened.journal,
-    };
+    let opened = Opened { prefix, host: args.host, root, store: opened.store, journal: opened.journal };
     let runtime = runtime()?;
     let exit = runtime.block_on(agent::keep(task, opened, read, terminal));
     // What still blocks in a thread, such as reading a hung file system, must not hold up the end.
@@ -200,8 +190,5 @@ fn pause() {
 }
 
 fn taken(prefix: &Prefix, holder: &Holder) -> anyhow::Error {
-    refused(format!(
-        "the prefix {} is in use by {holder}",
-        prefix.path().display()
-    ))
+    refused(format!("the prefix {} is in use by {holder}", prefix.path().display()))
 }

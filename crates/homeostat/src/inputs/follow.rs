@@ -132,17 +132,10 @@ impl Follower {
         // A link that changes between looking and watching is seen by looking again after watching.
         loop {
             let wanted = self.names_on_the_way();
-            let missing: Vec<_> = wanted
-                .keys()
-                .filter(|dir| !self.watched.contains_key(*dir))
-                .cloned()
-                .collect();
-            let gone: Vec<_> = self
-                .watched
-                .keys()
-                .filter(|dir| !wanted.contains_key(*dir))
-                .cloned()
-                .collect();
+            let missing: Vec<_> =
+                wanted.keys().filter(|dir| !self.watched.contains_key(*dir)).cloned().collect();
+            let gone: Vec<_> =
+                self.watched.keys().filter(|dir| !wanted.contains_key(*dir)).cloned().collect();
             for dir in gone {
                 if let Some((descriptor, _)) = self.watched.remove(&dir) {
                     // It may be gone with its directory.
@@ -224,10 +217,7 @@ fn follow(path: &Path, names: &mut BTreeMap<PathBuf, BTreeSet<OsString>>, hops_l
 }
 
 fn concerns(watched: &mut Watched, event: &inotify::Event<&OsStr>) -> Option<Sign> {
-    if event
-        .mask
-        .intersects(EventMask::IGNORED | EventMask::DELETE_SELF | EventMask::MOVE_SELF)
-    {
+    if event.mask.intersects(EventMask::IGNORED | EventMask::DELETE_SELF | EventMask::MOVE_SELF) {
         // What lies at its path now is another directory, or none.
         watched.retain(|_, (descriptor, _)| *descriptor != event.wd);
         return Some(Sign::Finished);
@@ -236,16 +226,11 @@ fn concerns(watched: &mut Watched, event: &inotify::Event<&OsStr>) -> Option<Sig
         return Some(Sign::Finished);
     }
     let name = event.name?;
-    let (dir, _) = watched
-        .iter()
-        .find(|(_, (descriptor, names))| *descriptor == event.wd && names.contains(name))?;
+    let (dir, _) =
+        watched.iter().find(|(_, (descriptor, names))| *descriptor == event.wd && names.contains(name))?;
     let written = event.mask.contains(EventMask::MODIFY);
     let made = event.mask.contains(EventMask::CREATE) && is_file(&dir.join(name));
-    Some(if written || made {
-        Sign::Writing
-    } else {
-        Sign::Finished
-    })
+    Some(if written || made { Sign::Writing } else { Sign::Finished })
 }
 
 /// A new file is written next; a new link or directory is all there.
@@ -263,9 +248,7 @@ mod tests {
     /// Makes a change and says whether it is seen.
     async fn sees(follower: &mut Follower, change: impl FnOnce()) -> bool {
         change();
-        tokio::time::timeout(Duration::from_secs(5), follower.changed())
-            .await
-            .is_ok()
+        tokio::time::timeout(Duration::from_secs(5), follower.changed()).await.is_ok()
     }
 
     #[tokio::test]

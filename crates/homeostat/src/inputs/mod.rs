@@ -35,23 +35,15 @@ impl Inputs {
         let dashes = args.inputs.iter().filter(|path| is_stdin(path)).count();
         match (dashes, args.input_format) {
             (0, Some(_)) => {
-                return Err(refused(
-                    "--input-format says what standard input holds: it needs the input `-`",
-                ));
+                return Err(refused("--input-format says what standard input holds: it needs the input `-`"));
             }
             (0, None) | (1, Some(_)) => {}
             (1, None) => {
-                return Err(refused(
-                    "standard input has no name to tell what it holds: add --input-format",
-                ));
+                return Err(refused("standard input has no name to tell what it holds: add --input-format"));
             }
             (_, _) => return Err(refused("standard input can be named once")),
         }
-        Ok(Self {
-            paths: args.inputs.clone(),
-            stdin_format: args.input_format,
-            stdin: None,
-        })
+        Ok(Self { paths: args.inputs.clone(), stdin_format: args.input_format, stdin: None })
     }
 
     /// The names, as they were given.
@@ -61,26 +53,15 @@ impl Inputs {
 
     /// The files among them, which can be followed.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        self.paths
-            .iter()
-            .filter(|path| !is_stdin(path))
-            .cloned()
-            .collect()
+        self.paths.iter().filter(|path| !is_stdin(path)).cloned().collect()
     }
 
     /// Reads all of them.
     pub(crate) fn read(&mut self) -> Texts {
-        let mut texts = Texts {
-            inputs: Vec::new(),
-            unreadable: Vec::new(),
-        };
+        let mut texts = Texts { inputs: Vec::new(), unreadable: Vec::new() };
         for path in self.paths.clone() {
             let stdin = is_stdin(&path);
-            let bytes = if stdin {
-                self.read_stdin()
-            } else {
-                read_file(&path)
-            };
+            let bytes = if stdin { self.read_stdin() } else { read_file(&path) };
             match bytes {
                 Ok(bytes) => texts.inputs.push(Input {
                     name: name_of(&path),
@@ -108,11 +89,7 @@ fn is_stdin(path: &Path) -> bool {
 }
 
 fn name_of(path: &Path) -> String {
-    if is_stdin(path) {
-        "<stdin>".to_owned()
-    } else {
-        path.to_string_lossy().into_owned()
-    }
+    if is_stdin(path) { "<stdin>".to_owned() } else { path.to_string_lossy().into_owned() }
 }
 
 pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
@@ -139,11 +116,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
         io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
         _ => error.to_string(),
     };
-    let finding = Diagnostic::error(
-        codes::UNREADABLE,
-        Stage::Parse,
-        format!("cannot read `{name}`: {why}"),
-    );
+    let finding = Diagnostic::error(codes::UNREADABLE, Stage::Parse, format!("cannot read `{name}`: {why}"));
     match error.kind() {
         io::ErrorKind::IsADirectory => finding.help("name the files in it; several inputs make one catalog"),
         _ => finding,

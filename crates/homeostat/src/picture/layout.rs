@@ -52,16 +52,10 @@ pub(super) fn layout(sizes: &Sizes) -> Layout {
     let ys = heights(&places, &columns, sizes.height);
     let (xs, width) = across(&columns, places.vertices, &sizes.widths);
     let lowest = ys.iter().copied().fold(0.0, f64::max);
-    let point = |place: usize| Point {
-        x: xs[places.layer[place]],
-        y: ys[place],
-    };
+    let point = |place: usize| Point { x: xs[places.layer[place]], y: ys[place] };
     Layout {
         vertices: (0..places.vertices).map(point).collect(),
-        bends: bends
-            .into_iter()
-            .map(|on_the_way| on_the_way.into_iter().map(point).collect())
-            .collect(),
+        bends: bends.into_iter().map(|on_the_way| on_the_way.into_iter().map(point).collect()).collect(),
         width,
         height: lowest + sizes.height / 2.0,
     }
@@ -103,12 +97,8 @@ fn with_bends(layer: Vec<usize>, edges: &[(usize, usize)]) -> (Places, Vec<Vec<u
     let spans = |(from, to): &(usize, usize)| layer[*to].saturating_sub(layer[*from] + 1);
     let wanted: usize = edges.iter().map(spans).sum();
     let bend = wanted <= BENDS_MAX;
-    let mut places = Places {
-        before: vec![Vec::new(); vertices],
-        after: vec![Vec::new(); vertices],
-        layer,
-        vertices,
-    };
+    let mut places =
+        Places { before: vec![Vec::new(); vertices], after: vec![Vec::new(); vertices], layer, vertices };
     let mut bends = Vec::with_capacity(edges.len());
     for (from, to) in edges {
         let (first, last) = (places.layer[*from], places.layer[*to]);
@@ -158,21 +148,14 @@ fn untangle(places: &Places, columns: &mut [Vec<usize>]) {
     }
     for sweep in 0..SWEEPS {
         let forwards = sweep % 2 == 0;
-        let order: Vec<usize> = if forwards {
-            (0..columns.len()).collect()
-        } else {
-            (0..columns.len()).rev().collect()
-        };
+        let order: Vec<usize> =
+            if forwards { (0..columns.len()).collect() } else { (0..columns.len()).rev().collect() };
         for at in order {
             let neighbours = if forwards { &places.before } else { &places.after };
             let mut keyed: Vec<(f64, usize, usize)> = columns[at]
                 .iter()
                 .map(|place| {
-                    (
-                        middle(&neighbours[*place], &rank).unwrap_or(rank[*place] as f64),
-                        rank[*place],
-                        *place,
-                    )
+                    (middle(&neighbours[*place], &rank).unwrap_or(rank[*place] as f64), rank[*place], *place)
                 })
                 .collect();
             keyed.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -190,22 +173,14 @@ fn middle(neighbours: &[usize], rank: &[usize]) -> Option<f64> {
 /// Heights: packed at first, then drawn towards the neighbours without changing the order.
 fn heights(places: &Places, columns: &[Vec<usize>], vertex_height: f64) -> Vec<f64> {
     let half = |place: usize| {
-        if place < places.vertices {
-            vertex_height / 2.0
-        } else {
-            BEND_HEIGHT / 2.0
-        }
+        if place < places.vertices { vertex_height / 2.0 } else { BEND_HEIGHT / 2.0 }
     };
     let room = |above: usize, below: usize| half(above) + GAP_DOWN + half(below);
     let mut ys = vec![0.0; places.layer.len()];
     for column in columns {
         let mut y = 0.0;
         for (at, place) in column.iter().enumerate() {
-            y += if at == 0 {
-                0.0
-            } else {
-                room(column[at - 1], *place)
-            };
+            y += if at == 0 { 0.0 } else { room(column[at - 1], *place) };
             ys[*place] = y;
         }
         let shift = y / 2.0;
@@ -215,11 +190,8 @@ fn heights(places: &Places, columns: &[Vec<usize>], vertex_height: f64) -> Vec<f
     }
     for sweep in 0..SWEEPS {
         let forwards = sweep % 2 == 0;
-        let order: Vec<usize> = if forwards {
-            (0..columns.len()).collect()
-        } else {
-            (0..columns.len()).rev().collect()
-        };
+        let order: Vec<usize> =
+            if forwards { (0..columns.len()).collect() } else { (0..columns.len()).rev().collect() };
         for at in order {
             let neighbours = if forwards { &places.before } else { &places.after };
             let wish = |place: usize| {
@@ -236,11 +208,7 @@ fn heights(places: &Places, columns: &[Vec<usize>], vertex_height: f64) -> Vec<f
             }
         }
     }
-    let top = ys
-        .iter()
-        .zip(0..)
-        .map(|(y, place)| y - half(place))
-        .fold(f64::INFINITY, f64::min);
+    let top = ys.iter().zip(0..).map(|(y, place)| y - half(place)).fold(f64::INFINITY, f64::min);
     if top.is_finite() {
         for y in &mut ys {
             *y -= top;
@@ -260,20 +228,12 @@ fn fit(column: &[usize], wishes: &[f64], room: impl Fn(usize, usize) -> f64) -> 
     let mut offsets = Vec::with_capacity(column.len());
     let mut offset = 0.0;
     for (at, place) in column.iter().enumerate() {
-        offset += if at == 0 {
-            0.0
-        } else {
-            room(column[at - 1], *place)
-        };
+        offset += if at == 0 { 0.0 } else { room(column[at - 1], *place) };
         offsets.push(offset);
     }
     let mut blocks: Vec<Block> = Vec::new();
     for (at, wish) in wishes.iter().enumerate() {
-        blocks.push(Block {
-            first: at,
-            sum: wish - offsets[at],
-            count: 1.0,
-        });
+        blocks.push(Block { first: at, sum: wish - offsets[at], count: 1.0 });
         while let [.., above, below] = blocks.as_slice() {
             if above.sum / above.count <= below.sum / below.count {
                 break;
@@ -298,11 +258,8 @@ fn across(columns: &[Vec<usize>], vertices: usize, widths: &[f64]) -> (Vec<f64>,
     let mut x = 0.0;
     let mut xs = Vec::with_capacity(columns.len());
     for column in columns {
-        let width = column
-            .iter()
-            .filter(|place| **place < vertices)
-            .map(|place| widths[*place])
-            .fold(0.0, f64::max);
+        let width =
+            column.iter().filter(|place| **place < vertices).map(|place| widths[*place]).fold(0.0, f64::max);
         xs.push(x + width / 2.0);
         x += width + GAP_ACROSS;
     }
@@ -314,11 +271,7 @@ mod tests {
     use super::*;
 
     fn lay(count: usize, edges: &[(usize, usize)]) -> Layout {
-        layout(&Sizes {
-            widths: vec![100.0; count],
-            height: 30.0,
-            edges: edges.to_vec(),
-        })
+        layout(&Sizes { widths: vec![100.0; count], height: 30.0, edges: edges.to_vec() })
     }
 
     #[test]
@@ -329,10 +282,7 @@ mod tests {
             assert!(laid.vertices[from].x < laid.vertices[to].x, "{from} {to}");
         }
         assert_eq!(laid.bends[2].len(), 1);
-        assert_eq!(
-            laid.vertices[3].x, laid.vertices[1].x,
-            "a late start stands next to its successor"
-        );
+        assert_eq!(laid.vertices[3].x, laid.vertices[1].x, "a late start stands next to its successor");
     }
 
     #[test]

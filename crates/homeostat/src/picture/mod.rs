@@ -54,11 +54,8 @@ pub(crate) fn dot(name: &str, graph: &GraphView) -> String {
             (false, true) => attributes.push("style=bold".to_owned()),
             (false, false) => {}
         }
-        let attributes = if attributes.is_empty() {
-            String::new()
-        } else {
-            format!(" [{}]", attributes.join(", "))
-        };
+        let attributes =
+            if attributes.is_empty() { String::new() } else { format!(" [{}]", attributes.join(", ")) };
         let (from, to) = (dot_text(&edge.from.to_string()), dot_text(&edge.to.to_string()));
         push(&mut out, format_args!("  {from} -> {to}{attributes};\n"));
     }
@@ -76,10 +73,7 @@ pub(crate) fn mermaid(graph: &GraphView) -> String {
     let Sorted { vertices, edges } = sorted(graph);
     let mut out = String::from("flowchart LR\n");
     for (at, id) in vertices.iter().enumerate() {
-        push(
-            &mut out,
-            format_args!("  v{at}[\"{}\"]\n", mermaid_text(&id.to_string())),
-        );
+        push(&mut out, format_args!("  v{at}[\"{}\"]\n", mermaid_text(&id.to_string())));
     }
     for (from, to, edge) in edges {
         let arrow = match (edge.auto, edge.notify) {
@@ -87,10 +81,8 @@ pub(crate) fn mermaid(graph: &GraphView) -> String {
             (false, true) => "==>",
             (false, false) => "-->",
         };
-        let label = edge
-            .label
-            .as_ref()
-            .map_or_else(String::new, |label| format!("|\"{}\"|", mermaid_text(label)));
+        let label =
+            edge.label.as_ref().map_or_else(String::new, |label| format!("|\"{}\"|", mermaid_text(label)));
         push(&mut out, format_args!("  v{from} {arrow}{label} v{to}\n"));
     }
     out
@@ -127,22 +119,11 @@ pub(crate) mod tests {
             label: label.map(Into::into),
         };
         GraphView {
-            vertices: [
-                "file[/etc/app]",
-                "file[/etc/app/app.conf]",
-                "exec[reload \"app\"]",
-                "print[<done>]",
-            ]
-            .map(id)
-            .to_vec(),
+            vertices: ["file[/etc/app]", "file[/etc/app/app.conf]", "exec[reload \"app\"]", "print[<done>]"]
+                .map(id)
+                .to_vec(),
             edges: vec![
-                edge(
-                    "file[/etc/app/app.conf]",
-                    "exec[reload \"app\"]",
-                    true,
-                    false,
-                    Some("e1"),
-                ),
+                edge("file[/etc/app/app.conf]", "exec[reload \"app\"]", true, false, Some("e1")),
                 edge("file[/etc/app]", "file[/etc/app/app.conf]", false, true, None),
                 edge("exec[reload \"app\"]", "print[<done>]", false, false, None),
                 edge("file[/etc/app]", "print[<done>]", false, false, None),

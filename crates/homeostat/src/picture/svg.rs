@@ -19,9 +19,8 @@ const PADDING: f64 = 28.0;
 const LEGEND_HEIGHT: f64 = 30.0;
 
 /// Distinguishable hues, in the order of the kinds' names.
-const HUES: &[&str] = &[
-    "#2f6fde", "#1d8a5b", "#b4540a", "#8a4fd0", "#c2255c", "#0b7285", "#7a6a00", "#5c6b7a",
-];
+const HUES: &[&str] =
+    &["#2f6fde", "#1d8a5b", "#b4540a", "#8a4fd0", "#c2255c", "#0b7285", "#7a6a00", "#5c6b7a"];
 
 const STYLE: &str = "<style>\
   text{font-family:ui-sans-serif,system-ui,'DejaVu Sans',sans-serif}\
@@ -36,17 +35,11 @@ const STYLE: &str = "<style>\
 /// Draws the graph.
 pub(crate) fn svg(name: &str, graph: &GraphView) -> String {
     let Sorted { vertices, edges } = sorted(graph);
-    let labels: Vec<(String, String)> = vertices
-        .iter()
-        .map(|id| (id.kind.to_string(), short(&printable(&id.name))))
-        .collect();
+    let labels: Vec<(String, String)> =
+        vertices.iter().map(|id| (id.kind.to_string(), short(&printable(&id.name)))).collect();
     let widths: Vec<f64> = labels.iter().map(|(kind, name)| box_width(kind, name)).collect();
     let ends = edges.iter().map(|(from, to, _)| (*from, *to)).collect();
-    let laid = layout(&Sizes {
-        widths: widths.clone(),
-        height: HEIGHT,
-        edges: ends,
-    });
+    let laid = layout(&Sizes { widths: widths.clone(), height: HEIGHT, edges: ends });
     let width = laid.width.max(360.0) + 2.0 * MARGIN;
     let height = laid.height + 2.0 * MARGIN + LEGEND_HEIGHT;
     let title = escape(&printable(name));
@@ -87,10 +80,7 @@ fn short(name: &str) -> String {
     }
     // The end of a path tells more than its middle.
     let head: String = name.chars().take(CHARS_MAX / 3).collect();
-    let tail: String = name
-        .chars()
-        .skip(count - (CHARS_MAX - CHARS_MAX / 3 - 1))
-        .collect();
+    let tail: String = name.chars().skip(count - (CHARS_MAX - CHARS_MAX / 3 - 1)).collect();
     format!("{head}…{tail}")
 }
 
@@ -115,14 +105,8 @@ fn push_edge(
     (from, to): (usize, usize),
     widths: &[f64],
 ) {
-    let start = Point {
-        x: laid.vertices[from].x + widths[from] / 2.0,
-        y: laid.vertices[from].y,
-    };
-    let end = Point {
-        x: laid.vertices[to].x - widths[to] / 2.0,
-        y: laid.vertices[to].y,
-    };
+    let start = Point { x: laid.vertices[from].x + widths[from] / 2.0, y: laid.vertices[from].y };
+    let end = Point { x: laid.vertices[to].x - widths[to] / 2.0, y: laid.vertices[to].y };
     let mut path = format!("M{:.1} {:.1}", start.x, start.y);
     let mut here = start;
     for next in laid.bends[at].iter().copied().chain([end]) {
@@ -147,10 +131,7 @@ fn push_edge(
         (false, true) => ("edge auto", "arrow"),
         (false, false) => ("edge", "arrow"),
     };
-    push(
-        out,
-        format_args!("<path class=\"{class}\" marker-end=\"url(#{marker})\" d=\"{path}\"/>\n"),
-    );
+    push(out, format_args!("<path class=\"{class}\" marker-end=\"url(#{marker})\" d=\"{path}\"/>\n"));
     if let Some(label) = &edge.label {
         let first = laid.bends[at].first().copied().unwrap_or(end);
         push(
@@ -213,10 +194,7 @@ fn push_legend(out: &mut String, y: f64) {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -230,11 +208,7 @@ mod tests {
         assert!(picture.contains("<title>g &amp; h</title>"));
         assert!(picture.contains("print[&lt;done&gt;]"));
         assert_eq!(picture.matches("<rect x=").count(), 4);
-        assert_eq!(
-            picture.matches("class=\"edge auto\"").count(),
-            2,
-            "one edge and the legend"
-        );
+        assert_eq!(picture.matches("class=\"edge auto\"").count(), 2, "one edge and the legend");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What `homeostat kv` asks of a store, whether through the socket or directly.
 
 use homeostat_engine::Store;
-use homeostat_engine::store::{Commit, Operation, StoreError, WatchItem, Watching};
+use homeostat_engine::store::{Commit, Operation, StoreError, WatchItem, Watching, keys};
 use serde::{Deserialize, Serialize};
 
 /// A question.
@@ -35,9 +35,7 @@ pub(crate) struct Change {
 
 /// Answers everything but a watch.
 pub(crate) async fn handle(store: &dyn Store, request: Request) -> Answer {
-    answer(store, request)
-        .await
-        .unwrap_or_else(|error| Answer::Error(error.to_string()))
+    answer(store, request).await.unwrap_or_else(|error| Answer::Error(error.to_string()))
 }
 
 async fn answer(store: &dyn Store, request: Request) -> Result<Answer, StoreError> {
@@ -58,9 +56,7 @@ async fn answer(store: &dyn Store, request: Request) -> Result<Answer, StoreErro
         }
         Request::List { prefix } => {
             let (entries, _) = store.range(&full(&prefix)).await?;
-            let entries = entries
-                .into_iter()
-                .map(|entry| (shown(&entry.key), text(&entry.value)));
+            let entries = entries.into_iter().map(|entry| (shown(&entry.key), text(&entry.value)));
             Answer::Entries(entries.collect())
         }
         Request::Watch { .. } => Answer::Error("a watch has many answers".into()),
@@ -76,9 +72,7 @@ fn shown(key: &str) -> String {
 }
 
 fn text(stored: &[u8]) -> String {
-    keys::kv_text(stored)
-        .unwrap_or("(in a form that this version does not know)")
-        .to_owned()
+    keys::kv_text(stored).unwrap_or("(in a form that this version does not know)").to_owned()
 }
 
 /// The changes below a prefix, from now on.
@@ -94,15 +88,8 @@ impl Watch {
         let prefix = full(prefix);
         let (entries, revision) = store.range(&prefix).await?;
         let watching = store.watch(&prefix, revision).await?;
-        let known = entries
-            .into_iter()
-            .map(|entry| (shown(&entry.key), text(&entry.value)))
-            .collect();
-        Ok(Self {
-            prefix,
-            watching,
-            known,
-        })
+        let known = entries.into_iter().map(|entry| (shown(&entry.key), text(&entry.value))).collect();
+        Ok(Self { prefix, watching, known })
     }
 
     pub(crate) async fn next(&mut self, store: &dyn Store) -> Result<Vec<Change>, StoreError> {
@@ -128,32 +115,9 @@ impl Watch {
         let below = shown(&self.prefix);
         *self = Self::start(store, &below).await?;
         let gone = known.keys().filter(|key| !self.known.contains_key(*key));
-        let gone = gone.map(|key| Change {
-            key: key.clone(),
-            value: None,
-        });
-        let different = self
-            .known
-            .iter()
-            .filter(|(key, value)| known.get(*key) != Some(value));
-        let different = different.map(|(key, value)| Change {
-            key: key.clone(),
-            value: Some(value.clone()),
-        });
+        let gone = gone.map(|key| Change { key: key.clone(), value: None });
+        let different = self.known.iter().filter(|(key, value)| known.get(*key) != Some(value));
+        let different = different.map(|(key, value)| Change { key: key.clone(), value: Some(value.clone()) });
         Ok(gone.chain(different).collect())
-    }
-}
-
-/// Stands in until the engine has them.
-mod keys {
-    pub(super) const KV_ONE: &str = "kv/one/";
-    pub(super) fn kv(key: &str) -> String {
-        format!("{KV_ONE}{key}")
-    }
-    pub(super) fn kv_value(text: &str) -> Vec<u8> {
-        [&[1], text.as_bytes()].concat()
-    }
-    pub(super) fn kv_text(stored: &[u8]) -> Option<&str> {
-        std::str::from_utf8(stored.get(1..)?).ok()
     }
 }

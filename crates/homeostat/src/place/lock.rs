@@ -57,10 +57,7 @@ fn holder(file: &mut File) -> Holder {
     // What cannot be read leaves the holder unnamed.
     file.take(100).read_to_string(&mut text).ok();
     let (pid, command) = text.trim().split_once(' ').unwrap_or_default();
-    Holder {
-        pid: pid.parse().ok(),
-        command: command.to_owned(),
-    }
+    Holder { pid: pid.parse().ok(), command: command.to_owned() }
 }
 
 impl std::fmt::Display for Holder {

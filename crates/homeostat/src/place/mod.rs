@@ -66,6 +66,20 @@ impl Prefix {
         self.0.is_dir()
     }
 
+    /// Tells this agent from others that write in the same directories; the same for as long as the prefix lives.
+    pub(crate) fn id(&self) -> io::Result<String> {
+        let path = self.file("id");
+        match fs::read_to_string(&path) {
+            Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+        let random = fs::read_to_string("/proc/sys/kernel/random/uuid")?;
+        let id = random.split('-').next().unwrap_or_default();
+        write_whole(&path, format!("{id}\n").as_bytes())?;
+        Ok(id.to_owned())
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
@@ -79,11 +93,7 @@ fn usual() -> Option<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Some("/var/lib/homeostat".into());
     }
-    let absolute = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_STATE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
         .map(|state| state.join("homeostat"))
@@ -93,19 +103,11 @@ fn usual() -> Option<PathBuf> {
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let name = path
-        .file_name()
-        .ok_or(io::ErrorKind::InvalidInput)?
-        .to_string_lossy()
-        .into_owned();
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
     let temporary = path.with_file_name(format!(".homeostat-{}-{name}", std::process::id()));
     let write = || {
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         file.write_all(bytes)?;
         fs::rename(&temporary, path)
     };

@@ -56,10 +56,7 @@ impl Server {
         let listener = UnixListener::bind(&address)?;
         // Nobody else comes this far before: the prefix itself is closed.
         std::fs::set_permissions(&address, std::fs::Permissions::from_mode(0o600))?;
-        Ok(Self {
-            listener,
-            path: prefix.file(NAME),
-        })
+        Ok(Self { listener, path: prefix.file(NAME) })
     }
 
     /// Answers until it is dropped.
@@ -93,9 +90,7 @@ impl Drop for Server {
 
 fn is_trusted(stream: &UnixStream) -> bool {
     let us = rustix::process::geteuid().as_raw();
-    stream
-        .peer_cred()
-        .is_ok_and(|peer| peer.uid() == us || peer.uid() == 0)
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == us || peer.uid() == 0)
 }
 
 /// One connection: requests until it ends.
@@ -152,9 +147,7 @@ async fn read_line(lines: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<St
     lines.take(limit).read_until(b'\n', &mut line).await?;
     match line.pop() {
         None => Ok(None),
-        Some(b'\n') => String::from_utf8(line)
-            .map(Some)
-            .map_err(|_| io::ErrorKind::InvalidData.into()),
+        Some(b'\n') => String::from_utf8(line).map(Some).map_err(|_| io::ErrorKind::InvalidData.into()),
         Some(_) => Err(io::ErrorKind::InvalidData.into()),
     }
 }
@@ -175,16 +168,10 @@ impl Client {
         match UnixStream::connect(&address).await {
             Ok(stream) => {
                 let (read, write) = stream.into_split();
-                Ok(Some(Self {
-                    lines: BufReader::new(read),
-                    write,
-                }))
+                Ok(Some(Self { lines: BufReader::new(read), write }))
             }
             Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-                ) =>
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
             {
                 Ok(None)
             }
@@ -205,10 +192,7 @@ impl Client {
         let mut line = Vec::new();
         self.lines.read_until(b'\n', &mut line).await?;
         if line.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the agent went away",
-            ));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the agent went away"));
         }
         Ok(serde_json::from_slice(&line)?)
     }

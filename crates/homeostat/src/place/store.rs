@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use homeostat_engine::store::EmbeddedStore;
 use homeostat_engine::{Journal, Store};
 
 use super::Prefix;
@@ -12,12 +13,19 @@ pub(crate) struct Opened {
     pub(crate) journal: Arc<dyn Journal>,
 }
 
-/// Opens the store for reading and writing; the lock is held.
-pub(crate) fn open(_prefix: &Prefix) -> anyhow::Result<Opened> {
-    anyhow::bail!("the store is not there yet")
+impl Opened {
+    fn of(store: EmbeddedStore) -> Self {
+        let store = Arc::new(store);
+        Self { store: store.clone(), journal: store }
+    }
+}
+
+/// Opens the store for reading and writing; the lock is held. It opens in the background.
+pub(crate) fn open(prefix: &Prefix) -> Opened {
+    Opened::of(EmbeddedStore::open(prefix.path()))
 }
 
 /// What a plan sees of the store: what is there, and nothing is written.
-pub(crate) fn open_for_reading(_prefix: &Prefix) -> anyhow::Result<Opened> {
-    anyhow::bail!("the store is not there yet")
+pub(crate) fn open_for_reading(prefix: &Prefix) -> Opened {
+    Opened::of(EmbeddedStore::open_read_only(prefix.path()))
 }

@@ -29,21 +29,12 @@ pub(crate) fn event_to_json(event: &Event, host: &str) -> Json {
 /// What the event itself says.
 fn brought(kind: &EventKind) -> Json {
     match kind {
-        EventKind::Loaded {
-            resources,
-            added,
-            changed,
-            removed,
-        } => {
+        EventKind::Loaded { resources, added, changed, removed } => {
             json!({ "resources": resources, "added": added, "changed": changed, "removed": removed })
         }
         EventKind::Changed(changes) | EventKind::WouldChange(changes) => json!({ "changes": changes }),
         EventKind::DriftEnded { lasted } => json!({ "lasted_us": micros(*lasted) }),
-        EventKind::Failed {
-            error,
-            attempt,
-            retry_in,
-        } => json!({
+        EventKind::Failed { error, attempt, retry_in } => json!({
             "error": &**error,
             "attempt": attempt,
             "retry_in_us": retry_in.map(micros),

@@ -23,15 +23,9 @@ impl Lines {
         let id = event.id.as_ref().map(ToString::to_string).unwrap_or_default();
         let line = match &event.kind {
             EventKind::Failed { error, retry_in, .. } => {
-                let again = retry_in.map_or_else(String::new, |after| {
-                    format!(", again in {}", duration_text(after))
-                });
-                format!(
-                    "{} {id}: {}{}",
-                    paint.red("failed"),
-                    printable(error),
-                    paint.dim(&again)
-                )
+                let again =
+                    retry_in.map_or_else(String::new, |after| format!(", again in {}", duration_text(after)));
+                format!("{} {id}: {}{}", paint.red("failed"), printable(error), paint.dim(&again))
             }
             EventKind::Blocked { by } => {
                 let by: Vec<String> = by.iter().map(ToString::to_string).collect();
@@ -45,11 +39,7 @@ impl Lines {
                 return self.push_changes(&paint.yellow("would change"), &id, event, changes, out);
             }
             EventKind::DriftEnded { lasted } => {
-                format!(
-                    "{} {id}, after {}",
-                    paint.green("in order again"),
-                    duration_text(*lasted)
-                )
+                format!("{} {id}, after {}", paint.green("in order again"), duration_text(*lasted))
             }
             EventKind::Refreshed => format!("{} {id}", paint.cyan("refreshed")),
             EventKind::WouldRefresh => format!("{} {id}", paint.yellow("would refresh")),
@@ -63,12 +53,7 @@ impl Lines {
             EventKind::Calm => format!("{} {id}", paint.green("calm again")),
             EventKind::Removed => format!("{} {id}", paint.cyan("removed")),
             EventKind::Note(text) => format!("{} {}", paint.cyan("note"), printable(text)),
-            EventKind::Loaded {
-                resources,
-                added,
-                changed,
-                removed,
-            } if self.verbose => {
+            EventKind::Loaded { resources, added, changed, removed } if self.verbose => {
                 format!("loaded {resources} resources: {added} added, {changed} changed, {removed} removed")
             }
             EventKind::Settled(totals) if self.verbose => format!("settled: {}", totals_text(totals)),
@@ -80,15 +65,9 @@ impl Lines {
 
     fn push_changes(&self, word: &str, id: &str, event: &Event, changes: &[Change], out: &mut String) {
         let texts: Vec<String> = changes.iter().map(describe_change).collect();
-        let took = event
-            .duration
-            .map_or_else(String::new, |took| format!(" ({})", duration_text(took)));
+        let took = event.duration.map_or_else(String::new, |took| format!(" ({})", duration_text(took)));
         let colon = if texts.is_empty() { "" } else { ": " };
-        out.push_str(&format!(
-            "{word} {id}{colon}{}{}\n",
-            texts.join(", "),
-            self.paint.dim(&took)
-        ));
+        out.push_str(&format!("{word} {id}{colon}{}{}\n", texts.join(", "), self.paint.dim(&took)));
         for diff in changes.iter().filter_map(|change| change.diff.as_deref()) {
             push_diff(diff, self.paint, out);
         }
@@ -173,12 +152,7 @@ mod tests {
             kind,
         };
         let mut out = String::new();
-        Lines {
-            paint: Paint(false),
-            quiet: false,
-            verbose: false,
-        }
-        .push(&event, &mut out);
+        Lines { paint: Paint(false), quiet: false, verbose: false }.push(&event, &mut out);
         out
     }
 
@@ -186,10 +160,7 @@ mod tests {
     fn a_change_is_a_line_with_its_diff_below() {
         let mut content = Change::new("content", "", "");
         content.diff = Some("@@ -1 +1 @@\n-old\n+new \u{1b}[31m\n".into());
-        let shown = line(EventKind::Changed(vec![
-            content,
-            Change::new("mode", "0600", "0644"),
-        ]));
+        let shown = line(EventKind::Changed(vec![content, Change::new("mode", "0600", "0644")]));
         insta::assert_snapshot!(shown);
     }
 
@@ -205,13 +176,8 @@ mod tests {
             attempt: 1,
             retry_in: Some(Duration::from_millis(1500)),
         };
-        assert_eq!(
-            line(failed),
-            "failed file[/a]: no space left on device, again in 1.5 s\n"
-        );
-        let blocked = EventKind::Blocked {
-            by: vec![ResourceId::new("pkg", "x")],
-        };
+        assert_eq!(line(failed), "failed file[/a]: no space left on device, again in 1.5 s\n");
+        let blocked = EventKind::Blocked { by: vec![ResourceId::new("pkg", "x")] };
         assert_eq!(line(blocked), "blocked file[/a] by pkg[x]\n");
     }
 }

@@ -77,15 +77,8 @@ mod tests {
         let progress = Progress {
             settled: false,
             activity: 1,
-            totals: Totals {
-                resources: 9,
-                unchanged: 3,
-                changed: 1,
-                ..Totals::default()
-            },
-            running: ["a", "b", "c", "d"]
-                .map(|name| ResourceId::new("exec", name))
-                .to_vec(),
+            totals: Totals { resources: 9, unchanged: 3, changed: 1, ..Totals::default() },
+            running: ["a", "b", "c", "d"].map(|name| ResourceId::new("exec", name)).to_vec(),
         };
         assert_eq!(
             line(&progress, 200),

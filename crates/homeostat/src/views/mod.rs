@@ -16,7 +16,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use homeostat_engine::host::Output;
 use homeostat_engine::{Event, EventKind};
+use homeostat_model::suggest::printable;
 
 pub(crate) use json::event_to_json;
 use lines::Lines;
@@ -52,10 +54,20 @@ impl SettledAt {
 pub(crate) struct Shown {
     pub(crate) settled: SettledAt,
     pub(crate) live: Option<Live>,
+    lines: Writer,
     writers: Vec<Writer>,
 }
 
 impl Shown {
+    /// Where resources speak to people: among the lines.
+    pub(crate) fn output(&self) -> Output {
+        let writer = self.lines.clone();
+        Arc::new(move |text| {
+            let lines = text.lines().map(|line| format!("{}\n", printable(line)));
+            writer.text(lines.collect());
+        })
+    }
+
     /// Waits until what was said is written, if that ends.
     pub(crate) fn finish(self) {
         for writer in self.writers {
@@ -78,46 +90,28 @@ pub(crate) fn start(terminal: &Terminal, host: &str, events: Option<&Path>) -> i
         None => None,
         Some(_) if to_stdout => Some(Writer::start(Box::new(io::stdout()), Full::Drop(json::dropped))?),
         Some(path) => {
-            let file = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(0o600)
-                .open(path)?;
+            let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
             Some(Writer::start(Box::new(file), Full::Wait)?)
         }
     };
-    let live = width
-        .filter(|_| !terminal.is_quiet())
-        .map(|width| Live::new(line_writer.clone(), width, paint));
+    let live =
+        width.filter(|_| !terminal.is_quiet()).map(|width| Live::new(line_writer.clone(), width, paint));
     let settled = SettledAt::default();
+    let all_lines = line_writer.clone();
     let mut writers = vec![line_writer.clone()];
     writers.extend(event_writer.clone());
-    let lines = Lines {
-        paint,
-        quiet: terminal.is_quiet(),
-        verbose: terminal.is_verbose(),
-    };
+    let lines = Lines { paint, quiet: terminal.is_quiet(), verbose: terminal.is_verbose() };
     let views = Views {
         lines: Some((lines, line_writer)),
         events: event_writer.map(|writer| (host.into(), writer)),
         settled: settled.clone(),
     };
-    Ok((
-        views,
-        Shown {
-            settled,
-            live,
-            writers,
-        },
-    ))
+    Ok((views, Shown { settled, live, lines: all_lines, writers }))
 }
 
 impl EventSink for Views {
     fn emit(&mut self, events: &[Event]) {
-        if events
-            .iter()
-            .any(|event| matches!(event.kind, EventKind::Settled(_)))
-        {
+        if events.iter().any(|event| matches!(event.kind, EventKind::Settled(_))) {
             self.settled.set_now();
         }
         if let Some((lines, writer)) = &self.lines {

@@ -43,10 +43,7 @@ pub(crate) struct RunFacts<'a> {
 
 /// The report.
 pub(crate) fn report(facts: &RunFacts<'_>, statuses: &[VertexStatus]) -> Json {
-    let resources: Vec<Json> = statuses
-        .iter()
-        .map(|status| resource(status, facts.engine_after))
-        .collect();
+    let resources: Vec<Json> = statuses.iter().map(|status| resource(status, facts.engine_after)).collect();
     whole(facts, statuses.iter().map(|status| status.outcome), resources)
 }
 
@@ -63,11 +60,7 @@ pub(crate) fn plan_report(facts: &RunFacts<'_>, planned: &[Planned]) -> Json {
             json
         })
         .collect();
-    whole(
-        facts,
-        planned.iter().map(|planned| planned.status.outcome),
-        resources,
-    )
+    whole(facts, planned.iter().map(|planned| planned.status.outcome), resources)
 }
 
 fn whole(facts: &RunFacts<'_>, outcomes: impl Iterator<Item = Outcome>, resources: Vec<Json>) -> Json {

@@ -219,10 +219,8 @@ mod tests {
         writer.clone().finish();
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let shown = text.lines().filter(|line| *line == "line").count();
-        let lost: usize = text
-            .lines()
-            .filter_map(|line| line.strip_suffix(" lost")?.parse::<usize>().ok())
-            .sum();
+        let lost: usize =
+            text.lines().filter_map(|line| line.strip_suffix(" lost")?.parse::<usize>().ok()).sum();
         assert!(lost > 0, "{text}");
         assert_eq!(shown + lost, all);
     }

@@ -20,23 +20,14 @@ fn broken_inputs_are_refused_with_their_codes() {
         let shown = path.display().to_string();
         let bytes = std::fs::read(&path).unwrap();
         let text = String::from_utf8_lossy(&bytes);
-        let first = text
-            .trim_start_matches('\u{feff}')
-            .lines()
-            .next()
-            .unwrap_or_default();
+        let first = text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default();
         let Some(codes) = first.strip_prefix("# codes:") else {
             continue;
         };
-        let wanted: BTreeSet<&str> = codes
-            .split([',', ' '])
-            .map(str::trim)
-            .filter(|code| !code.is_empty())
-            .collect();
-        let json = place
-            .homeostat(&["check", "--hostname", "test", "--format", "json", &shown])
-            .ends_with(2)
-            .json();
+        let wanted: BTreeSet<&str> =
+            codes.split([',', ' ']).map(str::trim).filter(|code| !code.is_empty()).collect();
+        let json =
+            place.homeostat(&["check", "--hostname", "test", "--format", "json", &shown]).ends_with(2).json();
         let found: BTreeSet<&str> = json["diagnostics"]
             .as_array()
             .unwrap()

@@ -6,10 +6,8 @@ use super::place::Place;
 fn every_listed_name_is_explained() {
     let place = Place::new();
     let list = place.homeostat(&["doc"]).ends_with(0).stdout.clone();
-    let names: Vec<&str> = list
-        .lines()
-        .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
-        .collect();
+    let names: Vec<&str> =
+        list.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next()).collect();
     assert!(
         names.contains(&"noop") && names.contains(&"meta") && names.contains(&"unknown-param"),
         "{names:?}"
@@ -23,10 +21,7 @@ fn every_listed_name_is_explained() {
 #[test]
 fn a_slip_of_the_finger_is_answered_with_a_suggestion() {
     let done = Place::new().homeostat(&["doc", "unknown-parm"]);
-    assert!(
-        done.ends_with(2).stderr.contains("did you mean `unknown-param`?"),
-        "{done:#?}"
-    );
+    assert!(done.ends_with(2).stderr.contains("did you mean `unknown-param`?"), "{done:#?}");
 }
 
 #[test]
@@ -47,9 +42,5 @@ fn completions_know_the_commands() {
 fn man_pages_are_written_for_each_command() {
     let place = Place::new();
     place.homeostat(&["man", "--dir", "DIR/man"]).ends_with(0);
-    assert!(
-        place.read("man/homeostat-run.1").contains("converged"),
-        "{:?}",
-        place.everything()
-    );
+    assert!(place.read("man/homeostat-run.1").contains("converged"), "{:?}", place.everything());
 }

@@ -34,9 +34,7 @@ fn a_second_interrupt_cancels_it() {
     let start = Instant::now();
     agent.signal("INT");
     // The first must be taken before the second comes, or they are one.
-    wait_until("the first is taken", || {
-        start.elapsed() > Duration::from_millis(200)
-    });
+    wait_until("the first is taken", || start.elapsed() > Duration::from_millis(200));
     agent.signal("INT");
     agent.finish().ends_with(130);
     assert!(start.elapsed() < Duration::from_secs(15));
@@ -62,9 +60,7 @@ fn the_longest_time_to_run_is_kept() {
     let place = Place::new();
     place.write("site.yaml", LONG);
     let start = Instant::now();
-    place
-        .run(&["--max-runtime", "0.5", "--report", "report.json", "site.yaml"])
-        .ends_with(124);
+    place.run(&["--max-runtime", "0.5", "--report", "report.json", "site.yaml"]).ends_with(124);
     assert!(start.elapsed() < Duration::from_secs(10));
     let report = place.json("report.json");
     assert_eq!(report["result"], "timeout");
@@ -76,14 +72,9 @@ fn quiet_for_long_enough_is_the_end() {
     let place = Place::new();
     place.write("site.yaml", FINE);
     let start = Instant::now();
-    place
-        .run(&["--converged-timeout", "0.3", "site.yaml"])
-        .ends_with(0);
+    place.run(&["--converged-timeout", "0.3", "site.yaml"]).ends_with(0);
     let took = start.elapsed();
-    assert!(
-        took >= Duration::from_millis(300) && took < Duration::from_secs(2),
-        "{took:?}"
-    );
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(2), "{took:?}");
 }
 
 #[test]
@@ -96,10 +87,7 @@ fn no_resources_are_settled_at_once() {
 #[test]
 fn a_reader_that_goes_away_does_not_stop_the_run() {
     let place = Place::new();
-    place.write(
-        "site.yaml",
-        "graph: g\nresources:\n  file:\n  - {name: DIR/a, content: x}\n",
-    );
+    place.write("site.yaml", "graph: g\nresources:\n  file:\n  - {name: DIR/a, content: x}\n");
     let command =
         place.fill("set -o pipefail; \"$0\" run --prefix DIR/prefix --once --events - DIR/site.yaml | true");
     let done = std::process::Command::new("bash")

@@ -10,10 +10,7 @@ use super::place::Place;
 #[test]
 fn a_plan_of_each_example_foretells_its_run() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let mut names: Vec<_> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut names: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
     assert!(names.len() >= 10);
     for path in names {
@@ -25,9 +22,7 @@ fn foretells(path: &Path) {
     let name = path.file_name().unwrap().to_str().unwrap();
     let text = std::fs::read_to_string(path).unwrap();
     let place = Place::new();
-    let text = text
-        .replace("/tmp/homeostat-demo", "DIR/demo")
-        .replace("sleep 10s", "sleep 0.1");
+    let text = text.replace("/tmp/homeostat-demo", "DIR/demo").replace("sleep 10s", "sleep 0.1");
     std::fs::create_dir(place.path("demo")).unwrap();
     place.write("site.yaml", &text);
     let text = place.fill(&text);
@@ -75,18 +70,11 @@ fn foretells(path: &Path) {
         let did = ran["outcome"] == "changed" || ran["outcome"] == "would_change";
         let refreshed = ran["refreshes"].as_u64() > Some(0);
         let would_refresh = planned["would_refresh"] == true;
-        assert_eq!(
-            would || would_refresh,
-            did || refreshed,
-            "{name}: {id}\n{planned:#}\n{ran:#}"
-        );
+        assert_eq!(would || would_refresh, did || refreshed, "{name}: {id}\n{planned:#}\n{ran:#}");
     }
 }
 
 fn find<'a>(report: &'a Json, id: &str) -> &'a Json {
     let resources = report["resources"].as_array().unwrap();
-    resources
-        .iter()
-        .find(|one| one["id"] == id)
-        .unwrap_or_else(|| panic!("{id} is not in the report"))
+    resources.iter().find(|one| one["id"] == id).unwrap_or_else(|| panic!("{id} is not in the report"))
 }

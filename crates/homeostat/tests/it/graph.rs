@@ -26,11 +26,7 @@ edges:
 fn graph(format: &str) -> String {
     let place = Place::new();
     place.write("site.yaml", SITE);
-    place
-        .homeostat(&["graph", "--format", format, "site.yaml"])
-        .ends_with(0)
-        .stdout
-        .clone()
+    place.homeostat(&["graph", "--format", format, "site.yaml"]).ends_with(0).stdout.clone()
 }
 
 #[test]
@@ -61,20 +57,11 @@ fn a_picture_has_everything_in_it() {
 fn the_json_form_is_read_back_to_the_same_graph() {
     let place = Place::new();
     place.write("site.yaml", SITE);
-    let first = place
-        .homeostat(&["graph", "--format", "json", "site.yaml"])
-        .ends_with(0)
-        .json();
+    let first = place.homeostat(&["graph", "--format", "json", "site.yaml"]).ends_with(0).json();
     place.write("site.json", &first.to_string());
-    let mut second = place
-        .homeostat(&["graph", "--format", "json", "site.json"])
-        .ends_with(0)
-        .json();
-    for (resource, original) in second["resources"]
-        .as_array_mut()
-        .unwrap()
-        .iter_mut()
-        .zip(first["resources"].as_array().unwrap())
+    let mut second = place.homeostat(&["graph", "--format", "json", "site.json"]).ends_with(0).json();
+    for (resource, original) in
+        second["resources"].as_array_mut().unwrap().iter_mut().zip(first["resources"].as_array().unwrap())
     {
         resource["origin"] = original["origin"].clone();
     }
@@ -86,10 +73,6 @@ fn automatic_edges_can_be_left_out() {
     let place = Place::new();
     place.write("site.yaml", SITE);
     assert!(graph("dot").contains("dashed"));
-    let without = place
-        .homeostat(&["graph", "--no-autoedges", "site.yaml"])
-        .ends_with(0)
-        .stdout
-        .clone();
+    let without = place.homeostat(&["graph", "--no-autoedges", "site.yaml"]).ends_with(0).stdout.clone();
     assert!(!without.contains("dashed"), "{without}");
 }

@@ -30,12 +30,7 @@ pub(crate) struct Running {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self {
-            dir: tempfile::Builder::new()
-                .prefix("homeostat-it-")
-                .tempdir()
-                .unwrap(),
-        }
+        Self { dir: tempfile::Builder::new().prefix("homeostat-it-").tempdir().unwrap() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -92,9 +87,7 @@ impl Place {
 
     /// Starts in the background.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        Running {
-            child: Some(self.command(args).spawn().unwrap()),
-        }
+        Running { child: Some(self.command(args).spawn().unwrap()) }
     }
 
     /// `run` with a prefix of this place, an own host name, and more arguments.
@@ -131,10 +124,8 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        let done = Command::new("kill")
-            .args([&format!("-{signal}"), &self.pid().to_string()])
-            .status()
-            .unwrap();
+        let done =
+            Command::new("kill").args([&format!("-{signal}"), &self.pid().to_string()]).status().unwrap();
         assert!(done.success());
     }
 
@@ -145,10 +136,7 @@ impl Running {
         let (done, waiting) = std::sync::mpsc::channel();
         let waiter = std::thread::spawn(move || done.send(child.wait_with_output().unwrap()));
         let output = waiting.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-            Command::new("kill")
-                .args(["-KILL", &pid.to_string()])
-                .status()
-                .unwrap();
+            Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
             panic!("did not end by itself")
         });
         waiter.join().unwrap().unwrap();
@@ -181,10 +169,7 @@ impl Done {
     }
 
     pub(crate) fn json_lines(&self) -> Vec<Json> {
-        self.stdout
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 

@@ -40,9 +40,7 @@ fn a_plan_of_what_is_in_order_ends_with_0() {
     place.write("site.yaml", SITE);
     place.write("same", "same");
     place.run(&["--once", "site.yaml"]).ends_with(0);
-    place
-        .homeostat(&["plan", "--prefix", "DIR/prefix", "site.yaml"])
-        .ends_with(0);
+    place.homeostat(&["plan", "--prefix", "DIR/prefix", "site.yaml"]).ends_with(0);
 }
 
 #[test]

@@ -68,10 +68,7 @@ fn while_a_text_is_wrong_the_old_one_goes_on() {
 fn what_is_taken_out_is_no_longer_kept() {
     let place = Place::new();
     let _agent = follow(&place);
-    place.write(
-        "site.yaml",
-        "graph: g\nresources:\n  file:\n  - {name: DIR/other, content: x}\n",
-    );
+    place.write("site.yaml", "graph: g\nresources:\n  file:\n  - {name: DIR/other, content: x}\n");
     wait_until("the new text is loaded", || place.read("other") == "x");
     std::fs::remove_file(place.path("out")).unwrap();
     std::fs::remove_file(place.path("other")).unwrap();

@@ -42,10 +42,7 @@ fn bad_usage_is_refused() {
     ] {
         let done = place.homeostat(args);
         assert_eq!(done.code, Some(2), "{args:?} {done:#?}");
-        assert!(
-            !done.stderr.is_empty() && done.stdout.is_empty(),
-            "{args:?} {done:#?}"
-        );
+        assert!(!done.stderr.is_empty() && done.stdout.is_empty(), "{args:?} {done:#?}");
     }
     assert_eq!(place.everything(), before);
 }
@@ -61,9 +58,7 @@ fn bad_input_is_refused_before_a_prefix_is_made() {
     let before = place.everything();
     for input in ["bad.yaml", "cycle.yaml", "nowhere.yaml", "."] {
         place.run(&["--once", input]).ends_with(2);
-        place
-            .homeostat(&["plan", "--prefix", "DIR/prefix", input])
-            .ends_with(2);
+        place.homeostat(&["plan", "--prefix", "DIR/prefix", input]).ends_with(2);
         place.homeostat(&["check", input]).ends_with(2);
         place.homeostat(&["graph", input]).ends_with(2);
     }
@@ -78,32 +73,17 @@ fn a_prefix_that_others_can_read_is_refused() {
     std::fs::create_dir(place.path("prefix")).unwrap();
     std::fs::set_permissions(place.path("prefix"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let done = place.run(&["--once", "site.yaml"]);
-    assert!(
-        done.ends_with(2).stderr.contains("can be read by others"),
-        "{done:#?}"
-    );
+    assert!(done.ends_with(2).stderr.contains("can be read by others"), "{done:#?}");
     assert_eq!(std::fs::read_dir(place.path("prefix")).unwrap().count(), 0);
 }
 
 #[test]
 fn help_is_no_error_and_says_how() {
     let place = Place::new();
-    for command in [
-        "run",
-        "plan",
-        "check",
-        "graph",
-        "doc",
-        "schema",
-        "completions",
-        "kv",
-    ] {
+    for command in ["run", "plan", "check", "graph", "doc", "schema", "completions", "kv"] {
         let done = place.homeostat(&[command, "--help"]);
         done.ends_with(0);
-        assert!(
-            done.stdout.contains("Usage: homeostat") && done.stdout.contains("Example"),
-            "{command}"
-        );
+        assert!(done.stdout.contains("Usage: homeostat") && done.stdout.contains("Example"), "{command}");
     }
     place.homeostat(&["--version"]).ends_with(0);
 }
@@ -113,10 +93,5 @@ fn colours_follow_the_flag() {
     let place = Place::new();
     place.write("bad.yaml", "graph: g\nresources:\n  noop:\n  - nam: a\n");
     assert!(!place.homeostat(&["check", "bad.yaml"]).stderr.contains('\u{1b}'));
-    assert!(
-        place
-            .homeostat(&["check", "--color", "always", "bad.yaml"])
-            .stderr
-            .contains('\u{1b}')
-    );
+    assert!(place.homeostat(&["check", "--color", "always", "bad.yaml"]).stderr.contains('\u{1b}'));
 }
