@@ -34,7 +34,7 @@ pub fn command() -> clap::Command {
 /// What can be asked for.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(commands::run::RunArgs),
+    Run(Box<commands::run::RunArgs>),
     Plan(commands::plan::PlanArgs),
     Check(commands::check::CheckArgs),
     Graph(commands::graph::GraphArgs),

@@ -225,7 +225,7 @@ mod tests {
             Diagnostic::error(codes::UNKNOWN_PARAM, Stage::Type, "`file` has no parameter `contnet`")
                 .at(Span::new(id, at, at + 7))
                 .saying("did you mean `content`?");
-        insta::assert_snapshot!(render(&[finding.clone()], &sources, Paint(false)));
+        insta::assert_snapshot!(render(std::slice::from_ref(&finding), &sources, Paint(false)));
         insta::assert_snapshot!(to_json(&[finding], &sources));
     }
 
@@ -264,7 +264,7 @@ mod tests {
         let (sources, id) = source("é");
         for span in [Span::new(id, 1, 1), Span::new(id, 99, 100), Span::new(id, 2, 2)] {
             let finding = Diagnostic::error(codes::SYNTAX, Stage::Parse, "bad").at(span);
-            assert!(render(&[finding.clone()], &sources, Paint(true)).contains("bad"));
+            assert!(render(std::slice::from_ref(&finding), &sources, Paint(true)).contains("bad"));
             assert!(to_json(&[finding], &sources)["diagnostics"].is_array());
         }
     }

@@ -54,14 +54,14 @@ enum KvCommand {
     /// Print keys and values, one per line
     List {
         /// What keys begin with
-        #[arg(default_value = "")]
-        prefix: String,
+        #[arg(value_name = "PREFIX", default_value = "")]
+        below: String,
     },
     /// Print changes as they come; needs a running agent
     Watch {
         /// What keys begin with
-        #[arg(default_value = "")]
-        prefix: String,
+        #[arg(value_name = "PREFIX", default_value = "")]
+        below: String,
     },
 }
 
@@ -84,8 +84,8 @@ fn request(command: KvCommand) -> anyhow::Result<Request> {
         KvCommand::Get { key } => Request::Get { key: checked(key)? },
         KvCommand::Put { key, value } => Request::Put { key: checked(key)?, value: value_of(value)? },
         KvCommand::Del { key } => Request::Del { key: checked(key)? },
-        KvCommand::List { prefix } => Request::List { prefix },
-        KvCommand::Watch { prefix } => Request::Watch { prefix },
+        KvCommand::List { below } => Request::List { prefix: below },
+        KvCommand::Watch { below } => Request::Watch { prefix: below },
     })
 }
 

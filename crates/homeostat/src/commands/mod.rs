@@ -20,7 +20,7 @@ use crate::terminal::Terminal;
 /// Does what was asked for.
 pub(crate) fn run(command: Command, terminal: &Terminal) -> anyhow::Result<Exit> {
     match command {
-        Command::Run(args) => run::run(args, terminal),
+        Command::Run(args) => run::run(*args, terminal),
         Command::Plan(args) => plan::run(args, terminal),
         Command::Check(args) => check::run(args, terminal),
         Command::Graph(args) => graph::run(args, terminal),

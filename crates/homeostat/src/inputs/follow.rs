@@ -256,7 +256,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("site.yaml");
         fs::write(&path, "one").unwrap();
-        let mut follower = Follower::new(&[path.clone()]).unwrap();
+        let mut follower = Follower::new(std::slice::from_ref(&path)).unwrap();
         for text in ["two", "three"] {
             let swap = || {
                 fs::write(dir.path().join("new"), text).unwrap();
@@ -271,7 +271,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("site.yaml");
         fs::write(&path, "one").unwrap();
-        let mut follower = Follower::new(&[path.clone()]).unwrap();
+        let mut follower = Follower::new(std::slice::from_ref(&path)).unwrap();
         assert!(sees(&mut follower, || fs::write(&path, "two").unwrap()).await);
         assert_eq!(follower.files[0].bytes.as_deref(), Some(&b"two"[..]));
     }
@@ -301,7 +301,7 @@ mod tests {
         let path = dir.path().join("conf/site.yaml");
         fs::create_dir(dir.path().join("conf")).unwrap();
         fs::write(&path, "one").unwrap();
-        let mut follower = Follower::new(&[path.clone()]).unwrap();
+        let mut follower = Follower::new(std::slice::from_ref(&path)).unwrap();
         let replace = || {
             fs::remove_dir_all(dir.path().join("conf")).unwrap();
             fs::create_dir(dir.path().join("conf")).unwrap();
