@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use homeostat_engine::Registry;
-use homeostat_model::{Catalog, Diagnostic, SourceMap};
+use homeostat_model::{Catalog, Diagnostic, SourceMap, codes};
 
 use crate::cli::InputArgs;
 use crate::diagnostics;
@@ -99,7 +99,8 @@ impl Read {
     }
 }
 
-/// Shows diagnostics to people; when quiet, only errors.
+/// Shows diagnostics to people; when quiet, only errors. That a document is for others is news to nobody: a text for a fleet
+/// would say it for every document on every host.
 pub(crate) fn show(found: &[Diagnostic], sources: &SourceMap, terminal: &Terminal) {
     let kept: Vec<Diagnostic> =
         found.iter().filter(|diagnostic| diagnostic.is_error() || !terminal.is_quiet()).cloned().collect();
