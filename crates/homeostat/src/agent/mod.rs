@@ -90,11 +90,7 @@ pub(crate) async fn keep(
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::new().context("cannot listen to signals")?;
     // Followed from before the first load on: a change during it is not missed.
-    let mut follower = if task.follow {
-        Some(Follower::new(&task.inputs.files()).context("cannot follow the inputs")?)
-    } else {
-        None
-    };
+    let mut follower = if task.follow { follower(&task.inputs) } else { None };
     let mut beside = JoinSet::new();
     match Server::bind(&opened.prefix) {
         Ok(server) => drop(beside.spawn(server.serve(opened.store.clone()))),
@@ -125,8 +121,14 @@ pub(crate) async fn keep(
         agent.shown.finish();
         return Err(error);
     }
-    let end = agent.wait(&mut signals, follower.as_mut()).await?;
-    agent.finish(end, &mut signals).await
+    match agent.wait(&mut signals, &mut follower).await {
+        Ok(end) => agent.finish(end, &mut signals).await,
+        Err(error) => {
+            agent.engine.stop(Stop::Cancel).await;
+            agent.shown.finish();
+            Err(error)
+        }
+    }
 }
 
 impl Agent<'_> {
@@ -149,12 +151,18 @@ impl Agent<'_> {
                 return Err(refused(format!("{counts}; nothing was touched")));
             }
         }
-        if let Some(path) = &self.task.graphviz {
-            let graph = self.engine.graph().await;
-            let text = picture::dot("homeostat", &graph);
-            write_whole(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
-        }
+        self.write_graph().await;
         Ok(())
+    }
+
+    /// A picture that cannot be written is no reason to stop keeping the host.
+    async fn write_graph(&self) {
+        let Some(path) = &self.task.graphviz else { return };
+        let graph = self.engine.graph().await;
+        let text = picture::dot("homeostat", &graph);
+        if let Err(error) = write_whole(path, text.as_bytes()) {
+            tracing::error!("cannot write {}: {error}", path.display());
+        }
     }
 
     fn show(&self, found: &[Diagnostic], sources: &SourceMap) {
@@ -182,7 +190,9 @@ impl Agent<'_> {
         loop {
             let now = self.progress.borrow_and_update().clone();
             if now.settled && !was_settled {
-                self.write_report(self.standing()).await?;
+                if let Err(error) = self.write_report(self.standing()).await {
+                    tracing::error!("{error:#}");
+                }
             }
             was_settled = now.settled;
             let quiet_at = match (self.task.quiet_for, now.settled) {
@@ -204,10 +214,13 @@ impl Agent<'_> {
                         break;
                     }
                     () = until(quiet_at) => return Ok(End::Converged),
-                    changed = changed(follower.as_deref_mut()) => {
-                        changed.context("cannot follow the inputs")?;
-                        self.load_again().await;
-                    }
+                    changed = changed(follower.as_mut()) => match changed {
+                        Ok(()) => self.load_again().await,
+                        Err(error) => {
+                            tracing::error!("the inputs are no longer followed: {error}");
+                            *follower = None;
+                        }
+                    },
                 }
             }
         }
@@ -282,6 +295,13 @@ impl Agent<'_> {
         }
         self.engine.stop(Stop::Cancel).await;
     }
+}
+
+/// Inputs that cannot be followed are no reason not to keep the host.
+fn follower(inputs: &Inputs) -> Option<Follower> {
+    Follower::new(&inputs.files())
+        .inspect_err(|error| tracing::error!("the inputs are not followed, SIGHUP loads them again: {error}"))
+        .ok()
 }
 
 async fn until(when: Option<tokio::time::Instant>) {

@@ -1,6 +1,6 @@
 //! `homeostat run`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
@@ -131,6 +131,9 @@ impl ClusterArgs {
 pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let started = (SystemTime::now(), Instant::now());
     args.cluster.refuse()?;
+    for path in [&args.written.graphviz, &args.written.report].into_iter().flatten() {
+        expect_place_for(path)?;
+    }
     let hostname = catalog::hostname(&args.input)?;
     let root = args.host.root()?;
     let prefix = Prefix::choose(args.prefix.as_deref())?;
@@ -170,6 +173,21 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     // What still blocks in a thread, such as reading a hung file system, must not hold up the end.
     runtime.shutdown_timeout(Duration::from_millis(100));
     exit
+}
+
+/// A file that can never be written is found before the work, not after it.
+fn expect_place_for(path: &Path) -> anyhow::Result<()> {
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    if path.is_dir() {
+        Err(refused(format!("{} is a directory", path.display())))
+    } else if dir.is_dir() {
+        Ok(())
+    } else {
+        Err(refused(format!("there is no directory {}", dir.display())))
+    }
 }
 
 fn lock(prefix: &Prefix) -> anyhow::Result<Lock> {
