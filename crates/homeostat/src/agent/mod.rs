@@ -179,11 +179,7 @@ impl Agent<'_> {
     }
 
     /// Waits for a reason to end.
-    async fn wait(
-        &mut self,
-        signals: &mut Signals,
-        mut follower: Option<&mut Follower>,
-    ) -> anyhow::Result<End> {
+    async fn wait(&mut self, signals: &mut Signals, follower: &mut Option<Follower>) -> anyhow::Result<End> {
         let last =
             self.task.at_most.map(|at_most| tokio::time::Instant::from_std(self.task.started.1) + at_most);
         let mut was_settled = false;
