@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use homeostat::{cli, reference};
+use homeostat::cli;
+use homeostat::reference::{self, Form};
 
 const DIR: &str = "docs/reference";
 const WIDTH: usize = 100;
@@ -20,10 +21,10 @@ fn pages() -> anyhow::Result<BTreeMap<PathBuf, String>> {
     };
     for schema in registry.names().filter_map(|name| registry.schema(name)) {
         let path = format!("kinds/{}.md", reference::page_name(schema.kind));
-        page(&path, format!("{HEAD}{}", reference::kind(schema)));
+        page(&path, format!("{HEAD}{}", reference::kind(schema, Form::Page)));
     }
     page("kinds.md", format!("{HEAD}{}", reference::kinds(&registry)));
-    page("meta.md", format!("{HEAD}{}", reference::meta()));
+    page("meta.md", format!("{HEAD}{}", reference::meta(Form::Page)));
     page("diagnostics.md", format!("{HEAD}{}", reference::all_codes()));
     page("commands.md", format!("{HEAD}{}", commands()));
     let schema = serde_json::to_string_pretty(&reference::graph_yaml_schema(&registry))?;

@@ -6,6 +6,9 @@ use homeostat_engine::Registry;
 use homeostat_model::codes::{self, CodeDoc};
 use homeostat_model::{KindSchema, Meta, ParamSchema, Value};
 
+/// How wide text on a terminal gets.
+const WIDTH: usize = 96;
+
 /// Every kind of this program.
 pub fn registry() -> Registry {
     crate::catalog::registry()
@@ -32,8 +35,17 @@ pub fn overview(registry: &Registry) -> String {
     out
 }
 
+/// For a page that is rendered, or for a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Markdown with tables.
+    Page,
+    /// Text that is read as it is.
+    Terminal,
+}
+
 /// The page of a kind.
-pub fn kind(schema: &KindSchema) -> String {
+pub fn kind(schema: &KindSchema, form: Form) -> String {
     let mut out = format!("# {}\n\n", schema.kind);
     let (head, rest) = split_at_parameters(schema.doc);
     out.push_str(head.trim_end());
@@ -41,7 +53,7 @@ pub fn kind(schema: &KindSchema) -> String {
     if schema.params.is_empty() {
         out.push_str("None.\n");
     } else {
-        push_params(&mut out, &schema.params);
+        push_params(&mut out, &schema.params, form);
     }
     if !schema.outputs.is_empty() {
         out.push_str("\n## Values it sends\n\n| key | type | what |\n|---|---|---|\n");
@@ -73,11 +85,11 @@ fn split_at_parameters(doc: &str) -> (&str, &str) {
 }
 
 /// The meta parameters.
-pub fn meta() -> String {
+pub fn meta(form: Form) -> String {
     let mut out = String::from(
         "# Meta parameters\n\nHow the engine treats a resource, whatever its kind: the mapping `meta` of a resource.\n\n",
     );
-    push_params(&mut out, Meta::schema());
+    push_params(&mut out, Meta::schema(), form);
     out
 }
 
@@ -115,25 +127,50 @@ pub fn page_name(kind: &str) -> String {
     kind.replace(':', "-")
 }
 
-fn push_params(out: &mut String, params: &[ParamSchema]) {
-    out.push_str("| parameter | type | default | what |\n|---|---|---|---|\n");
+fn push_params(out: &mut String, params: &[ParamSchema], form: Form) {
+    if form == Form::Page {
+        out.push_str("| parameter | type | default | what |\n|---|---|---|---|\n");
+    }
     for param in params {
         let default = match (&param.default, param.required) {
             (_, true) => "required".to_owned(),
             (Some(value), false) => format!("`{}`", default_text(value)),
             (None, false) => String::new(),
         };
-        push(
-            out,
-            format_args!(
-                "| `{}` | {} | {} | {} |\n",
-                param.name,
-                cell(&param.ty.describe()),
-                cell(&default),
-                cell(&param.doc)
-            ),
-        );
+        let (name, ty) = (&param.name, param.ty.describe());
+        match form {
+            Form::Page => {
+                let doc = cell(&param.doc);
+                push(out, format_args!("| `{name}` | {} | {} | {doc} |\n", cell(&ty), cell(&default)));
+            }
+            Form::Terminal => {
+                let default = match (default.as_str(), param.required) {
+                    ("", _) => String::new(),
+                    (_, true) => ", required".to_owned(),
+                    (text, false) => format!(", default {text}"),
+                };
+                push(out, format_args!("{name}: {ty}{default}\n"));
+                for line in wrapped(&param.doc) {
+                    push(out, format_args!("    {line}\n"));
+                }
+            }
+        }
     }
+}
+
+/// Lines that fit a terminal.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() < WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn default_text(value: &Value) -> String {
@@ -180,7 +217,7 @@ mod tests {
         let registry = registry();
         for name in registry.names() {
             let schema = registry.schema(name).unwrap();
-            let page = kind(schema);
+            let page = kind(schema, Form::Page);
             assert!(page.starts_with(&format!("# {name}\n\n")), "{page}");
             for param in &schema.params {
                 assert!(page.contains(&format!("| `{}` |", param.name)), "{name}: {}", param.name);

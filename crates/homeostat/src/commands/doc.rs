@@ -5,7 +5,7 @@ use homeostat_model::{codes, suggest};
 
 use crate::catalog;
 use crate::exit::{Exit, refused};
-use crate::reference;
+use crate::reference::{self, Form};
 use crate::terminal::Terminal;
 
 /// Explain a kind, the meta parameters, or the code of a diagnostic
@@ -26,9 +26,9 @@ pub(crate) fn run(args: &DocArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let registry = catalog::registry();
     let text = match args.name.as_deref() {
         None => reference::overview(&registry),
-        Some("meta") => reference::meta(),
+        Some("meta") => reference::meta(Form::Terminal),
         Some(name) => match (registry.schema(name), codes::explain(name)) {
-            (Some(schema), _) => reference::kind(schema),
+            (Some(schema), _) => reference::kind(schema, Form::Terminal),
             (None, Some(code)) => reference::code(code),
             (None, None) => return Err(unknown(name, registry.names())),
         },
