@@ -13,7 +13,7 @@ use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask};
 use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep_until};
 
-use super::read_file;
+use super::{Identity, read_file};
 
 /// How long after the last event a file is read: what writes several times is read once.
 const QUIET: Duration = Duration::from_millis(20);
@@ -51,20 +51,23 @@ enum Sign {
 }
 
 impl Follower {
-    /// Starts watching; changes from now on are not missed.
-    pub(crate) fn new(paths: &[PathBuf]) -> io::Result<Self> {
-        let files = paths.iter().map(|path| {
-            let path = std::path::absolute(path)?;
-            Ok(Followed { bytes: None, path })
-        });
+    /// Starts watching. What changed since the files were read is seen, and changes from now on are not missed.
+    pub(crate) fn new(files: &[(PathBuf, Option<Identity>)]) -> io::Result<Self> {
+        let followed =
+            files.iter().map(|(path, _)| Ok(Followed { bytes: None, path: std::path::absolute(path)? }));
         let mut follower = Self {
-            files: files.collect::<io::Result<_>>()?,
+            files: followed.collect::<io::Result<_>>()?,
             inotify: registered(Inotify::init()?)?,
             watched: BTreeMap::new(),
             due: None,
         };
         follower.watch_again()?;
-        follower.read_again();
+        for (file, (_, seen)) in follower.files.iter_mut().zip(files) {
+            match read_file(&file.path) {
+                Ok((bytes, identity)) if Some(&identity) == seen.as_ref() => file.bytes = Some(bytes),
+                Ok(_) | Err(_) => follower.due = Some(Instant::now()),
+            }
+        }
         Ok(follower)
     }
 
@@ -116,7 +119,7 @@ impl Follower {
     fn read_again(&mut self) -> bool {
         let mut different = false;
         for file in &mut self.files {
-            let Ok(bytes) = read_file(&file.path) else {
+            let Ok((bytes, _)) = read_file(&file.path) else {
                 continue;
             };
             if file.bytes.as_ref() != Some(&bytes) {
@@ -245,6 +248,11 @@ mod tests {
 
     use super::*;
 
+    fn follower(path: &Path) -> Follower {
+        let seen = read_file(path).ok().map(|(_, identity)| identity);
+        Follower::new(&[(path.to_owned(), seen)]).unwrap()
+    }
+
     /// Makes a change and says whether it is seen.
     async fn sees(follower: &mut Follower, change: impl FnOnce()) -> bool {
         change();
@@ -256,7 +264,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("site.yaml");
         fs::write(&path, "one").unwrap();
-        let mut follower = Follower::new(std::slice::from_ref(&path)).unwrap();
+        let mut follower = follower(&path);
         for text in ["two", "three"] {
             let swap = || {
                 fs::write(dir.path().join("new"), text).unwrap();
@@ -271,9 +279,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("site.yaml");
         fs::write(&path, "one").unwrap();
-        let mut follower = Follower::new(std::slice::from_ref(&path)).unwrap();
+        let mut follower = follower(&path);
         assert!(sees(&mut follower, || fs::write(&path, "two").unwrap()).await);
         assert_eq!(follower.files[0].bytes.as_deref(), Some(&b"two"[..]));
+    }
+
+    #[tokio::test]
+    async fn what_changed_between_reading_and_following_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("site.yaml");
+        fs::write(&path, "one").unwrap();
+        let (_, seen) = read_file(&path).unwrap();
+        fs::write(&path, "changed").unwrap();
+        let mut follower = Follower::new(&[(path, Some(seen))]).unwrap();
+        assert!(sees(&mut follower, || ()).await);
     }
 
     #[tokio::test]
@@ -285,7 +304,7 @@ mod tests {
         }
         symlink("v1", dir.path().join("current")).unwrap();
         symlink("current/site.yaml", dir.path().join("site.yaml")).unwrap();
-        let mut follower = Follower::new(&[dir.path().join("site.yaml")]).unwrap();
+        let mut follower = follower(&dir.path().join("site.yaml"));
         let turn = || {
             symlink("v2", dir.path().join("next")).unwrap();
             fs::rename(dir.path().join("next"), dir.path().join("current")).unwrap();
@@ -301,7 +320,7 @@ mod tests {
         let path = dir.path().join("conf/site.yaml");
         fs::create_dir(dir.path().join("conf")).unwrap();
         fs::write(&path, "one").unwrap();
-        let mut follower = Follower::new(std::slice::from_ref(&path)).unwrap();
+        let mut follower = follower(&path);
         let replace = || {
             fs::remove_dir_all(dir.path().join("conf")).unwrap();
             fs::create_dir(dir.path().join("conf")).unwrap();

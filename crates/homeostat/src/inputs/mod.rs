@@ -2,8 +2,10 @@
 
 mod follow;
 
-use std::fs::File;
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use homeostat_model::{Diagnostic, Stage, codes};
@@ -21,6 +23,30 @@ pub(crate) struct Inputs {
     stdin_format: Option<Format>,
     /// Standard input can be read once; a later reload uses it again.
     stdin: Option<Vec<u8>>,
+    /// What the files were when they were last read.
+    seen: BTreeMap<PathBuf, Identity>,
+}
+
+/// Tells a file from what was at its path before, and from itself before it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Identity {
+    fn of(found: &Metadata) -> Self {
+        Self {
+            device: found.dev(),
+            inode: found.ino(),
+            bytes: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        }
+    }
 }
 
 /// What was read of all inputs, and what could not be.
@@ -43,7 +69,12 @@ impl Inputs {
             }
             (_, _) => return Err(refused("standard input can be named once")),
         }
-        Ok(Self { paths: args.inputs.clone(), stdin_format: args.input_format, stdin: None })
+        Ok(Self {
+            paths: args.inputs.clone(),
+            stdin_format: args.input_format,
+            stdin: None,
+            seen: BTreeMap::new(),
+        })
     }
 
     /// The names, as they were given.
@@ -51,9 +82,10 @@ impl Inputs {
         self.paths.iter().map(|path| name_of(path)).collect()
     }
 
-    /// The files among them, which can be followed.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
-        self.paths.iter().filter(|path| !is_stdin(path)).cloned().collect()
+    /// The files among them, which can be followed, as they were read last.
+    pub(crate) fn files(&self) -> Vec<(PathBuf, Option<Identity>)> {
+        let files = self.paths.iter().filter(|path| !is_stdin(path));
+        files.map(|path| (path.clone(), self.seen.get(path).cloned())).collect()
     }
 
     /// Reads all of them.
@@ -61,7 +93,7 @@ impl Inputs {
         let mut texts = Texts { inputs: Vec::new(), unreadable: Vec::new() };
         for path in self.paths.clone() {
             let stdin = is_stdin(&path);
-            let bytes = if stdin { self.read_stdin() } else { read_file(&path) };
+            let bytes = if stdin { self.read_stdin() } else { self.read_file(&path) };
             match bytes {
                 Ok(bytes) => texts.inputs.push(Input {
                     name: name_of(&path),
@@ -72,6 +104,12 @@ impl Inputs {
             }
         }
         texts
+    }
+
+    fn read_file(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let (bytes, identity) = read_file(path)?;
+        self.seen.insert(path.to_owned(), identity);
+        Ok(bytes)
     }
 
     fn read_stdin(&mut self) -> io::Result<Vec<u8>> {
@@ -92,12 +130,14 @@ fn name_of(path: &Path) -> String {
     if is_stdin(path) { "<stdin>".to_owned() } else { path.to_string_lossy().into_owned() }
 }
 
-pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a file, and says what it was before it was read: what is written meanwhile makes it another.
+fn read_file(path: &Path) -> io::Result<(Vec<u8>, Identity)> {
     let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
+    let found = file.metadata()?;
+    if found.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    read_bounded(file)
+    Ok((read_bounded(file)?, Identity::of(&found)))
 }
 
 /// One byte more than what is accepted is enough for the front end to refuse it.
