@@ -89,9 +89,18 @@ impl Terminal {
         started.ok();
     }
 
-    /// Writes a result.
+    /// Writes a result. A reader that went away, as `head` does, wants no more and is no error.
     pub(crate) fn print(&self, text: &str) -> io::Result<()> {
-        forgiving(write_all(&mut io::stdout().lock(), text))
+        self.print_on(text).map(drop)
+    }
+
+    /// Writes a part of a result that goes on, and says whether somebody still reads.
+    pub(crate) fn print_on(&self, text: &str) -> io::Result<bool> {
+        match write_all(&mut io::stdout().lock(), text) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Says something beside the result. Nobody can be told when this fails.
@@ -109,14 +118,6 @@ impl Terminal {
 fn write_all(stream: &mut impl Write, text: &str) -> io::Result<()> {
     stream.write_all(text.as_bytes())?;
     stream.flush()
-}
-
-/// A reader that went away, as `head` does, wants no more and is no error.
-fn forgiving(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
-    }
 }
 
 /// Colours text, or does not.

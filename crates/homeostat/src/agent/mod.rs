@@ -182,15 +182,15 @@ impl Agent<'_> {
     async fn wait(&mut self, signals: &mut Signals, follower: &mut Option<Follower>) -> anyhow::Result<End> {
         let last =
             self.task.at_most.map(|at_most| tokio::time::Instant::from_std(self.task.started.1) + at_most);
-        let mut was_settled = false;
+        let mut reported = None;
         loop {
             let now = self.progress.borrow_and_update().clone();
-            if now.settled && !was_settled {
+            if now.settled && reported != Some(now.activity) {
+                reported = Some(now.activity);
                 if let Err(error) = self.write_report(self.standing()).await {
                     tracing::error!("{error:#}");
                 }
             }
-            was_settled = now.settled;
             let quiet_at = match (self.task.quiet_for, now.settled) {
                 (Some(quiet_for), true) => Some(tokio::time::Instant::now() + quiet_for),
                 (_, _) => None,
@@ -276,6 +276,10 @@ impl Agent<'_> {
 
     /// Lets what is being applied finish, until somebody asks again or the grace is over.
     async fn stop_gently(&self, signals: &mut Signals, grace: Option<Duration>) {
+        if !self.progress.borrow().running.is_empty() {
+            self.terminal
+                .say("stopping: what is being applied is finished first; ^C cancels commands that run\n");
+        }
         let deadline = grace.map(|grace| tokio::time::Instant::now() + grace);
         let gentle = self.engine.stop(Stop::Graceful);
         tokio::pin!(gentle);

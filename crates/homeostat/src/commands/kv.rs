@@ -171,7 +171,14 @@ async fn watch(prefix: &Prefix, request: &Request, terminal: &Terminal) -> anyho
     };
     let mut answer = agent.ask(request).await?;
     loop {
-        show(answer, terminal)?;
+        match answer {
+            Answer::Change(change) => {
+                if !terminal.print_on(&line(&change))? {
+                    return Ok(Exit::Done);
+                }
+            }
+            other => return show(other, terminal),
+        }
         answer = agent.next().await?;
     }
 }
