@@ -205,11 +205,6 @@ impl Agent<'_> {
                         Asked::Reload => self.load_again().await,
                     },
                     () = until(last) => return Ok(End::Timeout),
-                    changed = self.progress.changed() => {
-                        changed.context("the engine ended by itself")?;
-                        break;
-                    }
-                    () = until(quiet_at) => return Ok(End::Converged),
                     changed = changed(follower.as_mut()) => match changed {
                         Ok(()) => self.load_again().await,
                         Err(error) => {
@@ -217,6 +212,11 @@ impl Agent<'_> {
                             *follower = None;
                         }
                     },
+                    changed = self.progress.changed() => {
+                        changed.context("the engine ended by itself")?;
+                        break;
+                    }
+                    () = until(quiet_at) => return Ok(End::Converged),
                 }
             }
         }
