@@ -1,5 +1,6 @@
 //! Which host is kept, within which limits: the flags that `run` and `plan` share.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -85,12 +86,12 @@ fn open(options: HostOptions) -> anyhow::Result<Host> {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
-    /// How many resources are checked or applied at once; four for each processor if not given
+    /// How many resources are checked or applied at once; 512 if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     parallel: Option<u16>,
     /// A semaphore over everything: how many resources are applied at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    sema: Option<u32>,
+    #[arg(long, value_name = "N")]
+    sema: Option<NonZeroU32>,
     /// Leave automatic edges out
     #[arg(long)]
     no_autoedges: bool,

@@ -3,6 +3,7 @@
 //! One task decides: it waits for the engine, the inputs, signals and deadlines, and nothing else ends a run.
 
 mod host;
+mod quiet;
 mod signals;
 
 use std::future::pending;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 pub(crate) use host::{HostArgs, LimitArgs};
+use quiet::Quiet;
 use signals::{Asked, Signals};
 
 use crate::catalog::{self, Read};
@@ -113,7 +115,7 @@ pub(crate) async fn keep(
     .context("cannot start the engine")?;
     let progress = engine.progress();
     if let Some(live) = shown.live.take() {
-        beside.spawn(Live::follow(live, progress.clone()));
+        beside.spawn(Live::follow(live, engine.clone()));
     }
     let mut agent = Agent { task, terminal, engine, progress, shown, engine_after };
     if let Err(error) = agent.load(first).await {
@@ -183,6 +185,7 @@ impl Agent<'_> {
         let last =
             self.task.at_most.map(|at_most| tokio::time::Instant::from_std(self.task.started.1) + at_most);
         let mut reported = None;
+        let mut quiet = Quiet::new(self.task.quiet_for);
         loop {
             let now = self.progress.borrow_and_update().clone();
             if now.settled && reported != Some(now.activity) {
@@ -191,33 +194,26 @@ impl Agent<'_> {
                     tracing::error!("{error:#}");
                 }
             }
-            let quiet_at = match (self.task.quiet_for, now.settled) {
-                (Some(quiet_for), true) => Some(tokio::time::Instant::now() + quiet_for),
-                (_, _) => None,
-            };
-            // Waiting goes on within this loop for as long as the engine has nothing new.
-            loop {
-                tokio::select! {
-                    biased;
-                    asked = signals.next() => match asked {
-                        Asked::Interrupt => return Ok(End::Interrupted),
-                        Asked::Terminate => return Ok(End::Terminated { settled: self.progress.borrow().settled }),
-                        Asked::Reload => self.load_again().await,
-                    },
-                    () = until(last) => return Ok(End::Timeout),
-                    changed = changed(follower.as_mut()) => match changed {
-                        Ok(()) => self.load_again().await,
-                        Err(error) => {
-                            tracing::error!("the inputs are no longer followed: {error}");
-                            *follower = None;
-                        }
-                    },
-                    changed = self.progress.changed() => {
-                        changed.context("the engine ended by itself")?;
-                        break;
+            if quiet.is_over(&now) {
+                return Ok(End::Converged);
+            }
+            tokio::select! {
+                biased;
+                asked = signals.next() => match asked {
+                    Asked::Interrupt => return Ok(End::Interrupted),
+                    Asked::Terminate => return Ok(End::Terminated { settled: self.progress.borrow().settled }),
+                    Asked::Reload => self.load_again().await,
+                },
+                () = until(last) => return Ok(End::Timeout),
+                changed = changed(follower.as_mut()) => match changed {
+                    Ok(()) => self.load_again().await,
+                    Err(error) => {
+                        tracing::error!("the inputs are no longer followed: {error}");
+                        *follower = None;
                     }
-                    () = until(quiet_at) => return Ok(End::Converged),
-                }
+                },
+                changed = self.progress.changed() => changed.context("the engine ended by itself")?,
+                () = until(quiet.look_again_at()) => {}
             }
         }
     }
@@ -276,7 +272,7 @@ impl Agent<'_> {
 
     /// Lets what is being applied finish, until somebody asks again or the grace is over.
     async fn stop_gently(&self, signals: &mut Signals, grace: Option<Duration>) {
-        if !self.progress.borrow().running.is_empty() {
+        if self.progress.borrow().in_flight > 0 {
             self.terminal
                 .say("stopping: what is being applied is finished first; ^C cancels commands that run\n");
         }

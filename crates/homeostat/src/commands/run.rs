@@ -151,7 +151,7 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let opened = store::open(&prefix);
     let options = EngineOptions {
         mode: if args.noop { Mode::Noop } else { Mode::Apply },
-        bounded_retries: args.once || args.converged_timeout.is_some(),
+        keep_changes: args.written.report.is_some(),
         ..args.limits.options()
     };
     let task = Task {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
+use homeostat_model::ResourceId;
 use tokio::time::sleep;
 
 use super::lines::totals_text;
 use super::writer::Writer;
-use crate::engine::Progress;
+use crate::engine::{EngineHandle, Progress};
 use crate::terminal::Paint;
 
 /// A person reads no faster than this.
@@ -26,24 +26,28 @@ impl Live {
         Self { writer, width, paint }
     }
 
-    /// Follows the engine until it is gone.
-    pub(crate) async fn follow(self, mut progress: watch::Receiver<Progress>) {
+    /// Follows the engine for as long as it lives.
+    pub(crate) async fn follow(self, engine: EngineHandle) {
+        let mut progress = engine.progress();
         loop {
-            let line = line(&progress.borrow_and_update(), usize::from(self.width));
+            let now = progress.borrow_and_update().clone();
+            let running = if now.settled { Vec::new() } else { engine.running(NAMED_MAX).await };
+            let line = line(&now, &running, usize::from(self.width));
             self.writer.status(self.paint.dim(&line));
             sleep(BETWEEN).await;
-            if progress.changed().await.is_err() {
+            // What is settled changes only when it no longer is.
+            if now.settled && progress.changed().await.is_err() {
                 return;
             }
         }
     }
 }
 
-fn line(progress: &Progress, width: usize) -> String {
+fn line(progress: &Progress, running: &[ResourceId], width: usize) -> String {
+    let totals = &progress.totals;
     let mut line = if progress.settled {
-        format!("settled: {}", totals_text(&progress.totals))
+        format!("settled: {}", totals_text(totals))
     } else {
-        let totals = &progress.totals;
         let settled = totals.unchanged
             + totals.changed
             + totals.failed
@@ -53,12 +57,11 @@ fn line(progress: &Progress, width: usize) -> String {
             + totals.skipped;
         format!("{settled} settled of {}", totals_text(totals))
     };
-    let mut names = progress.running.iter().map(ToString::to_string);
-    let named: Vec<String> = names.by_ref().take(NAMED_MAX).collect();
+    let named: Vec<String> = running.iter().map(ToString::to_string).collect();
     if !named.is_empty() {
         line.push_str(" | running: ");
         line.push_str(&named.join(", "));
-        let more = names.count();
+        let more = progress.in_flight.saturating_sub(named.len());
         if more > 0 {
             line.push_str(&format!(" and {more} more"));
         }
@@ -70,7 +73,6 @@ fn line(progress: &Progress, width: usize) -> String {
 mod tests {
     use super::*;
     use homeostat_engine::event::Totals;
-    use homeostat_model::ResourceId;
 
     #[test]
     fn the_line_fits_the_terminal() {
@@ -78,12 +80,13 @@ mod tests {
             settled: false,
             activity: 1,
             totals: Totals { resources: 9, unchanged: 3, changed: 1, ..Totals::default() },
-            running: ["a", "b", "c", "d"].map(|name| ResourceId::new("exec", name)).to_vec(),
+            in_flight: 4,
         };
+        let running = ["a", "b", "c"].map(|name| ResourceId::new("exec", name));
         assert_eq!(
-            line(&progress, 200),
+            line(&progress, &running, 200),
             "4 settled of 9 resources, 1 changed | running: exec[a], exec[b], exec[c] and 1 more"
         );
-        assert_eq!(line(&progress, 10), "4 settled");
+        assert_eq!(line(&progress, &running, 10), "4 settled");
     }
 }
