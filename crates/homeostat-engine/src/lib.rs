@@ -6,6 +6,7 @@
 //! Start reading at [`scheduler`]: a state machine without input or output that decides everything. [`Engine`] drives it.
 #![warn(missing_docs)]
 
+mod engine;
 pub mod event;
 mod graph;
 pub mod host;
@@ -16,6 +17,10 @@ mod scheduler;
 pub mod source;
 pub mod store;
 
+pub use engine::{
+    EdgeView, Engine, EngineHandle, EngineOptions, EventSink, GraphView, LoadSummary, Mode, Plan, Planned, Progress, Stop,
+    VertexStatus, plan,
+};
 pub use event::{Cause, Event, EventKind, Outcome};
 pub use host::Host;
 pub use journal::{Intent, Journal, Record, Recorded};

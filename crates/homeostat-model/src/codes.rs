@@ -75,6 +75,8 @@ codes! {
     DUPLICATE_RESOURCE = "duplicate-resource";
     /// The resources wait for each other in a circle, so that none could start. The labels show the edges of the circle.
     CYCLE = "cycle";
+    /// An automatic edge would close a circle with edges that were declared or came before it in the order of names, so it is left out.
+    DROPPED_EDGE = "dropped-edge";
     /// Two resources send to the same parameter.
     DUPLICATE_RECEIVE = "duplicate-receive";
     /// The kind sends no value of that name, or none at all.

@@ -25,11 +25,6 @@ impl Dropped {
     pub(super) fn into_vertex(&self, to: u32) -> impl Iterator<Item = u32> + '_ {
         self.edges.iter().filter(move |edge| edge.1 == to).map(|edge| edge.0)
     }
-
-    /// Every edge that is left out, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.edges.iter().copied()
-    }
 }
 
 /// What became of the edges of a load.
@@ -44,11 +39,6 @@ pub(crate) struct Resolution {
 impl<T> Graph<T> {
     pub(crate) fn claims_mut(&mut self) -> &mut super::ClaimIndex {
         &mut self.claims
-    }
-
-    /// The automatic edges that are left out.
-    pub(crate) fn dropped(&self) -> &Dropped {
-        &self.dropped
     }
 
     /// Brings edges to what was asked for: explicit ones as given, automatic ones as the claims say. On a cycle of explicit edges

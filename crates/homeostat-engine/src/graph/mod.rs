@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use homeostat_model::ResourceId;
 
 pub(crate) use claims::{ClaimIndex, Claims};
-pub(crate) use conflict::{Dropped, Resolution};
+use conflict::Dropped;
 pub(crate) use edges::{EdgeKinds, Links};
 pub(crate) use order::Cycle;
 

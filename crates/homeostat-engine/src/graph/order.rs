@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::edges::EdgeKinds;
-use super::{Graph, Slot};
+use super::Graph;
 
 /// A closed way: each vertex has an edge to the next one, and the last to the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,7 +165,7 @@ impl<T> Graph<T> {
                 assert_eq!(self.at(link.at).preds.get(at), link.kinds);
             }
         }
-        assert!(self.slots.iter().filter(|slot| matches!(slot, Slot::Used(_))).count() == self.len());
+        assert!(self.slots.iter().filter(|slot| matches!(slot, super::Slot::Used(_))).count() == self.len());
     }
 }
 

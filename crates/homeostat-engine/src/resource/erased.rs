@@ -25,6 +25,14 @@ pub(crate) type DynCheck = Check<Box<dyn DynDrift>>;
 pub(crate) trait DynDrift: Send {
     fn changes(&self) -> Vec<Change>;
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
+    fn type_id_inside(&self) -> std::any::TypeId;
+}
+
+impl dyn DynDrift {
+    /// Whether it is a drift of this type.
+    pub(crate) fn is<T: 'static>(&self) -> bool {
+        self.type_id_inside() == std::any::TypeId::of::<T>()
+    }
 }
 
 impl<D: Drift> DynDrift for D {
@@ -34,6 +42,10 @@ impl<D: Drift> DynDrift for D {
 
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
         self
+    }
+
+    fn type_id_inside(&self) -> std::any::TypeId {
+        std::any::TypeId::of::<D>()
     }
 }
 
@@ -51,6 +63,7 @@ pub(crate) trait DynResource: Send + Sync {
     fn reach(&self) -> Reach;
     fn foretell(&self) -> Option<Outputs>;
     fn warnings(&self) -> Vec<(&'static str, String)>;
+    fn repairs(&self) -> bool;
     fn batch_key(&self) -> Option<String>;
     fn prefetch_key(&self) -> Option<String>;
     fn check(self: Arc<Self>, host: Host, causes: Causes) -> Job<Result<DynCheck, Failure>>;
@@ -116,6 +129,10 @@ impl<R: Resource> DynResource for R {
 
     fn warnings(&self) -> Vec<(&'static str, String)> {
         Resource::warnings(self)
+    }
+
+    fn repairs(&self) -> bool {
+        R::REPAIRS
     }
 
     fn batch_key(&self) -> Option<String> {

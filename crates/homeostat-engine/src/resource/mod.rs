@@ -34,6 +34,9 @@ pub trait Resource: Sized + Send + Sync + 'static {
     const OUTPUTS: &'static [OutputSchema] = &[];
     /// Whether parameters may be received.
     const RECEIVES: bool = true;
+    /// Whether an apply that a wake brings about repairs something. Many in a row then mean that somebody else keeps changing it;
+    /// for a command or a timer they are what it is for.
+    const REPAIRS: bool = true;
 
     /// What is declared.
     type Params: DeserializeOwned + JsonSchema;

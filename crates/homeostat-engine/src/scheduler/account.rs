@@ -1,7 +1,6 @@
 //! Counting how vertices stand, as it changes, and saying when the run has settled.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use homeostat_model::ResourceId;
 
@@ -118,11 +117,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             .iter()
             .filter(|(_, vertex)| matches!(vertex.data.phase, Phase::Applying | Phase::Checking));
         running.take(at_most).map(|(_, vertex)| vertex.id.clone()).collect()
-    }
-
-    /// Everything settled at this time, for whoever waits for quiet.
-    pub(crate) fn last_activity(&self) -> Duration {
-        self.now
     }
 }
 

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::{Leaving, Phase, Standing};
-use super::{ApplyEnd, CheckEnd, Command, Scheduler, Subject, Ticket};
+use super::{ApplyEnd, CheckEnd, Scheduler, Subject, Ticket};
 use crate::event::EventKind;
-use crate::journal::Record;
 use crate::resource::{Causes, Check, Drift, Failure, Outputs};
 
 impl<R: Subject, D: Drift> Scheduler<R, D> {
@@ -37,9 +36,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     fn checked(&mut self, at: u32, end: CheckEnd<D>, took: Duration) {
         if let Some(undo) = end.undo {
-            let id = self.graph.at(at).id.clone();
-            self.state_mut(at).undo_known = true;
-            self.commands.push(Command::Record(None, vec![Record::Undo(id, undo)]));
+            self.state_mut(at).undo = Some(Box::new(undo));
         }
         match end.check {
             Check::Converged(outputs) => {
@@ -102,6 +99,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                         let receivers =
                             receivers.into_iter().filter_map(|key| self.graph.resolve(key)).collect();
                         self.announce(at, receivers, true);
+                        let state = self.state_mut(at);
+                        state.undo_known |= state.undo.take().is_some();
                         if let Some(drift) = self.still_appliable(at, drift) {
                             self.act_recorded(at, drift);
                         }

@@ -141,13 +141,16 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             return;
         };
         let receivers = self.announcements(at);
-        if !receivers.is_empty() {
-            let intents = receivers.iter().map(|receiver| Record::Owe(self.intent(at, *receiver))).collect();
+        let undo = self.state(at).undo.as_deref().cloned();
+        if !receivers.is_empty() || undo.is_some() {
+            let intents = receivers.iter().map(|receiver| Record::Owe(self.intent(at, *receiver)));
+            let undo = undo.map(|undo| Record::Undo(self.graph.at(at).id.clone(), undo));
+            let records = undo.into_iter().chain(intents).collect();
             let keys = receivers.iter().map(|receiver| self.graph.key(*receiver)).collect();
             // Known from now on, so that a refresh which ends meanwhile does not clear what is just being recorded.
             self.announce(at, receivers, false);
             self.state_mut(at).phase = Phase::Recording(drift, keys);
-            self.commands.push(Command::Record(Some(self.ticket(at)), intents));
+            self.commands.push(Command::Record(Some(self.ticket(at)), records));
             return;
         }
         self.act_recorded(at, drift);

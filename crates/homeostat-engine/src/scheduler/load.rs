@@ -530,6 +530,15 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     /// A new vertex begins its life.
     fn welcome(&mut self, at: u32) {
         let owed = self.owed_before.remove(&self.graph.at(at).id).unwrap_or_default();
+        let forget = {
+            let state = self.state(at);
+            state.undo_known && !state.meta.reverse && state.leaving == Leaving::No
+        };
+        if forget {
+            let id = self.graph.at(at).id.clone();
+            self.commands.push(Command::Record(None, vec![Record::ForgetUndo(id)]));
+            self.state_mut(at).undo_known = false;
+        }
         let state = self.state_mut(at);
         state.owed.extend(owed.into_iter().map(|sender| Owed { sender, fired: true, durable: true }));
         if state.is_done() {

@@ -32,14 +32,14 @@ use homeostat_model::{ResourceId, Value};
 use crate::event::{Cause, Event, EventKind, Totals};
 use crate::graph::{Claims, Graph};
 use crate::journal::Record;
-use crate::resource::{Applied, Causes, Change, Check, Drift, Failure, Outputs};
+use crate::resource::{Applied, Causes, Change, Check, Drift, Outputs};
 use crate::source::VertexKey;
 
 pub(crate) use account::Standpoint;
-pub(crate) use load::{GraphDiff, Incoming, LoadError, LoadSummary, NewEdge, NewSend};
+pub(crate) use load::{GraphDiff, Incoming, LoadError, NewEdge, NewSend};
 pub(crate) use pace::Flapping;
 use permits::Permits;
-use state::{Phase, State};
+use state::State;
 
 /// Rechecks in a row of a drift that wakes keep making stale, before it is applied all the same.
 const RECHECKS_MAX: u8 = 8;

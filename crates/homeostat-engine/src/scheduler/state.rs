@@ -133,6 +133,8 @@ pub(crate) struct State<R, D> {
     pub(crate) leaving: Leaving,
     /// What undoes it is durable.
     pub(crate) undo_known: bool,
+    /// What undoes it was captured, and must be durable before it is applied.
+    pub(crate) undo: Option<Box<homeostat_model::Params>>,
     /// It was changed since it was loaded.
     pub(crate) changed: bool,
     /// Its batch failed, so it is tried alone.
@@ -181,6 +183,7 @@ impl<R, D> State<R, D> {
             armed: false,
             leaving: Leaving::No,
             undo_known: false,
+            undo: None,
             changed: false,
             single: false,
             permits: Vec::new(),

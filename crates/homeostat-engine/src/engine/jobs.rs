@@ -1,0 +1,270 @@
+//! What runs beside the graph's task: checks, applies and batches, each a future.
+//!
+//! Most kinds never wait for anything, so jobs are polled once where they stand, many in one task; only one that has to wait becomes
+//! a task of its own.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::looks::Looks;
+use super::run::Message;
+use super::subject::Managed;
+use crate::host::Host;
+use crate::registry::Registry;
+use crate::resource::{Applied, Causes, Check, Drift, DynCheck, DynDrift, Failure};
+use crate::scheduler::{ApplyEnd, ApplyJob, BatchJob, CheckEnd, CheckJob, Ticket};
+use crate::source::{Source, VertexKey, Wakes};
+
+pub(super) type AnyDrift = Box<dyn DynDrift>;
+
+/// How a job ended.
+pub(super) enum Ended {
+    Check(Ticket, Result<CheckEnd<AnyDrift>, Failure>, Duration),
+    Apply(Ticket, Result<ApplyEnd, Failure>, Duration),
+    Batch(u64, Result<Vec<ApplyEnd>, Failure>, Duration),
+}
+
+pub(super) type Job = Pin<Box<dyn Future<Output = Ended> + Send>>;
+
+/// What every job may use.
+pub(super) struct Tools {
+    pub(super) registry: Registry,
+    pub(super) host: Host,
+    pub(super) sources: Vec<Arc<dyn Source>>,
+    pub(super) wakes: Wakes,
+    pub(super) looks: Looks,
+    /// Whether anything is watched.
+    pub(super) watch: bool,
+}
+
+impl Drift for AnyDrift {
+    fn changes(&self) -> Vec<crate::resource::Change> {
+        (**self).changes()
+    }
+}
+
+/// Polls each job once; what is not ready then goes back to become a task of its own.
+pub(super) async fn run_chunk(jobs: Vec<Job>, out: mpsc::WeakSender<Message>) {
+    let mut ended = Vec::with_capacity(jobs.len());
+    let mut waiting = Vec::new();
+    for mut job in jobs {
+        match poll_fn(|cx| Poll::Ready(job.as_mut().poll(cx))).await {
+            Poll::Ready(end) => ended.push(end),
+            Poll::Pending => waiting.push(job),
+        }
+    }
+    if let Some(out) = out.upgrade() {
+        // The receiver is gone only when the engine is.
+        out.send(Message::Ran { ended, waiting }).await.ok();
+    }
+}
+
+/// Runs one job to its end.
+pub(super) async fn run_alone(job: Job, out: mpsc::WeakSender<Message>) {
+    let ended = vec![job.await];
+    if let Some(out) = out.upgrade() {
+        out.send(Message::Ran { ended, waiting: Vec::new() }).await.ok();
+    }
+}
+
+/// Within the deadline, and without a panic reaching anybody.
+async fn guarded<T>(work: impl Future<Output = Result<T, Failure>> + Send, deadline: Option<Duration>) -> Result<T, Failure> {
+    let mut work = std::pin::pin!(work);
+    let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(result)) => Poll::Ready(result),
+        Err(panic) => Poll::Ready(Err(failure_of(&*panic))),
+    });
+    match deadline {
+        None => caught.await,
+        Some(deadline) => tokio::time::timeout(deadline, caught).await.unwrap_or_else(|_| {
+            Err(Failure::transient(format!("not done within its timeout of {} s", deadline.as_secs())))
+        }),
+    }
+}
+
+fn failure_of(panic: &(dyn Any + Send)) -> Failure {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Failure::permanent(format!("the program itself failed: {text}"))
+}
+
+impl Tools {
+    pub(super) fn check(self: Arc<Self>, job: CheckJob<Managed>) -> Job {
+        Box::pin(async move {
+            let started = Instant::now();
+            let ticket = job.ticket;
+            let deadline = job.timeout;
+            let result = guarded(self.look(job, started), deadline).await;
+            Ended::Check(ticket, result, started.elapsed())
+        })
+    }
+
+    async fn look(&self, job: CheckJob<Managed>, started: Instant) -> Result<CheckEnd<AnyDrift>, Failure> {
+        let managed = job.resource.with(job.received.as_ref(), &self.registry)?;
+        if job.arm {
+            self.arm(&managed, job.ticket);
+        }
+        let check = self.check_now(&managed, job.ticket.key, job.causes, started).await;
+        let check = check.map_err(|failure| managed.redact_failure(failure))?;
+        let drifted = matches!(check, Check::Drifted(_));
+        let undo = if drifted && job.capture {
+            managed.resource().clone().capture(self.host.clone()).await.map_err(|failure| managed.redact_failure(failure))?
+        } else {
+            None
+        };
+        let foretold = if drifted && job.foretell { managed.resource().foretell() } else { None };
+        let check = match check {
+            Check::Drifted(drift) => Check::Drifted(redacted(drift, &managed)),
+            Check::Converged(outputs) => Check::Converged(outputs),
+        };
+        Ok(CheckEnd { check, undo, foretold })
+    }
+
+    async fn check_now(
+        &self,
+        managed: &Managed,
+        vertex: VertexKey,
+        causes: Causes,
+        started: Instant,
+    ) -> Result<DynCheck, Failure> {
+        let resource = managed.resource().clone();
+        match resource.prefetch_key() {
+            None => resource.check(self.host.clone(), causes).await,
+            Some(key) => {
+                let key: Arc<str> = key.into();
+                let look = self.looks.get(&key, vertex, managed, &self.host, causes, started).await?;
+                resource.check_prefetched(self.host.clone(), causes, look).await
+            }
+        }
+    }
+
+    fn arm(&self, managed: &Managed, ticket: Ticket) {
+        if ticket.version > 0 {
+            self.disarm(ticket.key);
+        }
+        if !self.watch {
+            return;
+        }
+        for watch in managed.resource().watches() {
+            match self.sources.iter().find(|source| source.serves(&watch)) {
+                Some(source) => source.arm(&watch, ticket.key),
+                None => self.wakes.note(format!("nothing on this host watches {watch:?}")),
+            }
+        }
+    }
+
+    pub(super) fn disarm(&self, vertex: VertexKey) {
+        for source in &self.sources {
+            source.disarm(vertex);
+        }
+    }
+
+    pub(super) fn apply(self: Arc<Self>, job: ApplyJob<Managed, AnyDrift>) -> Job {
+        Box::pin(async move {
+            let started = Instant::now();
+            let ticket = job.ticket;
+            let deadline = job.timeout;
+            let result = guarded(self.change(job), deadline).await;
+            Ended::Apply(ticket, result, started.elapsed())
+        })
+    }
+
+    async fn change(&self, job: ApplyJob<Managed, AnyDrift>) -> Result<ApplyEnd, Failure> {
+        let managed = job.resource.with(job.received.as_ref(), &self.registry)?;
+        let resource = managed.resource();
+        let redact = |failure| managed.redact_failure(failure);
+        let mut changes = Vec::new();
+        let mut applied = Applied::done();
+        if let Some(drift) = job.drift {
+            changes = Drift::changes(&drift);
+            let drift = inner(drift);
+            applied = resource.clone().apply(self.host.clone(), job.causes, drift).await.map_err(redact)?;
+            self.end_look(&managed);
+        }
+        let refresh = job.refresh && !applied.covers_refresh;
+        if refresh {
+            let outputs = resource.clone().refresh(self.host.clone(), job.causes).await.map_err(redact)?;
+            if !outputs.is_empty() {
+                applied.outputs = outputs;
+            }
+            self.end_look(&managed);
+        }
+        Ok(ApplyEnd { applied, changes, refreshed: refresh })
+    }
+
+    /// What was seen before we changed something is no longer right.
+    fn end_look(&self, managed: &Managed) {
+        if let Some(key) = managed.resource().prefetch_key() {
+            self.looks.end(&key);
+        }
+    }
+
+    pub(super) fn batch(self: Arc<Self>, job: BatchJob<Managed, AnyDrift>) -> Job {
+        Box::pin(async move {
+            let started = Instant::now();
+            let (id, deadline) = (job.id, job.timeout.filter(|deadline| !deadline.is_zero()));
+            let result = guarded(self.change_batch(job), deadline).await;
+            Ended::Batch(id, result, started.elapsed())
+        })
+    }
+
+    async fn change_batch(&self, job: BatchJob<Managed, AnyDrift>) -> Result<Vec<ApplyEnd>, Failure> {
+        let mut batch = Vec::with_capacity(job.members.len());
+        let mut changes = Vec::with_capacity(job.members.len());
+        let mut members = Vec::with_capacity(job.members.len());
+        for (_, resource, received, drift) in job.members {
+            let managed = resource.with(received.as_ref(), &self.registry)?;
+            changes.push(Drift::changes(&drift));
+            batch.push((managed.resource().clone(), inner(drift)));
+            members.push(managed);
+        }
+        let Some(first) = members.first() else { return Ok(Vec::new()) };
+        let applied = first.resource().clone().apply_batch(self.host.clone(), batch).await;
+        members.iter().for_each(|member| self.end_look(member));
+        let applied = applied.map_err(|failure| {
+            members.iter().fold(failure, |failure, member| member.redact_failure(failure))
+        })?;
+        if applied.len() != changes.len() {
+            return Err(Failure::permanent("the program itself failed: a batch of its kind came back with other members"));
+        }
+        let ends = applied.into_iter().zip(changes);
+        Ok(ends.map(|(applied, changes)| ApplyEnd { applied, changes, refreshed: false }).collect())
+    }
+}
+
+/// A drift that shows its changes redacted.
+struct Redacted {
+    drift: AnyDrift,
+    managed: Managed,
+}
+
+fn redacted(drift: AnyDrift, managed: &Managed) -> AnyDrift {
+    if managed.has_secrets() { Box::new(Redacted { drift, managed: managed.clone() }) } else { drift }
+}
+
+/// The drift that the kind found.
+fn inner(drift: AnyDrift) -> AnyDrift {
+    if drift.is::<Redacted>() {
+        match drift.into_any().downcast::<Redacted>() {
+            Ok(redacted) => redacted.drift,
+            Err(_) => unreachable!("it was asked what it is"),
+        }
+    } else {
+        drift
+    }
+}
+
+impl Drift for Redacted {
+    fn changes(&self) -> Vec<crate::resource::Change> {
+        self.managed.redact_changes(Drift::changes(&self.drift))
+    }
+}

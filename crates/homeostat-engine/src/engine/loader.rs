@@ -1,0 +1,290 @@
+//! From catalogs and deltas to a diff of the graph: resources are made, mistakes become diagnostics, and what goes is undone where
+//! it asked for that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use homeostat_model::{
+    Catalog, CatalogDelta, Diagnostic, Digest, EdgeDecl, Meta, Params, ResourceDecl, ResourceId, SendDecl, Stage, codes,
+};
+
+use super::LoadSummary;
+use super::jobs::AnyDrift;
+use super::subject::Managed;
+use crate::graph::EdgeKinds;
+use crate::journal::Record;
+use crate::registry::Registry;
+use crate::resource::Claim;
+use crate::scheduler::{GraphDiff, Incoming, LoadError, NewEdge, NewSend, Scheduler};
+
+type Graph = Scheduler<Managed, AnyDrift>;
+
+/// Declarations above which they are made on several threads.
+const PARALLEL_MIN: usize = 4000;
+
+/// Loads, and remembers what undoes resources.
+#[derive(Default)]
+pub(super) struct Loader {
+    undo: BTreeMap<ResourceId, Params>,
+    /// What resources provide, by what they are; filled only where somebody asks for it.
+    declared: Option<crate::host::Host>,
+    provided: BTreeMap<ResourceId, Vec<Claim>>,
+}
+
+impl Loader {
+    /// A loader that knows what was durable, and tells the host what is declared.
+    pub(super) fn new(host: crate::host::Host) -> Self {
+        Self { declared: Some(host), ..Self::default() }
+    }
+
+    pub(super) fn remember_undo(&mut self, undo: Vec<(ResourceId, Params)>) {
+        self.undo.extend(undo);
+    }
+
+    /// Follows what is being recorded.
+    pub(super) fn follow(&mut self, records: &[Record]) {
+        for record in records {
+            match record {
+                Record::Undo(id, params) => {
+                    self.undo.entry(id.clone()).or_insert_with(|| params.clone());
+                }
+                Record::ForgetUndo(id) => {
+                    self.undo.remove(id);
+                }
+                Record::Owe(_) | Record::Clear(_) => {}
+            }
+        }
+    }
+
+    /// Makes a catalog the whole of what is desired.
+    pub(super) fn load_full(
+        &mut self,
+        graph: &mut Graph,
+        catalog: &Catalog,
+        registry: &Registry,
+    ) -> Result<LoadSummary, Vec<Diagnostic>> {
+        let mut delta = graph.compare(catalog);
+        add_new_receivers(graph, catalog, &mut delta);
+        let declared: BTreeSet<&ResourceId> = if self.undo.is_empty() {
+            BTreeSet::new()
+        } else {
+            catalog.resources.iter().map(|decl| &decl.id).collect()
+        };
+        let forgotten = self.undo.keys().filter(|id| !declared.contains(id) && graph.graph.find(id).is_none());
+        delta.remove.extend(forgotten.cloned().collect::<Vec<_>>());
+        self.load_delta(graph, &delta, registry)
+    }
+
+    /// Changes what is desired.
+    pub(super) fn load_delta(
+        &mut self,
+        graph: &mut Graph,
+        delta: &CatalogDelta,
+        registry: &Registry,
+    ) -> Result<LoadSummary, Vec<Diagnostic>> {
+        let receivers: BTreeSet<&ResourceId> = delta.set_sends.iter().map(|send| &send.to).collect();
+        let built = build_all(&delta.set, registry)?;
+        let mut diff = GraphDiff { set: Vec::with_capacity(built.len()), remove: vec![], edges: vec![], sends: vec![] };
+        for (decl, resource) in delta.set.iter().zip(built) {
+            let receives = receivers.contains(&decl.id) || already_receives(graph, &decl.id);
+            diff.set.push(Incoming {
+                id: decl.id.clone(),
+                resource: Managed::new(resource, decl, receives),
+                digest: decl.digest(),
+                meta: decl.meta.clone(),
+                undoes: false,
+                undo_known: self.undo.contains_key(&decl.id),
+            });
+        }
+        diff.edges.extend(delta.remove_edges.iter().map(|(from, to)| edge(from, to, None)));
+        diff.edges.extend(delta.set_edges.iter().map(|decl| edge(&decl.from, &decl.to, Some(decl.notify))));
+        diff.sends.extend(delta.remove_sends.iter().map(|(to, param)| NewSend {
+            to: to.clone(),
+            param: param.clone(),
+            from: None,
+        }));
+        diff.sends.extend(delta.set_sends.iter().map(|send| NewSend {
+            to: send.to.clone(),
+            param: send.param.clone(),
+            from: Some((send.from.clone(), send.key.clone())),
+        }));
+        self.undo_removed(graph, delta, registry, &mut diff);
+        let claims = self.declared.is_some().then(|| provided_by(&diff));
+        let loaded = graph.load(diff).map_err(|error| vec![diagnose(&error, delta)])?;
+        if let Some(claims) = claims {
+            self.tell_host(claims, &delta.remove);
+        }
+        Ok(LoadSummary {
+            added: loaded.added,
+            changed: loaded.changed,
+            removed: loaded.removed,
+            unchanged: graph.graph.len().saturating_sub(loaded.added + loaded.changed),
+            notes: loaded.dropped.iter().map(|(from, to)| dropped_note(from, to)).collect(),
+        })
+    }
+
+    /// Of the resources that go, those that can be undone stay until that is done, in the opposite order.
+    fn undo_removed(&self, graph: &Graph, delta: &CatalogDelta, registry: &Registry, diff: &mut GraphDiff<Managed>) {
+        let mut undoing: BTreeSet<ResourceId> = BTreeSet::new();
+        for id in &delta.remove {
+            let undo = self.undo.get(id).map(|params| ResourceDecl::new(id.clone(), params.clone()));
+            let built = undo.and_then(|decl| Some((registry.build(&decl).ok()?, decl)));
+            match built {
+                Some((built, decl)) => {
+                    undoing.insert(id.clone());
+                    diff.set.push(Incoming {
+                        id: id.clone(),
+                        resource: Managed::new(built.0, &decl, false),
+                        digest: Digest::of(&("undo", decl.digest())),
+                        meta: Meta::shared_default(),
+                        undoes: true,
+                        undo_known: true,
+                    });
+                }
+                None => diff.remove.push(id.clone()),
+            }
+        }
+        for id in &undoing {
+            let Some(at) = graph.graph.find(id) else { continue };
+            let vertex = graph.graph.at(at);
+            for link in vertex.succs.iter() {
+                let other = &graph.graph.at(link.at).id;
+                diff.edges.push(edge(id, other, None));
+                if undoing.contains(other) {
+                    diff.edges.push(edge(other, id, Some(false)));
+                }
+            }
+            for link in vertex.preds.iter().filter(|link| link.kinds.has(EdgeKinds::EXPLICIT)) {
+                diff.edges.push(edge(&graph.graph.at(link.at).id, id, None));
+            }
+            for receive in vertex.data.receives.iter().flat_map(|receives| &receives.list) {
+                diff.sends.push(NewSend { to: id.clone(), param: receive.param.clone(), from: None });
+            }
+        }
+    }
+
+    /// Keeps the host's knowledge of what is declared up to date.
+    fn tell_host(&mut self, claims: Vec<(ResourceId, Vec<Claim>)>, removed: &[ResourceId]) {
+        let Some(host) = &self.declared else { return };
+        for (id, new) in claims {
+            host.declared().add(&new);
+            if let Some(old) = self.provided.insert(id, new) {
+                host.declared().remove(&old);
+            }
+        }
+        for id in removed {
+            if let Some(old) = self.provided.remove(id) {
+                host.declared().remove(&old);
+            }
+        }
+    }
+}
+
+fn edge(from: &ResourceId, to: &ResourceId, notify: Option<bool>) -> NewEdge {
+    NewEdge { from: from.clone(), to: to.clone(), notify }
+}
+
+fn provided_by(diff: &GraphDiff<Managed>) -> Vec<(ResourceId, Vec<Claim>)> {
+    let provided = diff.set.iter().map(|incoming| (incoming.id.clone(), incoming.resource.resource().provides()));
+    provided.filter(|(_, claims)| !claims.is_empty()).collect()
+}
+
+fn already_receives(graph: &Graph, id: &ResourceId) -> bool {
+    graph.graph.find(id).is_some_and(|at| graph.graph.at(at).data.receives.is_some())
+}
+
+/// A resource that begins to receive needs its declaration, even if that is the same as before.
+fn add_new_receivers(graph: &Graph, catalog: &Catalog, delta: &mut CatalogDelta) {
+    let new: BTreeSet<&ResourceId> =
+        delta.set_sends.iter().map(|send| &send.to).filter(|id| !already_receives(graph, id)).collect();
+    if new.is_empty() {
+        return;
+    }
+    let known: BTreeSet<ResourceId> = delta.set.iter().map(|decl| decl.id.clone()).collect();
+    let missing = catalog.resources.iter().filter(|decl| new.contains(&decl.id) && !known.contains(&decl.id));
+    let missing: Vec<ResourceDecl> = missing.cloned().collect();
+    delta.set.extend(missing);
+}
+
+type Built = std::sync::Arc<dyn crate::resource::DynResource>;
+
+/// Makes all resources, or says all that is wrong with any of them.
+fn build_all(decls: &[ResourceDecl], registry: &Registry) -> Result<Vec<Built>, Vec<Diagnostic>> {
+    let threads = if decls.len() < PARALLEL_MIN { 1 } else { std::thread::available_parallelism().map_or(1, Into::into) };
+    let chunk = decls.len().div_ceil(threads).max(1);
+    let build = |decls: &[ResourceDecl]| -> (Vec<Built>, Vec<Diagnostic>) {
+        let mut built = Vec::with_capacity(decls.len());
+        let mut wrong = Vec::new();
+        for decl in decls {
+            match registry.build(decl) {
+                Ok(resource) => built.push(resource.0),
+                Err(diagnostics) => wrong.extend(diagnostics),
+            }
+        }
+        (built, wrong)
+    };
+    let parts: Vec<_> = std::thread::scope(|scope| {
+        let mut chunks = decls.chunks(chunk);
+        let first = chunks.next().unwrap_or_default();
+        let others: Vec<_> = chunks.map(|decls| scope.spawn(move || build(decls))).collect();
+        let mut parts = vec![build(first)];
+        parts.extend(others.into_iter().map(|other| match other.join() {
+            Ok(part) => part,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }));
+        parts
+    });
+    let mut all = Vec::with_capacity(decls.len());
+    let mut wrong = Vec::new();
+    for (built, diagnostics) in parts {
+        all.extend(built);
+        wrong.extend(diagnostics);
+    }
+    if wrong.is_empty() { Ok(all) } else { Err(wrong) }
+}
+
+fn diagnose(error: &LoadError, delta: &CatalogDelta) -> Diagnostic {
+    match error {
+        LoadError::Unknown(id) => {
+            let place = delta.set_edges.iter().find(|edge| edge.from == *id || edge.to == *id).and_then(|edge| edge.origin);
+            let message = format!("{id} is not declared");
+            Diagnostic::error(codes::UNKNOWN_RESOURCE, Stage::Catalog, message).at(place)
+        }
+        LoadError::Cycle(ids) => cycle_diagnostic(ids, delta),
+    }
+}
+
+fn cycle_diagnostic(ids: &[ResourceId], delta: &CatalogDelta) -> Diagnostic {
+    const SHOWN_MAX: usize = 8;
+    let mut names: Vec<String> = ids.iter().take(SHOWN_MAX).map(ToString::to_string).collect();
+    if ids.len() > SHOWN_MAX {
+        names.push(format!("({} more)", ids.len() - SHOWN_MAX));
+    }
+    names.extend(ids.first().map(ToString::to_string));
+    let message = format!("these wait for each other in a circle: {}", names.join(" → "));
+    let pairs: Vec<(&ResourceId, &ResourceId)> = ids.iter().zip(ids.iter().cycle().skip(1)).collect();
+    let mut diagnostic = Diagnostic::error(codes::CYCLE, Stage::Catalog, message)
+        .help("take one of these edges out, or turn it around");
+    let mut places = pairs.iter().filter_map(|(from, to)| {
+        let span = edge_origin(delta, from, to)?;
+        Some((span, format!("{from} comes before {to}")))
+    });
+    if let Some((span, text)) = places.next() {
+        diagnostic = diagnostic.at(span).saying(text);
+    }
+    for (span, text) in places.take(SHOWN_MAX) {
+        diagnostic = diagnostic.label(span, text);
+    }
+    diagnostic
+}
+
+fn edge_origin(delta: &CatalogDelta, from: &ResourceId, to: &ResourceId) -> Option<homeostat_model::Span> {
+    let edge = |edge: &&EdgeDecl| edge.from == *from && edge.to == *to;
+    let send = |send: &&SendDecl| send.from == *from && send.to == *to;
+    let declared = delta.set_edges.iter().find(edge).and_then(|edge| edge.origin);
+    declared.or_else(|| delta.set_sends.iter().find(send).and_then(|send| send.origin))
+}
+
+fn dropped_note(from: &ResourceId, to: &ResourceId) -> Diagnostic {
+    let message = format!("the automatic edge {from} → {to} is left out, since it would close a circle");
+    Diagnostic::note(codes::DROPPED_EDGE, Stage::Catalog, message)
+}

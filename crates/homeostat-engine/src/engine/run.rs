@@ -1,0 +1,394 @@
+//! The task that owns the graph.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use homeostat_model::{Catalog, CatalogDelta, Diagnostic, ResourceId};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::jobs::{self, AnyDrift, Ended, Job, Tools};
+use super::loader::Loader;
+use super::looks::Looks;
+use super::subject::Managed;
+use super::view::{GraphView, VertexStatus};
+use super::{EngineOptions, EventSink, LoadSummary, Mode, Progress, Stop, plan, records};
+use crate::event::{Cause, Event, EventKind};
+use crate::host::Host;
+use crate::journal::Journal;
+use crate::registry::Registry;
+use crate::resource::{Causes, Change, Failure};
+use crate::scheduler::{Command, Scheduler, Ticket};
+use crate::source::{Source, Wakes};
+
+/// Jobs that one task polls one after the other.
+const CHUNK_MAX: usize = 32;
+/// Messages that are taken in one go before what follows from them is done.
+const AT_ONCE_MAX: usize = 64;
+
+type Loaded = Result<LoadSummary, Vec<Diagnostic>>;
+
+/// What the graph's task is told and asked.
+pub(super) enum Message {
+    LoadFull(Box<Catalog>, oneshot::Sender<Loaded>),
+    LoadDelta(Box<CatalogDelta>, oneshot::Sender<Loaded>),
+    Ran { ended: Vec<Ended>, waiting: Vec<Job> },
+    Recorded(Vec<Ticket>, Result<(), Failure>),
+    Status(oneshot::Sender<Vec<VertexStatus>>),
+    Graph(oneshot::Sender<GraphView>),
+    Running(usize, oneshot::Sender<Vec<ResourceId>>),
+    PlanFacts(oneshot::Sender<Vec<plan::Fact>>),
+    Stop(Stop, oneshot::Sender<()>),
+}
+
+pub(super) struct GraphTask {
+    scheduler: Scheduler<Managed, AnyDrift>,
+    loader: Loader,
+    tools: Arc<Tools>,
+    journal: Arc<dyn Journal>,
+    records: Option<records::Queue>,
+    sink: Box<dyn EventSink>,
+    messages: mpsc::WeakSender<Message>,
+    progress: watch::Sender<Progress>,
+    jobs: JoinSet<()>,
+    /// Sources; they end with the graph.
+    _sources: JoinSet<()>,
+    journal_task: JoinSet<()>,
+    /// The last changes of each resource, where they are kept.
+    changes: Option<BTreeMap<ResourceId, Vec<Change>>>,
+    started: Instant,
+    loaded: bool,
+    dry: bool,
+    stopping: Vec<oneshot::Sender<()>>,
+    /// What ran was ended and will not report.
+    cancelled: bool,
+    activity: u64,
+}
+
+impl GraphTask {
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn new(
+        options: EngineOptions,
+        registry: Registry,
+        host: Host,
+        sources: Vec<Arc<dyn Source>>,
+        journal: Arc<dyn Journal>,
+        sink: Box<dyn EventSink>,
+        messages: mpsc::WeakSender<Message>,
+        progress: watch::Sender<Progress>,
+    ) -> io::Result<Self> {
+        let wakes = Wakes::new();
+        let mut source_tasks = JoinSet::new();
+        if options.watch {
+            for source in &sources {
+                source.clone().start(&host, wakes.clone(), &mut source_tasks)?;
+            }
+        }
+        let loader = Loader::new(host.clone());
+        let tools = Tools { registry, host, sources, wakes, looks: Looks::default(), watch: options.watch };
+        Ok(Self {
+            scheduler: Scheduler::new(options.policy()),
+            loader,
+            tools: Arc::new(tools),
+            journal,
+            records: None,
+            sink,
+            messages,
+            progress,
+            jobs: JoinSet::new(),
+            _sources: source_tasks,
+            journal_task: JoinSet::new(),
+            changes: options.keep_changes.then(BTreeMap::new),
+            started: Instant::now(),
+            loaded: false,
+            dry: options.mode == Mode::Noop,
+            stopping: Vec::new(),
+            cancelled: false,
+            activity: 0,
+        })
+    }
+
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
+        loop {
+            let deadline = self.scheduler.next_deadline().map(|at| self.started + at);
+            tokio::select! {
+                biased;
+                message = inbox.recv() => {
+                    let Some(message) = message else { return };
+                    self.set_time();
+                    self.handle(message).await;
+                    for _ in 0..AT_ONCE_MAX {
+                        let Ok(message) = inbox.try_recv() else { break };
+                        self.handle(message).await;
+                    }
+                }
+                () = self.tools.wakes.ready() => {
+                    self.set_time();
+                    self.take_wakes();
+                }
+                Some(ended) = self.jobs.join_next(), if !self.jobs.is_empty() => {
+                    if let Err(error) = ended {
+                        if error.is_panic() {
+                            std::panic::resume_unwind(error.into_panic());
+                        }
+                    }
+                    continue;
+                }
+                () = sleep_until(deadline) => {
+                    self.set_time();
+                    self.scheduler.tick();
+                }
+            }
+            self.follow();
+            if !self.stopping.is_empty() && (self.cancelled || self.scheduler.in_flight() == 0) {
+                self.finish_records(&mut inbox).await;
+                return self.answer_late(inbox).await;
+            }
+        }
+    }
+
+    fn set_time(&mut self) {
+        self.scheduler.set_time(self.started.elapsed(), self.tools.host.clock().now());
+    }
+
+    async fn handle(&mut self, message: Message) {
+        self.activity += 1;
+        match message {
+            Message::LoadFull(catalog, reply) => {
+                self.open_journal().await;
+                let registry = self.tools.registry.clone();
+                let loaded = self.loader.load_full(&mut self.scheduler, &catalog, &registry);
+                drop(catalog);
+                if loaded.is_ok() {
+                    self.scheduler.forget_owed_before();
+                    self.loaded = true;
+                }
+                self.follow();
+                reply.send(loaded).ok();
+            }
+            Message::LoadDelta(delta, reply) => {
+                self.open_journal().await;
+                let registry = self.tools.registry.clone();
+                let loaded = self.loader.load_delta(&mut self.scheduler, &delta, &registry);
+                self.loaded |= loaded.is_ok();
+                self.follow();
+                reply.send(loaded).ok();
+            }
+            Message::Ran { ended, waiting } => {
+                for job in waiting {
+                    self.jobs.spawn(jobs::run_alone(job, self.messages.clone()));
+                }
+                ended.into_iter().for_each(|end| self.ended(end));
+            }
+            Message::Recorded(tickets, result) => {
+                for ticket in tickets {
+                    self.scheduler.record_ended(ticket, result.clone());
+                }
+            }
+            Message::Status(reply) => {
+                reply.send(self.status()).ok();
+            }
+            Message::Graph(reply) => {
+                reply.send(GraphView::from_graph(&self.scheduler.graph)).ok();
+            }
+            Message::Running(at_most, reply) => {
+                reply.send(self.scheduler.running(at_most)).ok();
+            }
+            Message::PlanFacts(reply) => {
+                reply.send(plan::facts(&self.scheduler, self.status())).ok();
+            }
+            Message::Stop(stop, reply) => {
+                self.scheduler.stop();
+                self.stopping.push(reply);
+                if stop == Stop::Cancel {
+                    self.jobs.shutdown().await;
+                    self.cancelled = true;
+                }
+            }
+        }
+    }
+
+    /// Reads what was durable, once, before the first load.
+    async fn open_journal(&mut self) {
+        if self.records.is_some() || self.loaded {
+            return;
+        }
+        match self.journal.recorded().await {
+            Ok(recorded) => {
+                self.scheduler.remember_owed(recorded.intents);
+                self.loader.remember_undo(recorded.undo);
+            }
+            Err(error) => self.note(format!("what an earlier run left cannot be read: {error}")),
+        }
+        if !self.dry {
+            let (queue, receiver) = mpsc::unbounded_channel();
+            self.journal_task.spawn(records::run(self.journal.clone(), receiver, self.messages.clone()));
+            self.records = Some(queue);
+        }
+    }
+
+    fn take_wakes(&mut self) {
+        self.activity += 1;
+        let pending = self.tools.wakes.take();
+        for note in pending.notes {
+            self.note(note);
+        }
+        let mut woken = pending.vertices;
+        let looks: Vec<String> = woken.iter().filter_map(|key| self.look_of(*key)).collect();
+        for look in looks {
+            woken.extend(self.tools.looks.end(&look));
+        }
+        self.scheduler.woken(woken, Causes::WAKE);
+    }
+
+    fn look_of(&self, key: crate::source::VertexKey) -> Option<String> {
+        let at = self.scheduler.graph.resolve(key)?;
+        self.scheduler.graph.at(at).data.resource.resource().prefetch_key()
+    }
+
+    fn note(&mut self, text: String) {
+        let event = Event {
+            time: self.tools.host.clock().now(),
+            since_start: self.started.elapsed(),
+            id: None,
+            cause: Cause::Engine,
+            duration: None,
+            kind: EventKind::Note(text.into()),
+        };
+        self.sink.emit(&[event]);
+    }
+
+    fn ended(&mut self, end: Ended) {
+        match end {
+            Ended::Check(ticket, result, took) => self.scheduler.check_ended(ticket, result, took),
+            Ended::Apply(ticket, result, took) => self.scheduler.apply_ended(ticket, result, took),
+            Ended::Batch(id, result, took) => self.scheduler.batch_ended(id, result, took),
+        }
+    }
+
+    /// Does what the scheduler asks for and tells what happened.
+    fn follow(&mut self) {
+        let mut jobs: Vec<Job> = Vec::new();
+        for command in self.scheduler.take_commands() {
+            match command {
+                Command::Check(job) => jobs.push(self.tools.clone().check(job)),
+                Command::Apply(job) => jobs.push(self.tools.clone().apply(job)),
+                Command::Batch(job) => jobs.push(self.tools.clone().batch(job)),
+                Command::Record(ticket, records) => {
+                    self.loader.follow(&records);
+                    if let Some(queue) = &self.records {
+                        // The journal's task ends only after this one.
+                        queue.send((ticket, records)).ok();
+                    }
+                }
+                Command::Disarm(key) => self.tools.disarm(key),
+            }
+        }
+        self.spawn(jobs);
+        let events = self.scheduler.take_events();
+        if !events.is_empty() {
+            self.activity += events.len() as u64;
+            self.keep_changes(&events);
+            self.sink.emit(&events);
+        }
+        self.tell_progress();
+    }
+
+    fn spawn(&mut self, mut jobs: Vec<Job>) {
+        let workers = tokio::runtime::Handle::current().metrics().num_workers();
+        let chunk = (jobs.len() / (workers * 2)).clamp(1, CHUNK_MAX);
+        while !jobs.is_empty() {
+            let rest = jobs.split_off(chunk.min(jobs.len()));
+            let chunk = std::mem::replace(&mut jobs, rest);
+            self.jobs.spawn(jobs::run_chunk(chunk, self.messages.clone()));
+        }
+    }
+
+    fn keep_changes(&mut self, events: &[Event]) {
+        let Some(changes) = &mut self.changes else { return };
+        for event in events {
+            match (&event.id, &event.kind) {
+                (Some(id), EventKind::Changed(new) | EventKind::WouldChange(new)) => {
+                    changes.insert(id.clone(), new.clone());
+                }
+                (Some(id), EventKind::Removed) => {
+                    changes.remove(id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn tell_progress(&self) {
+        let settled = self.loaded && self.scheduler.is_settled();
+        self.progress.send_if_modified(|progress| {
+            let news = progress.settled != settled;
+            *progress = Progress {
+                settled,
+                activity: self.activity,
+                totals: self.scheduler.totals(),
+                in_flight: self.scheduler.in_flight(),
+            };
+            news
+        });
+    }
+
+    fn status(&self) -> Vec<VertexStatus> {
+        let points = self.scheduler.standpoints();
+        let mut all: Vec<VertexStatus> = points.into_iter().map(VertexStatus::from).collect();
+        for status in &mut all {
+            let kept = self.changes.as_ref().and_then(|changes| changes.get(&status.id));
+            status.changes = kept.cloned().unwrap_or_default();
+        }
+        all
+    }
+
+    /// Everything has ended: waits for the records of what was done, then answers those who asked to stop.
+    async fn finish_records(&mut self, inbox: &mut mpsc::Receiver<Message>) {
+        self.records = None;
+        loop {
+            tokio::select! {
+                ended = self.journal_task.join_next() => {
+                    if ended.is_none() {
+                        break;
+                    }
+                }
+                Some(message) = inbox.recv() => {
+                    if let Message::Stop(_, reply) = message {
+                        self.stopping.push(reply);
+                    }
+                }
+            }
+        }
+        self.answer_stops();
+    }
+
+    /// Nothing runs any more; how everything ended can be asked for as long as somebody holds a handle.
+    async fn answer_late(self, mut inbox: mpsc::Receiver<Message>) {
+        while let Some(message) = inbox.recv().await {
+            match message {
+                Message::Status(reply) => drop(reply.send(self.status())),
+                Message::Graph(reply) => drop(reply.send(GraphView::from_graph(&self.scheduler.graph))),
+                Message::PlanFacts(reply) => drop(reply.send(plan::facts(&self.scheduler, self.status()))),
+                Message::Running(_, reply) => drop(reply.send(Vec::new())),
+                Message::Stop(_, reply) => drop(reply.send(())),
+                Message::LoadFull(..) | Message::LoadDelta(..) | Message::Ran { .. } | Message::Recorded(..) => {}
+            }
+        }
+    }
+
+    fn answer_stops(&mut self) {
+        self.stopping.drain(..).for_each(|reply| {
+            reply.send(()).ok();
+        });
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
