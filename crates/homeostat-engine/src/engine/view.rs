@@ -91,7 +91,8 @@ impl GraphView {
         Loader::default().load_full(&mut scheduler, catalog, registry)?;
         let mut view = Self::from_graph(&scheduler.graph);
         for edge in &mut view.edges {
-            let declared = catalog.edges.iter().find(|declared| declared.from == edge.from && declared.to == edge.to);
+            let declared =
+                catalog.edges.iter().find(|declared| declared.from == edge.from && declared.to == edge.to);
             edge.label = declared.and_then(|declared| declared.label.clone());
         }
         Ok(view)

@@ -30,6 +30,8 @@ struct Place {
     needers: Few,
     /// Those that need the nearest provider above.
     below: Few,
+    /// Boxed, since most places are leaves and there may be very many.
+    #[allow(clippy::box_collection)]
     children: Option<Box<HashMap<Box<str>, u32>>>,
 }
 

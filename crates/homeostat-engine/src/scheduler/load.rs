@@ -234,7 +234,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// Puts new vertices and claims into the graph and takes the edges of those that go. The incoming resources come in the order of
     /// `changed`, and after them those of `added`.
-    fn stage(&mut self, incoming: &mut Vec<Incoming<R>>, remove: &[ResourceId]) -> Staged {
+    fn stage(&mut self, incoming: &mut [Incoming<R>], remove: &[ResourceId]) -> Staged {
         let mut staged = Staged::default();
         self.graph.reserve(incoming.len());
         incoming.sort_by_key(|incoming| self.graph.find(&incoming.id).is_none());

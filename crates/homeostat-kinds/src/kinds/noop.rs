@@ -47,6 +47,7 @@ pub(super) struct Noop;
 impl Resource for Noop {
     const KIND: &'static str = "noop";
     const DOC: &'static str = super::doc_of!("noop");
+    const REPAIRS: bool = false;
 
     type Params = Params;
     type Drift = NoDrift;
