@@ -149,7 +149,7 @@ async fn a_received_value_that_does_not_fit_fails_its_receiver() {
 async fn secrets_are_blanked_out_of_changes_and_failures() {
     let rig = Rig::start("secret", EngineOptions { keep_changes: true, ..EngineOptions::default() }).await;
     let secret = ("want", Value::Sensitive(Box::new(Value::from("hunter2"))));
-    let open = rig.script("open", &[secret.clone()]);
+    let open = rig.script("open", std::slice::from_ref(&secret));
     let fails = rig.script("fails", &[secret, ("fails", Value::Bool(true))]);
     rig.load(catalog(vec![open, fails])).await;
     assert_eq!(rig.world.get("open").as_deref(), Some("hunter2"));
