@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use homeostat_engine::Registry;
-use homeostat_model::{Catalog, Diagnostic, SourceMap};
+use homeostat_model::{Catalog, Diagnostic, SourceMap, codes};
 
 use crate::cli::InputArgs;
 use crate::diagnostics;
