@@ -1,8 +1,9 @@
 //! A disk without room.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use super::rig::{Mount, Place, skipped, wait_until};
+use super::rig::{BINARY, Mount, Place, skipped, wait_until};
 
 const FIRST: &str = "first content";
 
@@ -58,13 +59,44 @@ fn what_did_not_fit_is_written_when_there_is_room() {
 }
 
 #[test]
-fn a_prefix_on_a_full_disk_does_not_keep_others_from_being_in_order() {
-    let Some((place, _disk)) = small_disk() else { return };
-    place.write("site.yaml", "graph: g\nresources:\n  file:\n  - {name: DIR/elsewhere, content: x}\n");
-    // What is there for the store is too little for it.
-    place.write("disk/filler", &"x".repeat(60_000));
-    let run = place.run(&["--once", "--prefix", "DIR/disk/prefix", "site.yaml"]);
-    let done = run.finish();
-    assert!(matches!(done.code, Some(0)) && place.path("elsewhere").exists(), "{done:#?}");
-    assert!(done.err.contains("No space left on device"), "{done:#?}");
+fn without_room_for_our_own_things_only_those_fail_that_need_them() {
+    let place = Place::new();
+    let Some(_disk) = Mount::new(&["-t", "tmpfs", "-o", "size=2m", "tmpfs"], &place.make_dir("disk")) else {
+        return skipped("no file system can be mounted");
+    };
+    let declare = |content: &str| {
+        let text = "graph: g\nresources:\n  exec:\n  - {name: service, shell: /bin/sh, cmd: echo ran >> DIR/ran, \
+                    listen: 'file[DIR/conf]'}\n  kv:\n  - {name: key, key: key, value: VALUE}\n  file:\n  \
+                    - {name: DIR/conf, content: VALUE}\n  - {name: DIR/alone, content: VALUE}\n";
+        place.write("site.yaml", &text.replace("VALUE", content));
+    };
+    let run = |args: &[&str]| place.start(BINARY, &[&["run", "--prefix", "DIR/disk/prefix"], args].concat());
+    declare("old");
+    run(&["--once", "site.yaml"]).finish().ends_with(0);
+    declare("new");
+    std::fs::remove_file(place.path("ran")).unwrap();
+    // Not even who holds the lock can be written down.
+    std::fs::remove_file(place.path("disk/prefix/lock")).unwrap();
+    fill(&place.path("disk/filler"));
+    let agent = run(&["site.yaml"]);
+    wait_until("the one that needs nothing of ours is there", || place.read("alone") == "new");
+    let failed = |id: &str| agent.out().contains(&place.fill(&format!("failed {id}: the store")));
+    wait_until("the others fail", || failed("kv[key]") && failed("file[DIR/conf]"));
+    // What must be told to a service is not changed where that could be forgotten.
+    assert_eq!((place.read("conf"), place.path("ran").exists()), ("old".into(), false));
+    std::fs::remove_file(place.path("disk/filler")).unwrap();
+    let took =
+        wait_until("they are in order", || place.read("conf") == "new" && place.read("ran") == "ran\n");
+    wait_until("the key is there", || agent.out().contains("recovered kv[key]"));
+    println!("in order {took:?} after there was room");
+    agent.signal("TERM");
+    agent.finish().ends_with(0);
+}
+
+/// Takes all the room that is left.
+fn fill(path: &Path) {
+    let mut file = std::fs::File::create(path).unwrap();
+    for size in [1 << 16, 4096, 1] {
+        while file.write_all(&vec![0; size]).is_ok() {}
+    }
 }
