@@ -1,16 +1,15 @@
 //! Damages files and measures how long it takes until they are right again.
 //!
-//! The end is the moment of the rename as the kernel noted it in the file, so that nobody who looks is in the way of who
-//! repairs. Where the kernel's notes are too coarse (Linux before 6.13), a look in a tight loop takes their place, on a
-//! processor that the repair could have used.
+//! Who damages waits for the event of the rename that puts things right, so it takes no processor from who repairs; its own
+//! waking is part of every sample, of the yardstick's as of the engine's. `HOMEOSTAT_BENCH_SPIN=1` looks in a tight loop
+//! instead, on a processor that the repair could have used.
 
-use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use rustix::event::{PollFd, PollFlags};
 use rustix::fd::OwnedFd;
 use rustix::fs::RenameFlags;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
@@ -28,7 +27,6 @@ pub(crate) enum Damage {
 
 /// Between two samples everything comes to rest.
 const REST: Duration = Duration::from_millis(2);
-const LOOK_EVERY: Duration = Duration::from_micros(300);
 /// Nobody repairs that slowly.
 const REPAIR_MAX: Duration = Duration::from_secs(5);
 const STOP: &str = "stop";
@@ -36,64 +34,78 @@ const STOP: &str = "stop";
 /// Damages one file after the other, spread over all of them; seconds until each is right again.
 pub(crate) fn sample(files: &FileSet, damage: Damage, samples: usize) -> anyhow::Result<Vec<f64>> {
     const STRIDE: usize = 7919;
-    let fine = has_fine_times(files)?;
+    let observer = Observer::new(files)?;
     (0..samples)
         .map(|sample| {
             pause(REST);
-            one(files, damage, sample * STRIDE % files.count(), fine)
+            observer.one(files, damage, sample * STRIDE % files.count())
         })
         .collect()
 }
 
-fn one(files: &FileSet, damage: Damage, at: usize, fine: bool) -> anyhow::Result<f64> {
-    let path = files.file(at);
-    let before = std::fs::symlink_metadata(&path)?.ino();
-    let broken = std::fs::File::options().write(true).open(&path)?;
-    let (started, started_clock) = (Instant::now(), SystemTime::now());
-    match damage {
-        Damage::Deleted => std::fs::remove_file(&path)?,
-        Damage::Changed => broken.write_all_at(b"C", 0)?,
+/// Who notices that a file is right again.
+enum Observer {
+    /// By the event of the rename.
+    Waiting(OwnedFd),
+    Spinning,
+}
+
+impl Observer {
+    fn new(files: &FileSet) -> anyhow::Result<Self> {
+        if std::env::var_os("HOMEOSTAT_BENCH_SPIN").is_some() {
+            return Ok(Self::Spinning);
+        }
+        Ok(Self::Waiting(watch_arrivals(&files.path())?))
     }
-    drop(broken);
+
+    fn one(&self, files: &FileSet, damage: Damage, at: usize) -> anyhow::Result<f64> {
+        let path = files.file(at);
+        let before = std::fs::symlink_metadata(&path)?.ino();
+        let broken = std::fs::File::options().write(true).open(&path)?;
+        let started = Instant::now();
+        match damage {
+            Damage::Deleted => std::fs::remove_file(&path)?,
+            Damage::Changed => broken.write_all_at(b"C", 0)?,
+        }
+        match self {
+            Self::Waiting(events) => wait_for(events, &name(at))?,
+            Self::Spinning => {
+                while !std::fs::symlink_metadata(&path).is_ok_and(|found| found.ino() != before) {
+                    anyhow::ensure!(started.elapsed() < REPAIR_MAX, "{} is not repaired", path.display());
+                }
+            }
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        anyhow::ensure!(
+            std::fs::read(&path)? == content(at).as_bytes(),
+            "{} is repaired wrongly",
+            path.display()
+        );
+        Ok(seconds)
+    }
+}
+
+/// Events of what gets its name in a directory.
+pub(crate) fn watch_arrivals(dir: &Path) -> anyhow::Result<OwnedFd> {
+    let events = inotify::init(CreateFlags::CLOEXEC)?;
+    inotify::add_watch(&events, dir, WatchFlags::MOVED_TO)?;
+    Ok(events)
+}
+
+/// Waits until this name was given.
+pub(crate) fn wait_for(events: &OwnedFd, name: &str) -> anyhow::Result<()> {
+    let timeout = rustix::event::Timespec { tv_sec: REPAIR_MAX.as_secs().try_into()?, tv_nsec: 0 };
+    let mut buffer = [const { std::mem::MaybeUninit::uninit() }; 4096];
+    let mut reader = Reader::new(events, &mut buffer);
     loop {
-        if fine {
-            pause(LOOK_EVERY);
+        if reader.is_buffer_empty() {
+            let mut fds = [PollFd::new(events, PollFlags::IN)];
+            anyhow::ensure!(rustix::event::poll(&mut fds, Some(&timeout))? > 0, "{name} is not repaired");
         }
-        if std::fs::symlink_metadata(&path).is_ok_and(|found| found.ino() != before) {
-            break;
+        if reader.next()?.file_name().is_some_and(|found| found.to_bytes() == name.as_bytes()) {
+            return Ok(());
         }
-        anyhow::ensure!(started.elapsed() < REPAIR_MAX, "{} is not repaired", path.display());
     }
-    let seen = started.elapsed().as_secs_f64();
-    anyhow::ensure!(std::fs::read(&path)? == content(at).as_bytes(), "{} is repaired wrongly", path.display());
-    if !fine {
-        return Ok(seen);
-    }
-    let renamed = changed_at(&path)?.duration_since(started_clock);
-    Ok(renamed.context("a file was repaired before it was damaged: was the clock set?")?.as_secs_f64())
-}
-
-/// When anything about it changed last, as the kernel noted it.
-pub(crate) fn changed_at(path: &Path) -> anyhow::Result<SystemTime> {
-    let found = std::fs::symlink_metadata(path)?;
-    let (seconds, nanos) = (u64::try_from(found.ctime())?, u32::try_from(found.ctime_nsec())?);
-    Ok(UNIX_EPOCH + Duration::new(seconds, nanos))
-}
-
-/// Whether a change that follows a look gets a time of its own.
-fn has_fine_times(files: &FileSet) -> anyhow::Result<bool> {
-    let (one, other) = (files.beside("fine-1"), files.beside("fine-2"));
-    std::fs::File::create(&one)?.write_all(b"x")?;
-    for _ in 0..20 {
-        changed_at(&one)?;
-        let before = SystemTime::now();
-        std::fs::rename(&one, &other)?;
-        if changed_at(&other)? < before {
-            return Ok(false);
-        }
-        std::fs::rename(&other, &one)?;
-    }
-    Ok(true)
 }
 
 /// The yardstick: one thread that waits for events of the directory and does what the kind does.

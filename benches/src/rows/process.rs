@@ -1,16 +1,14 @@
 //! The whole program: reading the text, everything else, and its start.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Instant, SystemTime};
-
-use anyhow::Context;
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
 use super::files::counts;
 use crate::Settings;
 use crate::bare::{self, Calls};
-use crate::fileset::FileSet;
-use crate::repairing::changed_at;
+use crate::fileset::{FileSet, name};
+use crate::repairing::{wait_for, watch_arrivals};
 use crate::report::{Budget, Figure, Row};
 
 const START_MAX: f64 = 10e-3;
@@ -52,11 +50,14 @@ fn start(program: &Path, settings: &Settings, add: &mut dyn FnMut(Row)) -> anyho
     let files = FileSet::new(1)?;
     let yaml = files.write_yaml()?;
     let mut starts = Vec::new();
-    for _ in 0..settings.runs.max(5) {
+    for _ in 0..settings.runs {
         files.empty()?;
-        let before = SystemTime::now();
-        once(program, &files, &yaml)?;
-        starts.push(changed_at(&files.file(0))?.duration_since(before)?.as_secs_f64());
+        let arrivals = watch_arrivals(&files.path())?;
+        let started = Instant::now();
+        let child = command(program, &files, &yaml).spawn()?;
+        wait_for(&arrivals, &name(0))?;
+        starts.push(started.elapsed().as_secs_f64());
+        expect_success(&child.wait_with_output()?)?;
     }
     add(Row {
         what: "start of the program to the end of its first apply".to_owned(),
@@ -68,14 +69,24 @@ fn start(program: &Path, settings: &Settings, add: &mut dyn FnMut(Row)) -> anyho
 }
 
 fn once(program: &Path, files: &FileSet, yaml: &Path) -> anyhow::Result<f64> {
+    let started = Instant::now();
+    let output = command(program, files, yaml).output()?;
+    let seconds = started.elapsed().as_secs_f64();
+    expect_success(&output)?;
+    Ok(seconds)
+}
+
+fn command(program: &Path, files: &FileSet, yaml: &Path) -> Command {
     let mut command = Command::new(program);
     command.args(["run", "--once", "--prefix"]).arg(files.beside("prefix")).arg(yaml);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let started = Instant::now();
-    let output = command.output().with_context(|| program.display().to_string())?;
-    let seconds = started.elapsed().as_secs_f64();
-    anyhow::ensure!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
-    Ok(seconds)
+    command
+}
+
+fn expect_success(output: &Output) -> anyhow::Result<()> {
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "homeostat: {}: {said}", output.status);
+    Ok(())
 }
 
 /// `$HOMEOSTAT`, or the release build beside this program.

@@ -53,10 +53,7 @@ impl AbsPath {
             return Ok(Self(text.into()));
         }
         let mut normal = String::with_capacity(text.len());
-        for component in text
-            .split('/')
-            .filter(|component| !component.is_empty() && *component != ".")
-        {
+        for component in text.split('/').filter(|component| !component.is_empty() && *component != ".") {
             if component == ".." {
                 return Err(PathError::Parent);
             }
@@ -102,10 +99,7 @@ impl AbsPath {
     /// Whether `other` lies below this directory.
     pub fn is_above(&self, other: &Self) -> bool {
         let above = if &*self.0 == "/" { "" } else { &self.0 };
-        other
-            .0
-            .strip_prefix(above)
-            .is_some_and(|rest| rest.starts_with('/') && rest.len() > 1)
+        other.0.strip_prefix(above).is_some_and(|rest| rest.starts_with('/') && rest.len() > 1)
     }
 
     /// The names on the way from the root, in order.
@@ -238,9 +232,7 @@ impl Default for Wakes {
 impl Wakes {
     /// Nobody is woken yet.
     pub fn new() -> Self {
-        Self {
-            shared: Arc::default(),
-        }
+        Self { shared: Arc::default() }
     }
 
     /// Makes the vertex be looked at again.
@@ -265,10 +257,7 @@ impl Wakes {
 
     /// A waker of one vertex, for custom watches.
     pub fn waker(&self, vertex: VertexKey) -> Waker {
-        Waker {
-            wakes: self.clone(),
-            vertex,
-        }
+        Waker { wakes: self.clone(), vertex }
     }
 
     /// Waits until there is something to take.
@@ -279,12 +268,6 @@ impl Wakes {
     /// Takes what sources brought since the last time.
     pub fn take(&self) -> Pending {
         std::mem::take(&mut *self.pending())
-    }
-
-    /// Who was woken, and what there is to tell, since the last time; what the engine itself does, for tests of sources.
-    pub fn drain(&self) -> (Vec<VertexKey>, Vec<String>) {
-        let Pending { vertices, notes } = self.take();
-        (vertices.into_iter().collect(), notes)
     }
 
     fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
@@ -313,10 +296,7 @@ mod tests {
     #[test]
     fn a_path_has_one_normal_form() {
         for (given, normal) in [("/a//b/./c/", "/a/b/c"), ("/", "/"), ("///", "/"), ("/a", "/a")] {
-            assert_eq!(
-                AbsPath::parse(given).map(|path| path.as_str().to_owned()),
-                Ok(normal.to_owned())
-            );
+            assert_eq!(AbsPath::parse(given).map(|path| path.as_str().to_owned()), Ok(normal.to_owned()));
         }
         assert_eq!(AbsPath::parse("a"), Err(PathError::Relative));
         assert_eq!(AbsPath::parse("/a/../b"), Err(PathError::Parent));

@@ -144,7 +144,7 @@ impl GraphTask {
             self.follow();
             if !self.stopping.is_empty() && (self.cancelled || self.scheduler.in_flight() == 0) {
                 self.finish_records(&mut inbox).await;
-                return;
+                return self.answer_late(inbox).await;
             }
         }
     }
@@ -363,6 +363,20 @@ impl GraphTask {
             }
         }
         self.answer_stops();
+    }
+
+    /// Nothing runs any more; how everything ended can be asked for as long as somebody holds a handle.
+    async fn answer_late(self, mut inbox: mpsc::Receiver<Message>) {
+        while let Some(message) = inbox.recv().await {
+            match message {
+                Message::Status(reply) => drop(reply.send(self.status())),
+                Message::Graph(reply) => drop(reply.send(GraphView::from_graph(&self.scheduler.graph))),
+                Message::PlanFacts(reply) => drop(reply.send(plan::facts(&self.scheduler, self.status()))),
+                Message::Running(_, reply) => drop(reply.send(Vec::new())),
+                Message::Stop(_, reply) => drop(reply.send(())),
+                Message::LoadFull(..) | Message::LoadDelta(..) | Message::Ran { .. } | Message::Recorded(..) => {}
+            }
+        }
     }
 
     fn answer_stops(&mut self) {

@@ -127,9 +127,15 @@ impl Host {
         path: &AbsPath,
         work: impl FnOnce(&Host) -> T + Send + 'static,
     ) -> T {
-        if !self.files().is_remote(path) {
-            return work(self);
+        if self.files().is_remote(path) {
+            self.run_apart(work).await
+        } else {
+            work(self)
         }
+    }
+
+    /// Does `work` that takes long on a thread of its own.
+    pub async fn run_apart<T: Send + 'static>(&self, work: impl FnOnce(&Host) -> T + Send + 'static) -> T {
         let host = self.clone();
         match tokio::task::spawn_blocking(move || work(&host)).await {
             Ok(done) => done,

@@ -1,7 +1,6 @@
 //! Counting how vertices stand, as it changes, and saying when the run has settled.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use homeostat_model::ResourceId;
 

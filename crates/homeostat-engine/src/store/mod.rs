@@ -2,8 +2,8 @@
 //!
 //! Two implementations: the embedded one here, for one host, and etcd for many. Both pass the same contract tests.
 
-#[cfg(test)]
-mod contract;
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
 mod embedded;
 pub mod keys;
 

@@ -56,7 +56,8 @@ pub(super) struct Params {
     /// The key; the name of the resource if it is not given.
     key: String,
     /// The value. If it is not given, the key is removed.
-    value: Option<String>,
+    #[schemars(with = "Option<String>")]
+    value: Option<Value>,
     /// Each host has a value of its own under this key.
     mapped: bool,
     /// Leave the stored value alone if ours is less.
@@ -71,6 +72,8 @@ pub(super) struct Kv {
     value: Option<String>,
     mapped: bool,
     only_up: Option<Order>,
+    /// Whether the value must not be shown.
+    secret: bool,
 }
 
 /// How values are compared.
@@ -87,12 +90,15 @@ pub(super) struct Differs {
     want: Option<String>,
     /// Who changed it last, so that nobody's later change is overwritten where that matters.
     revision: Option<u64>,
+    /// Both are shown as hashes: what is stored may be an older secret.
+    secret: bool,
 }
 
 impl Drift for Differs {
     fn changes(&self) -> Vec<Change> {
         let shown = |value: &Option<String>| match value {
             None => "absent".to_owned(),
+            Some(text) if self.secret => format!("blake3 {}", &blake3::hash(text.as_bytes()).to_hex()[..16]),
             Some(text) if text.chars().count() > SHOWN_CHARS_MAX => {
                 text.chars().take(SHOWN_CHARS_MAX).chain(['…']).collect()
             }
@@ -104,11 +110,7 @@ impl Drift for Differs {
 
 impl Kv {
     fn stored_key(&self, host: &Host) -> String {
-        if self.mapped {
-            keys::kv_of(&self.key, host.name())
-        } else {
-            keys::kv(&self.key)
-        }
+        if self.mapped { keys::kv_of(&self.key, host.name()) } else { keys::kv(&self.key) }
     }
 
     /// Compares what is stored with what is declared.
@@ -128,6 +130,7 @@ impl Kv {
             is,
             want: self.value.clone(),
             revision: stored.map(|entry| entry.mod_revision),
+            secret: self.secret,
         }))
     }
 
@@ -135,11 +138,7 @@ impl Kv {
         let key = self.stored_key(host).into();
         match &self.value {
             None => Operation::Delete(key),
-            Some(text) => Operation::Put {
-                key,
-                value: keys::kv_value(text).into(),
-                lease: None,
-            },
+            Some(text) => Operation::Put { key, value: keys::kv_value(text).into(), lease: None },
         }
     }
 }
@@ -177,16 +176,13 @@ impl Resource for Kv {
 
     fn new(name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
         let mut errors = Vec::new();
-        let key = if params.key.is_empty() {
-            name.to_owned()
-        } else {
-            params.key
-        };
-        if params
-            .value
-            .as_ref()
-            .is_some_and(|text| text.len() >= VALUE_BYTES_MAX)
-        {
+        let key = if params.key.is_empty() { name.to_owned() } else { params.key };
+        let secret = params.value.as_ref().is_some_and(Value::is_sensitive);
+        let value = params.value.as_ref().and_then(Value::as_str).map(str::to_owned);
+        if params.value.is_some() && value.is_none() {
+            errors.push(ParamError::of("value", "`value` must be a text"));
+        }
+        if value.as_ref().is_some_and(|text| text.len() >= VALUE_BYTES_MAX) {
             errors.push(ParamError::of(
                 "value",
                 format!("`value` must have less than {VALUE_BYTES_MAX} bytes"),
@@ -200,7 +196,7 @@ impl Resource for Kv {
                 Order::Text
             }
         };
-        let is_number = params.value.as_ref().is_none_or(|text| number(text).is_ok());
+        let is_number = value.as_ref().is_none_or(|text| number(text).is_ok());
         if params.skiplessthan && order == Order::Number && !is_number {
             let error = ParamError::of("value", "`value` must be a whole number to be compared as one");
             errors.push(error.help("`skipcmpstyle: 1` compares texts"));
@@ -208,21 +204,12 @@ impl Resource for Kv {
         if !errors.is_empty() {
             return Err(errors);
         }
-        Ok(Self {
-            key,
-            value: params.value,
-            mapped: params.mapped,
-            only_up: params.skiplessthan.then_some(order),
-        })
+        Ok(Self { key, value, secret, mapped: params.mapped, only_up: params.skiplessthan.then_some(order) })
     }
 
     fn watches(&self) -> Vec<Watch> {
         // The host's name is not known here; the other hosts' values of a mapped key cost a look each.
-        let prefix = if self.mapped {
-            keys::kv_each(&self.key)
-        } else {
-            keys::kv(&self.key)
-        };
+        let prefix = if self.mapped { keys::kv_each(&self.key) } else { keys::kv(&self.key) };
         vec![Watch::Store(prefix.into())]
     }
 
@@ -246,16 +233,10 @@ impl Resource for Kv {
             (Some(_), Some(revision)) => vec![Compare::Revision(self.stored_key(cx.host).into(), revision)],
             (Some(_), None) => vec![Compare::Missing(self.stored_key(cx.host).into())],
         };
-        let done = cx
-            .host
-            .store()
-            .transaction(when, vec![self.operation(cx.host)])
-            .await;
+        let done = cx.host.store().transaction(when, vec![self.operation(cx.host)]).await;
         match done.map_err(|error| store_failure(&error))? {
             Commit::Done(_) => Ok(Applied::done()),
-            Commit::Refused => Err(Failure::transient(
-                "somebody else changed the key at the same time",
-            )),
+            Commit::Refused => Err(Failure::transient("somebody else changed the key at the same time")),
         }
     }
 
@@ -284,16 +265,9 @@ impl Resource for Kv {
     }
 
     async fn prefetch(&self, cx: &Context<'_>) -> Result<Self::Prefetched, Failure> {
-        let (entries, _) = cx
-            .host
-            .store()
-            .range(keys::KV_ONE)
-            .await
-            .map_err(|error| store_failure(&error))?;
-        Ok(entries
-            .into_iter()
-            .map(|entry| (entry.key.clone(), entry))
-            .collect())
+        let (entries, _) =
+            cx.host.store().range(keys::KV_ONE).await.map_err(|error| store_failure(&error))?;
+        Ok(entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect())
     }
 
     async fn check_prefetched(
@@ -311,7 +285,9 @@ impl Resource for Kv {
         params.set("key", Value::from(self.key.as_str()));
         params.set("mapped", Value::Bool(self.mapped));
         if let Some(text) = stored.as_ref().and_then(|entry| keys::kv_text(&entry.value)) {
-            params.set("value", Value::from(text));
+            let value = Value::from(text);
+            let value = if self.secret { Value::Sensitive(Box::new(value)) } else { value };
+            params.set("value", value);
         }
         Ok(Some(params))
     }
@@ -329,10 +305,7 @@ mod tests {
     }
 
     fn value(text: &str) -> Params {
-        Params {
-            value: Some(text.into()),
-            ..Params::default()
-        }
+        Params { value: Some(Value::from(text)), ..Params::default() }
     }
 
     async fn look_and_apply(host: &TestHost, kv: &Kv) -> bool {
@@ -362,30 +335,14 @@ mod tests {
     #[tokio::test]
     async fn a_mapped_key_has_a_value_for_each_host() {
         let host = TestHost::new();
-        assert!(
-            look_and_apply(
-                &host,
-                &kv(Params {
-                    mapped: true,
-                    key: "a/b".into(),
-                    ..value("1")
-                })
-            )
-            .await
-        );
+        assert!(look_and_apply(&host, &kv(Params { mapped: true, key: "a/b".into(), ..value("1") })).await);
         assert_eq!(stored(&host, "kv/each/a%2fb/h1").await.as_deref(), Some("1"));
     }
 
     #[tokio::test]
     async fn a_lesser_value_is_not_written() {
         let host = TestHost::new();
-        let up = |text: &str, skipcmpstyle| {
-            kv(Params {
-                skiplessthan: true,
-                skipcmpstyle,
-                ..value(text)
-            })
-        };
+        let up = |text: &str, skipcmpstyle| kv(Params { skiplessthan: true, skipcmpstyle, ..value(text) });
         assert!(look_and_apply(&host, &up("9", 0)).await);
         assert!(look_and_apply(&host, &up("10", 0)).await);
         assert!(!look_and_apply(&host, &up("9", 0)).await);
@@ -396,18 +353,11 @@ mod tests {
     #[tokio::test]
     async fn a_greater_value_of_somebody_else_is_not_overwritten() {
         let host = TestHost::new();
-        let ours = kv(Params {
-            skiplessthan: true,
-            ..value("5")
-        });
+        let ours = kv(Params { skiplessthan: true, ..value("5") });
         let Ok(Check::Drifted(drift)) = ours.check(&host.cx(Causes::DECLARED)).await else {
             panic!("absent")
         };
-        host.host
-            .store()
-            .put("kv/one/k", &keys::kv_value("7"), None)
-            .await
-            .unwrap();
+        host.host.store().put("kv/one/k", &keys::kv_value("7"), None).await.unwrap();
         assert!(ours.apply(&host.cx(Causes::DECLARED), drift).await.is_err());
         assert!(!look_and_apply(&host, &ours).await);
     }
@@ -416,12 +366,7 @@ mod tests {
     async fn one_look_answers_many_and_a_batch_writes_them() {
         let host = TestHost::new();
         let cx = host.cx(Causes::DECLARED);
-        let many = |at: usize| {
-            Arc::new(kv(Params {
-                key: format!("k{at}"),
-                ..value("v")
-            }))
-        };
+        let many = |at: usize| Arc::new(kv(Params { key: format!("k{at}"), ..value("v") }));
         let look = many(0).prefetch(&cx).await.unwrap();
         let mut batch = Vec::new();
         for at in 0..250 {
@@ -434,10 +379,7 @@ mod tests {
         assert_eq!(Kv::apply_batch(&cx, batch).await.unwrap().len(), 250);
         let look = many(0).prefetch(&cx).await.unwrap();
         assert_eq!(look.len(), 250);
-        assert_eq!(
-            many(249).check_prefetched(&cx, &look).await,
-            Ok(Check::converged())
-        );
+        assert_eq!(many(249).check_prefetched(&cx, &look).await, Ok(Check::converged()));
     }
 
     #[tokio::test]
@@ -456,28 +398,35 @@ mod tests {
         assert_eq!(stored(&host, "kv/one/k").await.as_deref(), Some("old"));
     }
 
+    #[tokio::test]
+    async fn a_secret_is_shown_as_a_hash_and_so_is_the_one_before_it() {
+        let host = TestHost::new();
+        look_and_apply(&host, &kv(value("hunter1"))).await;
+        let secret = Value::Sensitive(Box::new(Value::from("hunter2")));
+        let params: homeostat_model::Params = [("value", secret)].into_iter().collect();
+        let ours = kv(params.parse().unwrap());
+        let Ok(Check::Drifted(drift)) = ours.check(&host.cx(Causes::DECLARED)).await else {
+            panic!("it differs")
+        };
+        let shown = format!("{:?}", drift.changes());
+        assert!(shown.contains("blake3 ") && !shown.contains("hunter"), "{shown}");
+        assert!(look_and_apply(&host, &ours).await);
+        assert_eq!(stored(&host, "kv/one/k").await.as_deref(), Some("hunter2"));
+    }
+
+    #[test]
+    fn its_value_is_a_text() {
+        let registry = homeostat_engine::Registry::new([homeostat_engine::Kind::of::<Kv>()]);
+        let schema = registry.schema("kv").unwrap();
+        assert_eq!(schema.param("value").unwrap().ty, homeostat_model::schema::Type::Str);
+        let number = Params { value: Some(Value::Int(1)), ..Params::default() };
+        assert!(Kv::new("k", number).is_err());
+    }
+
     #[test]
     fn what_cannot_be_compared_is_refused() {
-        assert!(
-            Kv::new(
-                "k",
-                Params {
-                    skiplessthan: true,
-                    ..value("x")
-                }
-            )
-            .is_err()
-        );
-        assert!(
-            Kv::new(
-                "k",
-                Params {
-                    skipcmpstyle: 2,
-                    ..value("x")
-                }
-            )
-            .is_err()
-        );
+        assert!(Kv::new("k", Params { skiplessthan: true, ..value("x") }).is_err());
+        assert!(Kv::new("k", Params { skipcmpstyle: 2, ..value("x") }).is_err());
         assert!(Kv::new("k", value(&"x".repeat(VALUE_BYTES_MAX))).is_err());
     }
 }

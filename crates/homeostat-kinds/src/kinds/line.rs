@@ -93,10 +93,7 @@ pub(super) struct LineDrift {
 impl Drift for LineDrift {
     fn changes(&self) -> Vec<Change> {
         let line = if self.is_private {
-            format!(
-                "a line, blake3 {}",
-                &blake3::hash(self.content.as_bytes()).to_hex()[..32]
-            )
+            format!("a line, blake3 {}", &blake3::hash(self.content.as_bytes()).to_hex()[..32])
         } else {
             format!("the line `{}`", self.content)
         };
@@ -132,12 +129,9 @@ impl Resource for Line {
             errors.push(ParamError::of("content", message).help("declare one `line` for each"));
         }
         match path_of(&params.file) {
-            Ok(path) if errors.is_empty() => Ok(Self {
-                path,
-                state: params.state,
-                content: params.content.into(),
-                trim: params.trim,
-            }),
+            Ok(path) if errors.is_empty() => {
+                Ok(Self { path, state: params.state, content: params.content.into(), trim: params.trim })
+            }
             Ok(_) => Err(errors),
             Err(error) => {
                 errors.push(error);
@@ -147,17 +141,11 @@ impl Resource for Line {
     }
 
     fn watches(&self) -> Vec<Watch> {
-        vec![Watch::Path {
-            path: self.path.clone(),
-            depth: Depth::Entry,
-        }]
+        vec![Watch::Path { path: self.path.clone(), depth: Depth::Entry }]
     }
 
     fn needs(&self) -> Vec<Need> {
-        vec![
-            Need::Claim(Claim::Path(self.path.clone())),
-            Need::Ancestor(self.path.clone()),
-        ]
+        vec![Need::Claim(Claim::Path(self.path.clone())), Need::Ancestor(self.path.clone())]
     }
 
     fn looks(&self) -> Looks {
@@ -247,11 +235,7 @@ fn path_of(text: &str) -> Result<AbsPath, ParamError> {
 }
 
 fn same(line: &str, content: &str, trim: bool) -> bool {
-    if trim {
-        line.trim() == content.trim()
-    } else {
-        line == content
-    }
+    if trim { line.trim() == content.trim() } else { line == content }
 }
 
 fn read(files: &Files, path: &AbsPath) -> Result<Text, Failure> {
@@ -262,10 +246,7 @@ fn read(files: &Files, path: &AbsPath) -> Result<Text, Failure> {
     };
     let path = path.as_str();
     if !open.identity().is_file() {
-        return Err(Failure::permanent(format!(
-            "`{path}` is a {}, not a file",
-            open.identity().describe()
-        )));
+        return Err(Failure::permanent(format!("`{path}` is a {}, not a file", open.identity().describe())));
     }
     let bytes = open
         .read(FILE_BYTES_MAX)
@@ -284,11 +265,7 @@ struct Edit {
 
 impl Edit {
     fn of(line: &Line) -> Self {
-        Self {
-            state: line.state,
-            content: line.content.clone(),
-            trim: line.trim,
-        }
+        Self { state: line.state, content: line.content.clone(), trim: line.trim }
     }
 
     /// The text after it, if it makes a difference.
@@ -297,11 +274,7 @@ impl Edit {
         let is_there = text.split_inclusive('\n').any(matches);
         match self.state {
             State::Exists if !is_there => {
-                let newline = if text.is_empty() || text.ends_with('\n') {
-                    ""
-                } else {
-                    "\n"
-                };
+                let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
                 Some(format!("{text}{newline}{}\n", self.content))
             }
             State::Absent if is_there => {
@@ -317,8 +290,7 @@ async fn edit(host: &Host, path: AbsPath, edits: Vec<Edit>) -> Result<(), Failur
     let turn = turn_of(host, &path);
     let _turn = turn.lock().await;
     let below = path.clone();
-    host.run_on(&below, move |host| edit_file(host.files(), &path, &edits))
-        .await
+    host.run_on(&below, move |host| edit_file(host.files(), &path, &edits)).await
 }
 
 fn edit_file(files: &Files, path: &AbsPath, edits: &[Edit]) -> Result<(), Failure> {
@@ -348,26 +320,21 @@ fn edit_file(files: &Files, path: &AbsPath, edits: &[Edit]) -> Result<(), Failur
             continue;
         }
         debug_assert!(identity.is_none_or(|identity| identity.size == before as u64));
-        let expect = if identity.is_some() {
-            Expect::Anything
-        } else {
-            Expect::Missing
-        };
+        let expect = if identity.is_some() { Expect::Anything } else { Expect::Missing };
         let _now: Option<Identity> =
             parent.replace(name, expect, Body::Bytes(text.as_bytes()), &Attributes::default())?;
         return Ok(());
     }
-    Err(Failure::transient(format!(
-        "`{}` changes faster than it can be edited",
-        path.as_str()
-    )))
+    Err(Failure::transient(format!("`{}` changes faster than it can be edited", path.as_str())))
 }
 
 type Turn = tokio::sync::Mutex<()>;
+/// By root and path.
+type Turns = HashMap<(String, AbsPath), Weak<Turn>>;
 
 /// The turn of a file: whoever holds it may edit.
 fn turn_of(host: &Host, path: &AbsPath) -> Arc<Turn> {
-    static TURNS: Mutex<Option<HashMap<(String, AbsPath), Weak<Turn>>>> = Mutex::new(None);
+    static TURNS: Mutex<Option<Turns>> = Mutex::new(None);
     let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
     let turns = turns.get_or_insert_default();
     let key = (host.files().root().as_str().to_owned(), path.clone());
@@ -401,10 +368,7 @@ mod tests {
         fs::write(&path, before).unwrap();
         let line = line(json!({"file": path, "state": state, "content": content, "trim": trim}));
         let host = whole_host();
-        let cx = Context {
-            host: &host,
-            causes: Causes::DECLARED,
-        };
+        let cx = Context { host: &host, causes: Causes::DECLARED };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let changed = match line.check(&cx).await.unwrap() {
@@ -434,11 +398,7 @@ mod tests {
             ("a\n", "absent", "b", false, "a\n"),
         ] {
             let (now, changed) = after(before, state, content, trim);
-            assert_eq!(
-                (now.as_str(), changed),
-                (then, before != then),
-                "{before:?} {state} {content}"
-            );
+            assert_eq!((now.as_str(), changed), (then, before != then), "{before:?} {state} {content}");
         }
     }
 
@@ -454,10 +414,7 @@ mod tests {
         for line in lines {
             let host = host.clone();
             tasks.spawn(async move {
-                let cx = Context {
-                    host: &host,
-                    causes: Causes::DECLARED,
-                };
+                let cx = Context { host: &host, causes: Causes::DECLARED };
                 let Ok(Check::Drifted(drift)) = line.check(&cx).await else {
                     panic!("the line is not there yet");
                 };
@@ -474,10 +431,7 @@ mod tests {
         let path = dir.path().join("f");
         fs::write(&path, "old\nkeep\n").unwrap();
         let host = whole_host();
-        let cx = Context {
-            host: &host,
-            causes: Causes::DECLARED,
-        };
+        let cx = Context { host: &host, causes: Causes::DECLARED };
         let mut batch = Vec::new();
         for (state, content) in [("exists", "one"), ("absent", "old"), ("exists", "two")] {
             let line = Arc::new(line(json!({"file": path, "state": state, "content": content})));
@@ -503,10 +457,7 @@ mod tests {
             let Err(errors) = Line::new("l", serde_json::from_value(params).unwrap()) else {
                 panic!("{file} was taken");
             };
-            assert!(
-                errors.iter().any(|error| error.message.contains(about)),
-                "{errors:?}"
-            );
+            assert!(errors.iter().any(|error| error.message.contains(about)), "{errors:?}");
         }
         assert!(serde_json::from_value::<Params>(json!({"file": "/f", "content": "x"})).is_err());
     }

@@ -73,10 +73,7 @@ impl<'f> Dir<'f> {
     pub fn dir(&self, name: &str) -> Result<Dir<'f>, FileError> {
         let fd = rustix::fs::openat(&self.fd, name, OPEN_DIR, Mode::empty())
             .map_err(|errno| self.fail("open", name, errno))?;
-        let path = self
-            .path
-            .join(name)
-            .map_err(|error| self.fail("open", name, io::Error::other(error)))?;
+        let path = self.path.join(name).map_err(|error| self.fail("open", name, io::Error::other(error)))?;
         Ok(Dir::new(self.files, fd, path))
     }
 
@@ -98,10 +95,7 @@ impl<'f> Dir<'f> {
     pub fn entries(&self) -> Result<Vec<DirEntry>, FileError> {
         let mut entries = Vec::new();
         self.for_each(|name, is_dir| {
-            entries.push(DirEntry {
-                name: OsString::from(std::ffi::OsStr::from_bytes(name)),
-                is_dir,
-            });
+            entries.push(DirEntry { name: OsString::from(std::ffi::OsStr::from_bytes(name)), is_dir });
         })?;
         entries.sort();
         Ok(entries)

@@ -19,11 +19,7 @@ pub struct FileError {
 impl FileError {
     /// An error while doing `action`, a verb with its particles, to a path.
     pub fn new(action: &'static str, path: &str, source: impl Into<io::Error>) -> Self {
-        Self {
-            action,
-            path: path.into(),
-            source: source.into(),
-        }
+        Self { action, path: path.into(), source: source.into() }
     }
 
     /// What the operating system answered.
@@ -33,10 +29,7 @@ impl FileError {
 
     /// Whether there is nothing at that path, or no directory on the way to it.
     pub fn is_missing(&self) -> bool {
-        matches!(
-            self.source.kind(),
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-        )
+        matches!(self.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
     }
 
     /// Whether the operating system answered this.

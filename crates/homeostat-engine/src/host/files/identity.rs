@@ -91,9 +91,7 @@ impl Identity {
     pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
         /// Two ticks of the slowest clock a kernel is built with (100 Hz).
         const TICKS_NANOS: i128 = 20_000_000;
-        let now = now
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_nanos() as i128);
+        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
         let changed = i128::from(self.ctime.0) * 1_000_000_000 + i128::from(self.ctime.1);
         now - changed > TICKS_NANOS
     }

@@ -22,11 +22,8 @@ impl TempNames {
     pub(super) fn new(id: &str) -> Self {
         /// A name of an entry has at most 255 bytes.
         const ID_MAX: usize = 64;
-        let clean: String = id
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-            .take(ID_MAX)
-            .collect();
+        let clean: String =
+            id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(ID_MAX).collect();
         let ours = format!("{PREFIX}{clean}-");
         let process = std::process::id();
         Self {
@@ -50,10 +47,7 @@ impl TempNames {
 /// When this process started, in ticks since boot: together with its number no other has it, since numbers come again.
 fn started() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    stat.rsplit(')')
-        .next()
-        .and_then(|rest| rest.split_whitespace().nth(19)?.parse().ok())
-        .unwrap_or(0)
+    stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19)?.parse().ok()).unwrap_or(0)
 }
 
 impl Files {
@@ -71,20 +65,28 @@ impl Files {
             Some(0) | None => "/",
             Some(at) => &path.as_str()[..at],
         };
-        let mut tidied = self.tidied.lock().unwrap_or_else(PoisonError::into_inner);
-        if tidied.contains(parent) {
-            return;
-        }
         // A directory that is not there yet holds no leftovers, now or later.
-        tidied.insert(parent.into());
-        drop(tidied);
-        if let Ok(dir) = self.parent(path) {
-            dir.remove_leftovers();
+        if self.is_first_use(parent) {
+            if let Ok(dir) = self.parent(path) {
+                dir.remove_leftovers();
+            }
         }
+    }
+
+    fn is_first_use(&self, dir: &str) -> bool {
+        let mut tidied = self.tidied.lock().unwrap_or_else(PoisonError::into_inner);
+        !tidied.contains(dir) && tidied.insert(dir.into())
     }
 }
 
 impl Dir<'_> {
+    /// Removes what an earlier run of ours left in it, once per directory and start.
+    pub fn tidy(&self) {
+        if self.files.temps.ours.is_some() && self.files.is_first_use(self.path.as_str()) {
+            self.remove_leftovers();
+        }
+    }
+
     /// A leftover that cannot be removed is no reason to fail what is declared.
     fn remove_leftovers(&self) {
         let mut leftovers = Vec::new();

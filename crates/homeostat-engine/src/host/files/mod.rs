@@ -73,7 +73,7 @@ impl Files {
             temps: TempNames::new(id),
             tidied: Mutex::default(),
             mounts: Mounts::read(),
-            owners: Owners::default(),
+            owners: Owners::new(),
             umask: umask(),
             stats: AtomicU64::new(0),
             opens: AtomicU64::new(0),
@@ -97,7 +97,12 @@ impl Files {
 
     /// Whether a call on this path may hang on another host or process.
     pub fn is_remote(&self, path: &AbsPath) -> bool {
-        self.mounts.is_remote(&self.root, path)
+        self.remote_point(path).is_some()
+    }
+
+    /// Where the file system of another host or process is mounted that holds this path.
+    pub fn remote_point(&self, path: &AbsPath) -> Option<String> {
+        self.mounts.remote_point(&self.root, path)
     }
 
     /// The permission bits that new files do not get unless they are declared.
@@ -121,8 +126,7 @@ impl Files {
             rustix::fs::statat(self.anchor(), path.as_str(), AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(io::Error::from)
         } else {
-            self.open_raw(path, OFlags::PATH)
-                .and_then(|fd| Ok(rustix::fs::fstat(&fd)?))
+            self.open_raw(path, OFlags::PATH).and_then(|fd| Ok(rustix::fs::fstat(&fd)?))
         };
         match found {
             Ok(stat) => Ok(Some(Identity::of(&stat))),
@@ -170,10 +174,7 @@ impl Files {
 
     /// How many times something was looked at by name alone, and opened: for tests of what a check costs.
     pub fn looks_taken(&self) -> (u64, u64) {
-        (
-            self.stats.load(Ordering::Relaxed),
-            self.opens.load(Ordering::Relaxed),
-        )
+        (self.stats.load(Ordering::Relaxed), self.opens.load(Ordering::Relaxed))
     }
 
     /// The path of an open file as this process may name it; calls that know no descriptors take it.

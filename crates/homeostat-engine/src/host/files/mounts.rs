@@ -20,9 +20,17 @@ pub struct Mounts {
 
 #[derive(Debug, Default)]
 struct Table {
-    /// Mount points in the order of their mounting, and whether they are remote.
-    points: Vec<(Box<str>, bool)>,
+    /// In the order of their mounting.
+    points: Vec<Point>,
     multigrain: BTreeSet<u64>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Point {
+    /// The number that the kernel gave it.
+    id: Box<str>,
+    path: Box<str>,
+    remote: bool,
 }
 
 /// Served by another host or by a process: a call may hang, and changes from elsewhere are not reported.
@@ -54,41 +62,43 @@ impl Mounts {
             table: RwLock::default(),
             kernel_has_multigrain: kernel_at_least(6, 13),
         };
-        mounts.reread();
+        let _all_of_them: Vec<String> = mounts.reread();
         mounts
     }
 
-    /// Reads the table again.
-    pub fn reread(&self) {
+    /// Reads the table again; says on which paths something was mounted or unmounted since the last time.
+    pub fn reread(&self) -> Vec<String> {
         let mut text = String::new();
         // Without /proc there is nothing to go by, and everything is taken for local.
         let read =
             std::fs::File::open("/proc/self/mountinfo").and_then(|mut file| file.read_to_string(&mut text));
         if read.is_err() {
-            return;
+            return Vec::new();
         }
         let table = parse(&text);
-        self.any_remote
-            .store(table.points.iter().any(|(_, remote)| *remote), Ordering::Release);
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
+        self.any_remote.store(table.points.iter().any(|point| point.remote), Ordering::Release);
+        let mut known = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *known, table);
+        let (before, now) = (old.ids(), known.ids());
+        let all = old.points.iter().chain(&known.points);
+        all.filter(|point| before.contains(&*point.id) != now.contains(&*point.id))
+            .map(|point| point.path.to_string())
+            .collect()
     }
 
-    /// Whether calls on this path of the host, not of a root, may hang on somebody else.
-    pub(super) fn is_remote(&self, root: &AbsPath, path: &AbsPath) -> bool {
+    /// Where what is served by somebody else and holds this path is mounted; none if the path is local.
+    pub(super) fn remote_point(&self, root: &AbsPath, path: &AbsPath) -> Option<String> {
         if !self.any_remote.load(Ordering::Acquire) {
-            return false;
+            return None;
         }
         let joined;
         let path = if root.as_str() == "/" {
             path
         } else {
-            let Ok(below) = root.join(path.as_str()) else {
-                return false;
-            };
-            joined = below;
+            joined = root.join(path.as_str()).ok()?;
             &joined
         };
-        self.read_table().is_remote(path.as_str())
+        self.read_table().remote_point(path.as_str()).map(str::to_owned)
     }
 
     pub(super) fn is_multigrain(&self, dev: u64) -> bool {
@@ -101,19 +111,26 @@ impl Mounts {
 }
 
 impl Table {
+    fn ids(&self) -> BTreeSet<&str> {
+        self.points.iter().map(|point| &*point.id).collect()
+    }
+
     /// The longest mount point above the path decides; of several on one point the last.
-    fn is_remote(&self, path: &str) -> bool {
-        let mut best = (0, false);
-        for (point, remote) in &self.points {
-            let above = &**point == "/"
-                || path
-                    .strip_prefix(&**point)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-            if above && point.len() >= best.0 {
-                best = (point.len(), *remote);
-            }
+    fn remote_point(&self, path: &str) -> Option<&str> {
+        // There are few remote ones, and there may be a thousand others.
+        if !self.points.iter().any(|point| point.remote && point.holds(path)) {
+            return None;
         }
-        best.1
+        let holding = self.points.iter().filter(|point| point.holds(path));
+        let nearest = holding.max_by_key(|point| point.path.len())?;
+        nearest.remote.then_some(&*nearest.path)
+    }
+}
+
+impl Point {
+    fn holds(&self, path: &str) -> bool {
+        let below = path.strip_prefix(&*self.path);
+        &*self.path == "/" || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -124,12 +141,13 @@ fn parse(text: &str) -> Table {
         let Some(dash) = fields.iter().position(|field| *field == "-") else {
             continue;
         };
-        let (Some(device), Some(point), Some(fs)) = (fields.get(2), fields.get(4), fields.get(dash + 1))
+        let (Some(id), Some(device), Some(path), Some(fs)) =
+            (fields.first(), fields.get(2), fields.get(4), fields.get(dash + 1))
         else {
             continue;
         };
         let remote = REMOTE.contains(fs) || *fs == "fuse" || fs.starts_with("fuse.");
-        table.points.push((unescape(point).into(), remote));
+        table.points.push(Point { id: (*id).into(), path: unescape(path).into(), remote });
         let numbers = device
             .split_once(':')
             .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
@@ -162,9 +180,7 @@ fn unescape(text: &str) -> String {
 fn kernel_at_least(major: u32, minor: u32) -> bool {
     let uname = rustix::system::uname();
     let release = uname.release().to_string_lossy();
-    let mut numbers = release
-        .split(|c: char| !c.is_ascii_digit())
-        .map_while(|part| part.parse::<u32>().ok());
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse::<u32>().ok());
     let have = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     have >= (major, minor)
 }
@@ -191,7 +207,7 @@ mod tests {
             ("/srv/my filesystem", false),
             ("/home/u/mnt/a", true),
         ] {
-            assert_eq!(table.is_remote(path), remote, "{path}");
+            assert_eq!(table.remote_point(path).is_some(), remote, "{path}");
         }
         assert!(table.multigrain.contains(&makedev(254, 0)));
         assert!(!table.multigrain.contains(&makedev(0, 30)));

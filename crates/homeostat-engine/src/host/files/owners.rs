@@ -11,10 +11,24 @@ use super::{FileError, Files, Identity};
 use crate::source::AbsPath;
 
 /// What was looked up since `/etc/passwd` and `/etc/group` changed last: one stat instead of a search per file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Owners {
+    passwd: AbsPath,
+    group: AbsPath,
     users: Mutex<Names>,
     groups: Mutex<Names>,
+}
+
+impl Owners {
+    pub(super) fn new() -> Self {
+        let path = |text| AbsPath::parse(text).expect("it is absolute");
+        Self {
+            passwd: path("/etc/passwd"),
+            group: path("/etc/group"),
+            users: Mutex::default(),
+            groups: Mutex::default(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -56,48 +70,40 @@ impl Files {
         if let Ok(number) = name.parse() {
             return Ok(number);
         }
-        let mut names = self.names(kind);
+        let names = self.names(kind);
         if let Some(id) = names.ids.get(name).or_else(|| names.found.get(name)) {
             return Ok(*id);
         }
+        // Asking may take its time; nobody else has to wait for it.
+        drop(names);
         // A directory service is asked only for this host itself, never for another root.
-        let found = if self.is_whole_host() {
-            ask(kind, name)
-        } else {
-            None
-        };
+        let found = if self.is_whole_host() { ask(kind, name) } else { None };
         let (action, what) = match kind {
             Kind::User => ("find the user", "no such user"),
             Kind::Group => ("find the group", "no such group"),
         };
         let id = found
             .ok_or_else(|| FileError::new(action, name, io::Error::new(io::ErrorKind::NotFound, what)))?;
-        names.found.insert(name.into(), id);
+        self.names(kind).found.insert(name.into(), id);
         Ok(id)
     }
 
     fn name_of(&self, kind: Kind, id: u32) -> String {
-        self.names(kind)
-            .names
-            .get(&id)
-            .map_or_else(|| id.to_string(), |name| name.to_string())
+        self.names(kind).names.get(&id).map_or_else(|| id.to_string(), |name| name.to_string())
     }
 
     /// The names, read again if their file is not what it was.
     fn names(&self, kind: Kind) -> std::sync::MutexGuard<'_, Names> {
         let (names, path) = match kind {
-            Kind::User => (&self.owners.users, "/etc/passwd"),
-            Kind::Group => (&self.owners.groups, "/etc/group"),
+            Kind::User => (&self.owners.users, &self.owners.passwd),
+            Kind::Group => (&self.owners.groups, &self.owners.group),
         };
         let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(path) = AbsPath::parse(path) else {
-            return names;
-        };
-        let identity = self.stat(&path).ok().flatten();
+        let identity = self.stat(path).ok().flatten();
         if identity.is_none() || identity != names.identity {
             /// Far above any real one.
             const BYTES_MAX: usize = 64 << 20;
-            let text = self.read(&path, BYTES_MAX).unwrap_or_default();
+            let text = self.read(path, BYTES_MAX).unwrap_or_default();
             *names = parse(&String::from_utf8_lossy(&text));
             names.identity = identity;
         }
@@ -134,10 +140,7 @@ fn ask(kind: Kind, name: &str) -> Option<u32> {
     }
 }
 
-#[allow(
-    unsafe_code,
-    reason = "the C library alone knows the configured name services"
-)]
+#[allow(unsafe_code, reason = "the C library alone knows the configured name services")]
 fn ask_user(name: &std::ffi::CStr, buffer: &mut [libc::c_char]) -> (i32, Option<u32>) {
     let mut entry = std::mem::MaybeUninit::<libc::passwd>::uninit();
     let mut found = std::ptr::null_mut();
@@ -154,10 +157,7 @@ fn ask_user(name: &std::ffi::CStr, buffer: &mut [libc::c_char]) -> (i32, Option<
     }
 }
 
-#[allow(
-    unsafe_code,
-    reason = "the C library alone knows the configured name services"
-)]
+#[allow(unsafe_code, reason = "the C library alone knows the configured name services")]
 fn ask_group(name: &std::ffi::CStr, buffer: &mut [libc::c_char]) -> (i32, Option<u32>) {
     let mut entry = std::mem::MaybeUninit::<libc::group>::uninit();
     let mut found = std::ptr::null_mut();

@@ -52,9 +52,7 @@ impl Files {
 
     /// All that a file holds; more than `bytes_max` is an error.
     pub fn read(&self, path: &AbsPath, bytes_max: usize) -> Result<Vec<u8>, FileError> {
-        self.open_source(path)?
-            .read(bytes_max)
-            .map_err(|error| FileError::new("read", path.as_str(), error))
+        self.open_source(path)?.read(bytes_max).map_err(|error| FileError::new("read", path.as_str(), error))
     }
 }
 
@@ -140,11 +138,7 @@ impl OpenFile {
                 done += read;
                 at += read as u64;
             }
-            if same {
-                Ok(())
-            } else {
-                Err(io::ErrorKind::Interrupted.into())
-            }
+            if same { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
         })
         .or_else(|error| if same { Err(error) } else { Ok(()) })?;
         Ok(same)

@@ -52,11 +52,7 @@ impl Dir<'_> {
         if depth > DEPTH_MAX {
             return Err(self.fail("remove", name, Errno::NAMETOOLONG));
         }
-        let path = format!(
-            "{}/{}",
-            self.path.as_str().trim_end_matches('/'),
-            name.to_string_lossy()
-        );
+        let path = format!("{}/{}", self.path.as_str().trim_end_matches('/'), name.to_string_lossy());
         let path = crate::source::AbsPath::parse(&path).unwrap_or_else(|_| self.path.clone());
         let dir = Dir::new(self.files, fd, path);
         let mut entries = Vec::new();

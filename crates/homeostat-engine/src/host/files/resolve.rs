@@ -16,14 +16,10 @@ use crate::source::AbsPath;
 const LINKS_MAX: usize = 40;
 
 /// Opening must not wait for the other end of a fifo, nor take a terminal.
-pub(super) const OPEN: OFlags = OFlags::CLOEXEC
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::NOCTTY);
-pub(super) const OPEN_DIR: OFlags = OFlags::PATH
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::CLOEXEC)
-    .union(OFlags::NOFOLLOW);
+pub(super) const OPEN: OFlags =
+    OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+pub(super) const OPEN_DIR: OFlags =
+    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
 /// What becomes of a symbolic link as the last component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,11 +86,7 @@ impl Files {
             Some(root) => root.try_clone()?,
             None => rustix::fs::open("/", OPEN_DIR, Mode::empty())?,
         };
-        let mut way = Way {
-            dirs: vec![root],
-            todo: components(path.as_str()),
-            links: 0,
-        };
+        let mut way = Way { dirs: vec![root], todo: components(path.as_str()), links: 0 };
         while let Some(name) = way.todo.pop() {
             if way.todo.is_empty() && last == Last::Keep {
                 return way.arrive(name);
@@ -184,9 +176,5 @@ fn may_follow(link: &Stat, dir: &Stat) -> bool {
 
 /// The components, the first one last.
 fn components(path: &str) -> Vec<String> {
-    path.split('/')
-        .rev()
-        .filter(|part| !part.is_empty() && *part != ".")
-        .map(str::to_owned)
-        .collect()
+    path.split('/').rev().filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect()
 }

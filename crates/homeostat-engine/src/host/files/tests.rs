@@ -34,9 +34,7 @@ fn a_replacement_that_somebody_came_before_keeps_what_it_finds() {
     fs::write(&file, "theirs").unwrap();
     fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o606)).unwrap();
     let parent = files.parent(&below(&dir, "f")).unwrap();
-    let now = parent
-        .replace("f", Expect::Missing, Body::Bytes(b"ours"), &Attributes::default())
-        .unwrap();
+    let now = parent.replace("f", Expect::Missing, Body::Bytes(b"ours"), &Attributes::default()).unwrap();
     assert_eq!(now.unwrap().permissions(), 0o606);
     assert_eq!(fs::read_to_string(&file).unwrap(), "ours");
     assert_eq!(names(&dir), ["f"]);
@@ -86,10 +84,7 @@ fn the_highest_missing_directory_is_named() {
     let (dir, files) = place();
     assert_eq!(files.missing_above(&below(&dir, "a/b/f")), Some(below(&dir, "a")));
     fs::create_dir(dir.path().join("a")).unwrap();
-    assert_eq!(
-        files.missing_above(&below(&dir, "a/b/f")),
-        Some(below(&dir, "a/b"))
-    );
+    assert_eq!(files.missing_above(&below(&dir, "a/b/f")), Some(below(&dir, "a/b")));
     assert_eq!(files.missing_above(&below(&dir, "a/f")), None);
 }
 
@@ -107,14 +102,7 @@ fn links_of_root_and_ours_are_followed_within_the_root() {
         .unwrap();
     assert!(dir.path().join("real/deep/f").exists());
     assert_eq!(files.read(&path("/link/deep/f"), 10).unwrap(), b"x");
-    assert_eq!(
-        files
-            .read(&path("/link/more"), 10)
-            .unwrap_err()
-            .source()
-            .raw_os_error(),
-        Some(21)
-    );
+    assert_eq!(files.read(&path("/link/more"), 10).unwrap_err().source().raw_os_error(), Some(21));
 }
 
 #[test]
@@ -164,10 +152,7 @@ fn users_are_read_again_when_their_file_changes() {
     let files = Files::open(&path(dir.path().to_str().unwrap()), "test").unwrap();
     assert_eq!(files.uid("ann").unwrap(), 7);
     assert_eq!(files.uid("12").unwrap(), 12);
-    assert_eq!(
-        (files.user_name(7), files.user_name(8)),
-        ("ann".to_owned(), "8".to_owned())
-    );
+    assert_eq!((files.user_name(7), files.user_name(8)), ("ann".to_owned(), "8".to_owned()));
     assert!(files.uid("bob").is_err());
     fs::write(&passwd, "bob:x:70:7::/:/bin/sh\n").unwrap();
     assert_eq!(files.uid("bob").unwrap(), 70);

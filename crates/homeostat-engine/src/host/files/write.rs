@@ -102,20 +102,13 @@ impl<'f> Dir<'f> {
         temp.done();
         // A write in between would have changed the time of the content; a rename only changes the other one.
         let after = Identity::of(&rustix::fs::fstat(&fd).map_err(|errno| fail(errno.into()))?);
-        let same = Identity {
-            ctime: after.ctime,
-            ..before
-        };
+        let same = Identity { ctime: after.ctime, ..before };
         Ok((after == same).then_some(after))
     }
 
     /// Makes `name` a symbolic link, all at once.
     pub fn symlink(&self, name: &str, target: &str) -> Result<(), FileError> {
-        let mut temp = Temp {
-            dir: self,
-            name: self.files.temps.next(),
-            named: true,
-        };
+        let mut temp = Temp { dir: self, name: self.files.temps.next(), named: true };
         let fail = |errno| self.fail("make the link", name, errno);
         rustix::fs::symlinkat(target, &self.fd, &*temp.name).map_err(fail)?;
         temp.named = false;
@@ -149,27 +142,14 @@ impl<'f> Dir<'f> {
             rustix::fs::chownat(&fd, "", uid, gid, AtFlags::EMPTY_PATH).map_err(fail)?;
         }
         let now = Identity::of(&rustix::fs::fstat(&fd).map_err(fail)?);
-        if let Some(mode) = attributes
-            .mode
-            .filter(|mode| *mode != now.permissions() && !now.is_symlink())
-        {
+        if let Some(mode) = attributes.mode.filter(|mode| *mode != now.permissions() && !now.is_symlink()) {
             // A descriptor of this form takes no fchmod; its magic link leads to exactly it.
-            rustix::fs::chmodat(
-                CWD,
-                Files::magic(&fd),
-                Mode::from_raw_mode(mode),
-                AtFlags::empty(),
-            )
-            .map_err(fail)?;
+            rustix::fs::chmodat(CWD, Files::magic(&fd), Mode::from_raw_mode(mode), AtFlags::empty())
+                .map_err(fail)?;
         }
         if let Some(label) = attributes.selinux {
-            rustix::fs::setxattr(
-                Files::magic(&fd),
-                SELINUX,
-                &label_bytes(label),
-                XattrFlags::empty(),
-            )
-            .map_err(|errno| self.fail("set the SELinux label of", name, errno))?;
+            rustix::fs::setxattr(Files::magic(&fd), SELINUX, &label_bytes(label), XattrFlags::empty())
+                .map_err(|errno| self.fail("set the SELinux label of", name, errno))?;
         }
         Ok(())
     }
@@ -210,11 +190,7 @@ impl<'f> Dir<'f> {
             match rustix::fs::openat(&self.fd, &*name, flags, Mode::from_raw_mode(mode)) {
                 Err(Errno::EXIST) => {}
                 opened => {
-                    let temp = Temp {
-                        dir: self,
-                        name,
-                        named: false,
-                    };
+                    let temp = Temp { dir: self, name, named: false };
                     match opened {
                         Ok(fd) => return Ok((temp, fd)),
                         Err(errno) => {

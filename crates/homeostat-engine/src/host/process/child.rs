@@ -1,12 +1,12 @@
 //! From a command to a running child: who it runs as, where, and what it inherits.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
+use super::spawn::{Running, start};
 use super::users::{self, User};
 use super::{Command, LANG, PATH, ProcessError};
 use crate::source::AbsPath;
@@ -19,36 +19,60 @@ pub(super) enum Place {
 }
 
 /// Starts a command in a session of its own.
-pub(super) fn spawn(command: &Command, place: &Place) -> Result<tokio::process::Child, ProcessError> {
-    let become_who = Identity::of(command, place)?;
-    let mut builder = std::process::Command::new(&command.program);
-    builder
-        .args(&command.args)
-        .env_clear()
-        .env("PATH", PATH)
-        .env("HOME", &become_who.home)
-        .env("LANG", LANG)
-        .envs(&command.env)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let entry = Entry::new(command, place, become_who)?;
-    #[allow(
-        unsafe_code,
-        reason = "a session, a root, a user: the standard library has no other way"
-    )]
-    // SAFETY: between fork and exec only system calls are made, on memory that was allocated before.
-    unsafe {
-        builder.pre_exec(move || entry.enter())
-    };
-    let spawned = tokio::process::Command::from(builder).spawn();
-    spawned.map_err(|source| match &command.cwd {
+pub(super) fn spawn(command: &Command, place: &Place) -> Result<Running, ProcessError> {
+    let identity = Identity::of(command, place)?;
+    let mut env: BTreeMap<&str, &str> = [("PATH", PATH), ("HOME", &identity.home), ("LANG", LANG)].into();
+    env.extend(
+        command
+            .env
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
+    );
+    let image = Image::new(command, &env).map_err(|source| cannot_start(command, source))?;
+    let entry = Entry::new(command, place, &identity)?;
+    start(image, entry).map_err(|source| match &command.cwd {
         Some(cwd) if !is_directory(place, cwd) => ProcessError::NoDirectory(cwd.clone()),
-        _ => ProcessError::Start {
-            program: command.program.clone(),
-            source,
-        },
+        _ => cannot_start(command, source),
     })
+}
+
+fn cannot_start(command: &Command, source: io::Error) -> ProcessError {
+    ProcessError::Start {
+        program: command.program.clone(),
+        source,
+    }
+}
+
+/// What is executed: everything that the call needs, allocated before there is a child.
+pub(super) struct Image {
+    /// The files to try, in order.
+    pub(super) programs: Vec<CString>,
+    pub(super) args: Vec<CString>,
+    pub(super) env: Vec<CString>,
+}
+
+impl Image {
+    fn new(command: &Command, env: &BTreeMap<&str, &str>) -> io::Result<Self> {
+        let programs = if command.program.contains('/') {
+            vec![CString::new(command.program.as_str())?]
+        } else {
+            let path = env.get("PATH").copied().unwrap_or(PATH);
+            let directories = path.split(':').filter(|directory| !directory.is_empty());
+            let programs =
+                directories.map(|directory| CString::new(format!("{directory}/{}", command.program)));
+            programs.collect::<Result<_, _>>()?
+        };
+        let args = [&command.program].into_iter().chain(&command.args);
+        let args = args.map(|arg| CString::new(arg.as_str()));
+        let env = env
+            .iter()
+            .map(|(name, value)| CString::new(format!("{name}={value}")));
+        Ok(Self {
+            programs,
+            args: args.collect::<Result<_, _>>()?,
+            env: env.collect::<Result<_, _>>()?,
+        })
+    }
 }
 
 fn is_directory(place: &Place, cwd: &AbsPath) -> bool {
@@ -125,8 +149,8 @@ fn own_home(root: Option<&Path>) -> Result<String, ProcessError> {
     Ok(found.map_or_else(|| "/".into(), |User { home, .. }| home))
 }
 
-/// All that happens between fork and exec, prepared so that it allocates nothing.
-struct Entry {
+/// All that happens between the making of the child and its program, prepared so that it allocates nothing.
+pub(super) struct Entry {
     root: Option<CString>,
     cwd: CString,
     uid: Option<u32>,
@@ -137,7 +161,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(command: &Command, place: &Place, identity: Identity) -> Result<Self, ProcessError> {
+    fn new(command: &Command, place: &Place, identity: &Identity) -> Result<Self, ProcessError> {
         let root = match place {
             Place::Host => None,
             Place::Inside(root) if !may_enter_roots() => {
@@ -155,39 +179,41 @@ impl Entry {
             cwd,
             uid: identity.uid,
             gid: identity.gid,
-            groups: identity.groups.filter(|_| !unprivileged),
+            groups: identity.groups.clone().filter(|_| !unprivileged),
             #[cfg(target_os = "linux")]
             parent: rustix::process::getpid().as_raw_nonzero().get(),
         })
     }
 
+    /// Makes the child what it should be. System calls only, and those on users without the C library: it would change
+    /// every thread of ours, whose memory the child shares.
     #[allow(
         unsafe_code,
-        reason = "plain system calls, without the standard library, between fork and exec"
+        reason = "plain system calls, without the standard library, in a child that shares our memory"
     )]
-    fn enter(&self) -> io::Result<()> {
+    pub(super) fn enter(&self) -> io::Result<()> {
         // SAFETY: each call takes only numbers or pointers into `self`, which outlives it, and is async-signal-safe.
         unsafe {
             libc::setsid();
             libc::umask(0o022);
             if let Some(root) = &self.root {
-                check(libc::chroot(root.as_ptr()))?;
+                check(libc::chroot(root.as_ptr()).into())?;
             }
             if let Some(groups) = &self.groups {
-                check(libc::setgroups(groups.len() as _, groups.as_ptr()))?;
+                check(syscall::setgroups(groups))?;
             }
             if let Some(gid) = self.gid {
-                check(libc::setgid(gid))?;
+                check(syscall::setgid(gid))?;
             }
             if let Some(uid) = self.uid {
-                check(libc::setuid(uid))?;
+                check(syscall::setuid(uid))?;
             }
             // As the user that it runs as, who may not be allowed to go there.
-            check(libc::chdir(self.cwd.as_ptr()))?;
+            check(libc::chdir(self.cwd.as_ptr()).into())?;
             // Last, since changing the user would clear it.
             #[cfg(target_os = "linux")]
             {
-                check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
+                check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL).into())?;
                 if libc::getppid() != self.parent {
                     libc::_exit(1);
                 }
@@ -197,7 +223,45 @@ impl Entry {
     }
 }
 
-fn check(result: libc::c_int) -> io::Result<()> {
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "system calls that concern the calling thread alone")]
+mod syscall {
+    pub(super) unsafe fn setgroups(groups: &[libc::gid_t]) -> i64 {
+        // SAFETY: the pointer and the length are those of one slice.
+        unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) }
+    }
+
+    pub(super) unsafe fn setgid(gid: u32) -> i64 {
+        // SAFETY: it takes numbers only.
+        unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) }
+    }
+
+    pub(super) unsafe fn setuid(uid: u32) -> i64 {
+        // SAFETY: it takes numbers only.
+        unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+#[allow(unsafe_code, reason = "the child has memory of its own here, and one thread")]
+mod syscall {
+    pub(super) unsafe fn setgroups(groups: &[libc::gid_t]) -> i64 {
+        // SAFETY: the pointer and the length are those of one slice.
+        unsafe { libc::setgroups(groups.len() as _, groups.as_ptr()) }.into()
+    }
+
+    pub(super) unsafe fn setgid(gid: u32) -> i64 {
+        // SAFETY: it takes a number only.
+        unsafe { libc::setgid(gid) }.into()
+    }
+
+    pub(super) unsafe fn setuid(uid: u32) -> i64 {
+        // SAFETY: it takes a number only.
+        unsafe { libc::setuid(uid) }.into()
+    }
+}
+
+fn check(result: i64) -> io::Result<()> {
     if result == 0 {
         Ok(())
     } else {

@@ -8,6 +8,8 @@
 mod capture;
 mod child;
 mod signal;
+#[cfg_attr(not(target_os = "linux"), path = "spawn_elsewhere.rs")]
+mod spawn;
 mod thread;
 mod users;
 

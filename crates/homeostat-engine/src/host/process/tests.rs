@@ -99,6 +99,40 @@ async fn it_has_no_input_no_terminal_and_a_session_of_its_own() {
 }
 
 #[tokio::test]
+async fn no_signal_is_ignored_or_blocked() {
+    let text = stdout(Command::new("grep").args(["^Sig[BI]".into(), "/proc/self/status".into()])).await;
+    let sets = text.lines().filter_map(|line| line.split_once(":\t"));
+    let sets: Vec<u64> = sets
+        .map(|(_, set)| u64::from_str_radix(set, 16).unwrap())
+        .collect();
+    // Those above 31 belong to the C library.
+    let common: Vec<u64> = sets.iter().map(|set| set & 0x7fff_ffff).collect();
+    assert_eq!(common, [0, 0], "{text}");
+}
+
+#[tokio::test]
+async fn a_script_without_an_interpreter_is_one_for_the_shell() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("script");
+    std::fs::write(&script, "echo \"$0 $*\"\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let script = script.to_str().unwrap().to_owned();
+    let text = stdout(Command::new(&script).args(["a b".into(), "c".into()])).await;
+    assert_eq!(text, format!("{script} a b c\n"));
+}
+
+#[tokio::test]
+async fn a_program_is_searched_for_in_the_path_that_it_gets() {
+    let directory = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/bin/echo", directory.path().join("my-echo")).unwrap();
+    let path = format!("/no/such/directory:{}", directory.path().display());
+    let command = Command::new("my-echo")
+        .args(["found".into()])
+        .env([("PATH".to_owned(), path)].into());
+    assert_eq!(stdout(command).await, "found\n");
+}
+
+#[tokio::test]
 async fn output_is_bounded_and_the_command_is_not_held_up() {
     let finished = run(sh("head -c 5000000 /dev/zero; echo; echo the end; echo done >&2")).await;
     assert_eq!(finished.exit, Exit::Status(0));

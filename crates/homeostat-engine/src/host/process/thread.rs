@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -15,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::capture::Captured;
 use super::child::{self, Place};
+use super::spawn::Running;
 use super::{Command, Exit, Finished, OUTPUT_BYTES_MAX, ProcessError};
 
 /// Commands that wait to be started; whoever brings more waits.
@@ -106,7 +106,7 @@ async fn run(job: Job, place: Place, grace: Duration, closing: CancellationToken
         Ok(child) => child,
         Err(error) => return drop(reply.send(Err(error))),
     };
-    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let group = child.pid();
     let ended = tokio::select! {
         finished = collect(&mut child, &mut line) => Some(finished),
         () = cancel.cancelled() => None,
@@ -126,7 +126,7 @@ async fn run(job: Job, place: Place, grace: Duration, closing: CancellationToken
 }
 
 /// Reads both outputs and waits for the end. What the command started and left behind is not waited for.
-async fn collect(child: &mut Child, line: &mut Option<LineFn>) -> io::Result<Finished> {
+async fn collect(child: &mut Running, line: &mut Option<LineFn>) -> io::Result<Finished> {
     let mut stdout = child.stdout.take();
     let mut stderr = child.stderr.take();
     let mut said = Said::default();
@@ -226,7 +226,7 @@ fn exit_of(status: std::process::ExitStatus) -> Exit {
 }
 
 /// Asks the whole group to end, waits for the grace, kills what is left, and reaps the child.
-async fn end(child: &mut Child, group: Option<Pid>, signal: i32, grace: Duration) {
+async fn end(child: &mut Running, group: Option<Pid>, signal: i32, grace: Duration) {
     let Some(group) = group else { return };
     if let Some(signal) = Signal::from_named_raw(signal) {
         // It may have gone by itself.

@@ -341,16 +341,19 @@ async fn opening_costs_little() {
         let Ok(directory) = TempDir::new_in(base) else {
             continue;
         };
-        let mut times = Vec::new();
+        let (mut times, mut puts) = (Vec::new(), Vec::new());
         for _ in 0..6 {
             let started = Instant::now();
             let store = EmbeddedStore::open(directory.path());
             store.opened().await.unwrap();
             times.push(started.elapsed());
+            let started = Instant::now();
             for at in 0..100 {
                 store.put(&format!("k{at}"), b"v", None).await.unwrap();
             }
+            puts.push(started.elapsed() / 100);
         }
+        println!("{base}: a put {puts:?}");
         println!(
             "{base}: created in {:?}, then opened in {:?}",
             times[0],

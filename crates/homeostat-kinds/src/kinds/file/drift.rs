@@ -1,6 +1,5 @@
 //! How a file differs from what is declared, and how that is told.
 
-use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
@@ -143,22 +142,14 @@ impl Drift for FileDrift {
         if let Some((is, want)) = self.mode {
             changes.push(Change::new("mode", octal(is), octal(want)));
         }
-        for (property, pair) in [
-            ("owner", &self.owner),
-            ("group", &self.group),
-            ("selinux", &self.selinux),
-        ] {
+        for (property, pair) in [("owner", &self.owner), ("group", &self.group), ("selinux", &self.selinux)] {
             if let Some((is, want)) = pair {
                 changes.push(Change::new(property, is, want));
             }
         }
         changes.extend(self.steps.iter().take(ENTRIES_MAX).map(Step::change));
         if let Some(more) = self.steps.len().checked_sub(ENTRIES_MAX).filter(|more| *more > 0) {
-            changes.push(Change::new(
-                "recurse",
-                format!("{more} more entries differ"),
-                "as declared",
-            ));
+            changes.push(Change::new("recurse", format!("{more} more entries differ"), "as declared"));
         }
         changes
     }
@@ -184,7 +175,7 @@ fn unified(is: &str, want: &str) -> String {
     let diff = TextDiff::from_lines(is, want);
     let mut text = String::new();
     for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
-        let _: Result<(), _> = write!(text, "{hunk}");
+        text.push_str(&hunk.to_string());
         if text.len() > DIFF_BYTES_MAX {
             break;
         }
@@ -210,7 +201,11 @@ fn all_added(want: &str) -> String {
 
 fn cut(mut text: String) -> String {
     if text.len() > DIFF_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(DIFF_BYTES_MAX));
+        let mut end = DIFF_BYTES_MAX;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
         text.push_str("\n… (cut)\n");
     }
     text

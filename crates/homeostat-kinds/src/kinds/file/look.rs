@@ -34,11 +34,7 @@ impl Shared {
             Want::Link(target) => self.look_link(files, target)?,
             Want::Directory { source } => self.look_dir(host, source.as_ref())?,
         };
-        Ok(if drift.is_empty() {
-            Check::converged()
-        } else {
-            Check::Drifted(drift)
-        })
+        Ok(if drift.is_empty() { Check::converged() } else { Check::Drifted(drift) })
     }
 
     /// One stat tells that nothing happened since it was found or put in order. Names of owners may have got other numbers
@@ -80,11 +76,7 @@ impl Shared {
 
     fn look_absent(&self, files: &Files) -> Result<FileDrift, Failure> {
         let is = files.stat(&self.spec.path)?;
-        Ok(FileDrift {
-            kind: is.map(|_| "absent"),
-            is,
-            ..FileDrift::default()
-        })
+        Ok(FileDrift { kind: is.map(|_| "absent"), is, ..FileDrift::default() })
     }
 
     fn look_attributes(&self, files: &Files) -> Result<FileDrift, Failure> {
@@ -92,11 +84,8 @@ impl Shared {
             return Ok(FileDrift::default());
         };
         if self.spec.is_dir && !identity.is_dir() {
-            let message = format!(
-                "`{}` is a {}, not a directory",
-                self.spec.path.as_str(),
-                identity.describe()
-            );
+            let message =
+                format!("`{}` is a {}, not a directory", self.spec.path.as_str(), identity.describe());
             return Err(Failure::permanent(message));
         }
         let label = self.label_of(files)?;
@@ -116,16 +105,8 @@ impl Shared {
                 ..self.attributes_of_new(is)
             });
         };
-        let found = files
-            .parent(&self.spec.path)?
-            .read_link(self.spec.path.file_name())?;
-        let mut drift = self.attributes(
-            files,
-            Some(&Found {
-                identity,
-                label: None,
-            }),
-        );
+        let found = files.parent(&self.spec.path)?.read_link(self.spec.path.file_name())?;
+        let mut drift = self.attributes(files, Some(&Found { identity, label: None }));
         if found != target.as_bytes() {
             drift.target = Some((String::from_utf8_lossy(&found).into_owned(), target.to_owned()));
         }
@@ -139,18 +120,12 @@ impl Shared {
         let files = host.files();
         let is = files.stat(&self.spec.path)?;
         let found = match is {
-            Some(identity) if identity.is_dir() => Some(Found {
-                identity,
-                label: self.label_of(files)?,
-            }),
+            Some(identity) if identity.is_dir() => Some(Found { identity, label: self.label_of(files)? }),
             Some(_) | None => None,
         };
         let mut drift = match &found {
             Some(found) => self.attributes(files, Some(found)),
-            None => FileDrift {
-                kind: Some("directory"),
-                ..self.attributes_of_new(is)
-            },
+            None => FileDrift { kind: Some("directory"), ..self.attributes_of_new(is) },
         };
         if self.spec.is_tree() {
             drift.steps = tree::compare(host, &self.spec, source, found.is_some())?;
@@ -167,9 +142,7 @@ impl Shared {
         let open = match files.open_file(path) {
             Ok(open) if open.identity().is_file() => open,
             Ok(open) => {
-                return Ok(Check::Drifted(
-                    self.drift_of_missing(Some(*open.identity()), &wanted)?,
-                ));
+                return Ok(Check::Drifted(self.drift_of_missing(Some(*open.identity()), &wanted)?));
             }
             Err(error) if error.is_missing() => {
                 return Ok(Check::Drifted(self.drift_of_missing(None, &wanted)?));
@@ -183,18 +156,12 @@ impl Shared {
             }
         };
         let read = |error: io::Error| FileError::new("read", path.as_str(), error);
-        let same = wanted
-            .content()
-            .map_or(Ok(true), |content| open.holds(content))
-            .map_err(read)?;
+        let same = wanted.content().map_or(Ok(true), |content| open.holds(content)).map_err(read)?;
         let label = match &self.spec.selinux {
             Some(_) => open.xattr(SELINUX).map_err(read)?.map(label_text),
             None => None,
         };
-        let found = Found {
-            identity: *open.identity(),
-            label,
-        };
+        let found = Found { identity: *open.identity(), label };
         let mut drift = self.attributes(files, Some(&found));
         if !same {
             let is_mode = found.identity.permissions();
@@ -220,29 +187,16 @@ impl Shared {
             Some((_, mode)) => mode,
             None => 0o644,
         };
-        let want = wanted
-            .side(mode)
-            .map_err(|error| FileError::new("read", self.spec.path.as_str(), error))?;
-        let content = wanted.content().map(|_| ContentDrift {
-            param: wanted.param(),
-            is: Side::Nothing,
-            want,
-        });
-        Ok(FileDrift {
-            kind: Some("file"),
-            content,
-            mode: None,
-            ..drift
-        })
+        let want =
+            wanted.side(mode).map_err(|error| FileError::new("read", self.spec.path.as_str(), error))?;
+        let content =
+            wanted.content().map(|_| ContentDrift { param: wanted.param(), is: Side::Nothing, want });
+        Ok(FileDrift { kind: Some("file"), content, mode: None, ..drift })
     }
 
     /// What a new entry will get; only its mode is told, and only to decide what may be shown.
     fn attributes_of_new(&self, is: Option<Identity>) -> FileDrift {
-        let mode = self
-            .spec
-            .mode
-            .as_ref()
-            .map(|mode| (0, mode.of(0o644, self.spec.is_dir)));
+        let mode = self.spec.mode.as_ref().map(|mode| (0, mode.of(0o644, self.spec.is_dir)));
         FileDrift {
             is,
             mode: mode.filter(|_| matches!(self.spec.want, Want::File(_))),
@@ -255,10 +209,7 @@ impl Shared {
         let Some(Found { identity, label }) = found else {
             return FileDrift::default();
         };
-        let mut drift = FileDrift {
-            is: Some(*identity),
-            ..FileDrift::default()
-        };
+        let mut drift = FileDrift { is: Some(*identity), ..FileDrift::default() };
         if let Some(mode) = &self.spec.mode {
             let is = identity.permissions();
             let want = mode.of(is, identity.is_dir());
@@ -356,9 +307,7 @@ fn join(files: &Files, fragments: &[Fragment]) -> Result<Vec<u8>, Failure> {
     let mut joined = Vec::new();
     let mut add = |path: &str, file: OpenFile| -> Result<(), Failure> {
         let left = FRAGMENTS_BYTES_MAX - joined.len();
-        let bytes = file
-            .read(left)
-            .map_err(|error| FileError::new("read the fragment", path, error))?;
+        let bytes = file.read(left).map_err(|error| FileError::new("read the fragment", path, error))?;
         joined.extend_from_slice(&bytes);
         Ok(())
     };
@@ -373,10 +322,7 @@ fn join(files: &Files, fragments: &[Fragment]) -> Result<Vec<u8>, Failure> {
             if entry.is_dir || Files::is_temporary(name.as_bytes()) {
                 continue;
             }
-            let path = fragment
-                .path
-                .join(name)
-                .map_err(|error| Failure::permanent(error.to_string()))?;
+            let path = fragment.path.join(name).map_err(|error| Failure::permanent(error.to_string()))?;
             add(path.as_str(), files.open_source(&path)?)?;
         }
     }

@@ -45,6 +45,7 @@
 //! - Missing directories above a file are not made: declare them. A directory with `recurse` makes those above it.
 //! - Links on the way to the path are followed only if they belong to root, or to whom the agent runs as, in directories
 //!   where nobody else could have put them.
+//! - What the kernel itself shows below `/proc` and `/sys` cannot be replaced as files are.
 //! - A file that something is mounted on, as in some containers, cannot be replaced.
 //! - Replacing a file ends its hard links, and drops capabilities (`security.capability`), which describe the old content.
 //! - A change made through another hard link of the file is noticed at the next look only.
@@ -62,7 +63,7 @@ use std::sync::{Arc, Mutex};
 use homeostat_engine::host::files::Identity;
 use homeostat_engine::resource::{Looks, Need, Reach};
 use homeostat_engine::{
-    AbsPath, Applied, Check, Claim, Context, Depth, Failure, ParamError, Resource, Watch,
+    AbsPath, Applied, Check, Claim, Context, Depth, Failure, Host, ParamError, Resource, Watch,
 };
 use homeostat_model::Value;
 use schemars::JsonSchema;
@@ -142,6 +143,8 @@ struct Known {
     source: Option<Box<Identity>>,
 }
 
+/// What is larger is read and written on a thread of its own.
+const INLINE_BYTES_MAX: u64 = 8 << 20;
 /// What `capture` keeps of a file is stored with the catalog.
 const CAPTURED_BYTES_MAX: usize = 1 << 20;
 
@@ -155,33 +158,18 @@ impl Resource for File {
 
     fn new(name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
         let spec = Spec::new(name, params)?;
-        Ok(Self {
-            shared: Arc::new(Shared {
-                spec,
-                known: Mutex::default(),
-            }),
-        })
+        Ok(Self { shared: Arc::new(Shared { spec, known: Mutex::default() }) })
     }
 
     fn watches(&self) -> Vec<Watch> {
         let spec = &self.shared.spec;
-        let watch = |path: &AbsPath, depth| Watch::Path {
-            path: path.clone(),
-            depth,
-        };
+        let watch = |path: &AbsPath, depth| Watch::Path { path: path.clone(), depth };
         let depth = if spec.is_tree() { Depth::Tree } else { Depth::Entry };
         let mut watches = vec![watch(&spec.path, depth)];
         match &spec.want {
             Want::File(Body::Source(source)) => watches.push(watch(source, Depth::Entry)),
             Want::File(Body::Fragments(fragments)) => watches.extend(fragments.iter().map(|fragment| {
-                watch(
-                    &fragment.path,
-                    if fragment.is_dir {
-                        Depth::Children
-                    } else {
-                        Depth::Entry
-                    },
-                )
+                watch(&fragment.path, if fragment.is_dir { Depth::Children } else { Depth::Entry })
             })),
             Want::Directory { source: Some(source) } => watches.push(watch(source, Depth::Tree)),
             Want::File(Body::Any | Body::Text(_))
@@ -231,25 +219,42 @@ impl Resource for File {
 
     async fn check(&self, cx: &Context<'_>) -> Result<Check<FileDrift>, Failure> {
         let (shared, causes) = (self.shared.clone(), cx.causes);
-        let look = move |host: &homeostat_engine::Host| shared.look(host, causes);
-        cx.host.run_on(&self.shared.spec.path, look).await
+        self.run(cx.host, move |host| shared.look(host, causes)).await
     }
 
     async fn apply(&self, cx: &Context<'_>, drift: FileDrift) -> Result<Applied, Failure> {
         let shared = self.shared.clone();
-        let put = move |host: &homeostat_engine::Host| shared.put(host, &drift);
-        cx.host.run_on(&self.shared.spec.path, put).await?;
+        self.run(cx.host, move |host| shared.put(host, &drift)).await?;
         Ok(Applied::done())
     }
 
     async fn capture(&self, cx: &Context<'_>) -> Result<Option<homeostat_model::Params>, Failure> {
         let shared = self.shared.clone();
-        let capture = move |host: &homeostat_engine::Host| shared.capture(host);
-        cx.host.run_on(&self.shared.spec.path, capture).await
+        self.run(cx.host, move |host| shared.capture(host)).await
     }
 }
 
 impl File {
+    /// Does `work` here, unless that could hold up this thread: what is small and local takes microseconds.
+    async fn run<T: Send + 'static>(&self, host: &Host, work: impl FnOnce(&Host) -> T + Send + 'static) -> T {
+        let spec = &self.shared.spec;
+        let is_large = match &spec.want {
+            Want::File(Body::Text(text)) => text.len() as u64 > INLINE_BYTES_MAX,
+            Want::File(Body::Source(source)) => {
+                let is = host.files().is_remote(source).then_some(None);
+                let is = is.unwrap_or_else(|| host.files().stat(source).ok().flatten());
+                is.is_none_or(|is| is.size > INLINE_BYTES_MAX)
+            }
+            Want::File(Body::Fragments(fragments)) => {
+                fragments.iter().any(|fragment| host.files().is_remote(&fragment.path))
+            }
+            Want::Directory { .. } => spec.is_tree(),
+            Want::Absent => spec.recurse || spec.force,
+            Want::File(Body::Any) | Want::Attributes | Want::Link(_) => false,
+        };
+        if is_large { host.run_apart(work).await } else { host.run_on(&spec.path, work).await }
+    }
+
     /// What it reads besides its own path.
     fn inputs(&self) -> impl Iterator<Item = &AbsPath> {
         let (source, fragments): (Option<&AbsPath>, &[spec::Fragment]) = match &self.shared.spec.want {
@@ -260,22 +265,16 @@ impl File {
                 (None, &[])
             }
         };
-        source
-            .into_iter()
-            .chain(fragments.iter().map(|fragment| &fragment.path))
+        source.into_iter().chain(fragments.iter().map(|fragment| &fragment.path))
     }
 }
 
 impl Shared {
-    fn capture(&self, host: &homeostat_engine::Host) -> Result<Option<homeostat_model::Params>, Failure> {
+    fn capture(&self, host: &Host) -> Result<Option<homeostat_model::Params>, Failure> {
         let files = host.files();
         let path = self.spec.path.as_str();
         let Some(is) = files.stat(&self.spec.path)? else {
-            let path = if self.spec.is_dir {
-                format!("{path}/")
-            } else {
-                path.to_owned()
-            };
+            let path = if self.spec.is_dir { format!("{path}/") } else { path.to_owned() };
             let params = [("path", Value::str(path)), ("state", Value::str("absent"))];
             return Ok(Some(params.into_iter().collect()));
         };

@@ -83,11 +83,7 @@ fn clauses_of(part: &str, clauses: &mut Vec<Clause>) -> Option<()> {
             },
         )
     })?;
-    let who = if whose.is_empty() {
-        USER | GROUP | OTHERS
-    } else {
-        who
-    };
+    let who = if whose.is_empty() { USER | GROUP | OTHERS } else { who };
     while let Some(sign) = rest.chars().next() {
         let operator = match sign {
             '+' => Operator::Add,
@@ -98,11 +94,7 @@ fn clauses_of(part: &str, clauses: &mut Vec<Clause>) -> Option<()> {
         rest = &rest[1..];
         let (letters, after) = rest.split_at(rest.find(operators).unwrap_or(rest.len()));
         rest = after;
-        clauses.push(Clause {
-            who,
-            operator,
-            what: what_of(letters)?,
-        });
+        clauses.push(Clause { who, operator, what: what_of(letters)? });
     }
     Some(())
 }
@@ -150,13 +142,8 @@ mod tests {
 
     #[test]
     fn octal_modes_are_taken_as_they_are() {
-        for (text, bits) in [
-            ("0644", 0o644),
-            ("644", 0o644),
-            ("4755", 0o4755),
-            ("01777", 0o1777),
-            ("000", 0),
-        ] {
+        for (text, bits) in [("0644", 0o644), ("644", 0o644), ("4755", 0o4755), ("01777", 0o1777), ("000", 0)]
+        {
             assert_eq!(FileMode::parse(text), Ok(FileMode::Octal(bits)), "{text}");
         }
     }
@@ -181,9 +168,7 @@ mod tests {
 
     #[test]
     fn what_is_no_mode_is_refused() {
-        for text in [
-            "", "7", "88", "0888", "77777", "rw", "z+x", "u+q", "u", "u+x,", "100000",
-        ] {
+        for text in ["", "7", "88", "0888", "77777", "rw", "z+x", "u+q", "u", "u+x,", "100000"] {
             assert!(FileMode::parse(text).is_err(), "{text}");
         }
     }

@@ -102,11 +102,7 @@ impl Shared {
             match drift.is {
                 Some(is) if !is.is_symlink() => {
                     self.require_force(&is, "symbolic link")?;
-                    if is.is_dir() {
-                        parent.displace(name, make)
-                    } else {
-                        make()
-                    }
+                    if is.is_dir() { parent.displace(name, make) } else { make() }
                 }
                 Some(_) | None => make(),
             }?;
@@ -183,9 +179,7 @@ impl Shared {
             return Ok(());
         }
         let (path, is) = (self.spec.path.as_str(), is.describe());
-        Err(Failure::permanent(format!(
-            "`{path}` is a {is}, not a {want}; set `force: true` to replace it"
-        )))
+        Err(Failure::permanent(format!("`{path}` is a {is}, not a {want}; set `force: true` to replace it")))
     }
 
     /// Remembers what is there after only its attributes were set. What a file holds was compared at the look, and is the
@@ -231,9 +225,7 @@ fn missing_dir(files: &Files, path: &AbsPath, error: FileError) -> Failure {
 /// Makes the directories above a directory that is declared with `recurse`, with the permissions of the system's default.
 fn make_parents(files: &Files, path: &AbsPath) -> Result<(), Failure> {
     while let Some(missing) = files.missing_above(path) {
-        let made = files
-            .parent(&missing)?
-            .make_dir(missing.file_name(), &Attributes::default());
+        let made = files.parent(&missing)?.make_dir(missing.file_name(), &Attributes::default());
         match made {
             Err(error) if error.source().kind() != std::io::ErrorKind::AlreadyExists => {
                 return Err(error.into());

@@ -105,23 +105,11 @@ fn path_of(name: &str, params: &Params) -> Result<(AbsPath, bool), ParamError> {
         let message = format!("the basename `{}` must not begin with a slash", params.basename);
         return Err(ParamError::of("basename", message));
     }
-    let (param, path) = if params.path.is_empty() {
-        (None, name)
-    } else {
-        (Some("path"), &*params.path)
-    };
+    let (param, path) = if params.path.is_empty() { (None, name) } else { (Some("path"), &*params.path) };
     let trimmed = path.trim_end_matches('/');
     let (dir, base) = path.split_at(trimmed.rfind('/').map_or(0, |at| at + 1));
-    let dir = if params.dirname.is_empty() {
-        dir
-    } else {
-        &params.dirname
-    };
-    let base = if params.basename.is_empty() {
-        base
-    } else {
-        &params.basename
-    };
+    let dir = if params.dirname.is_empty() { dir } else { &params.dirname };
+    let base = if params.basename.is_empty() { base } else { &params.basename };
     let whole = format!("{dir}{base}");
     let parsed = AbsPath::parse(&whole).map_err(|error| {
         let message = format!("the path `{whole}` {error}");
@@ -134,11 +122,7 @@ fn path_of(name: &str, params: &Params) -> Result<(AbsPath, bool), ParamError> {
 }
 
 fn check_together(params: &Params, is_dir: bool, errors: &mut Vec<ParamError>) {
-    let contents = [
-        params.content.is_some(),
-        !params.source.is_empty(),
-        !params.fragments.is_empty(),
-    ];
+    let contents = [params.content.is_some(), !params.source.is_empty(), !params.fragments.is_empty()];
     if contents.iter().filter(|given| **given).count() > 1 {
         errors.push(ParamError::of(
             "content",
@@ -157,18 +141,12 @@ fn check_together(params: &Params, is_dir: bool, errors: &mut Vec<ParamError>) {
             ("purge", params.purge),
         ];
         for (param, _) in given.into_iter().filter(|(_, given)| *given) {
-            errors.push(ParamError::of(
-                param,
-                format!("`{param}` cannot be given for what should be absent"),
-            ));
+            errors
+                .push(ParamError::of(param, format!("`{param}` cannot be given for what should be absent")));
         }
     }
     if is_dir {
-        let given = [
-            ("content", contents[0]),
-            ("fragments", contents[2]),
-            ("symlink", params.symlink),
-        ];
+        let given = [("content", contents[0]), ("fragments", contents[2]), ("symlink", params.symlink)];
         for (param, _) in given.into_iter().filter(|(_, given)| *given) {
             let message =
                 format!("`{param}` cannot be given for a directory, and the path ends with a slash");
@@ -176,32 +154,29 @@ fn check_together(params: &Params, is_dir: bool, errors: &mut Vec<ParamError>) {
         }
     }
     if params.purge && !params.recurse {
-        errors.push(ParamError::of(
-            "purge",
-            "`purge` needs `recurse: true`, since it removes what is below",
-        ));
+        errors.push(ParamError::of("purge", "`purge` needs `recurse: true`, since it removes what is below"));
     }
     if params.purge && !is_dir {
-        errors.push(ParamError::of(
-            "purge",
-            "`purge` is for directories, whose path ends with a slash",
-        ));
+        errors.push(ParamError::of("purge", "`purge` is for directories, whose path ends with a slash"));
     }
     if params.symlink {
         if params.source.is_empty() {
-            errors.push(ParamError::of(
-                "symlink",
-                "a symbolic link takes its target from `source`",
-            ));
+            errors.push(ParamError::of("symlink", "a symbolic link takes its target from `source`"));
         }
         if !params.mode.is_empty() {
             errors.push(ParamError::of("mode", "a symbolic link has no mode"));
+        }
+        if params.selinux.is_some() {
+            errors.push(ParamError::of("selinux", "the label of a symbolic link cannot be declared"));
         }
     }
 }
 
 fn want_of(params: &Params, path: &AbsPath, is_dir: bool, errors: &mut Vec<ParamError>) -> Option<Want> {
     if params.state == State::Absent {
+        if path.as_str() == "/" {
+            errors.push(ParamError::of("state", "the root cannot be absent"));
+        }
         return Some(Want::Absent);
     }
     if params.symlink {
@@ -236,17 +211,10 @@ fn source_of(params: &Params, path: &AbsPath, is_dir: bool, errors: &mut Vec<Par
         return None;
     }
     if source == *path || source.is_above(path) || path.is_above(&source) {
-        errors.push(ParamError::of(
-            "source",
-            "the path and `source` must not lie within each other",
-        ));
+        errors.push(ParamError::of("source", "the path and `source` must not lie within each other"));
         return None;
     }
-    Some(if is_dir {
-        Want::Directory { source: Some(source) }
-    } else {
-        Want::File(Body::Source(source))
-    })
+    Some(if is_dir { Want::Directory { source: Some(source) } } else { Want::File(Body::Source(source)) })
 }
 
 fn fragments_of(params: &Params, path: &AbsPath, errors: &mut Vec<ParamError>) -> Option<Box<[Fragment]>> {
@@ -254,25 +222,17 @@ fn fragments_of(params: &Params, path: &AbsPath, errors: &mut Vec<ParamError>) -
     let mut fragments = Vec::with_capacity(params.fragments.len());
     for text in &params.fragments {
         let fragment = match AbsPath::parse(text) {
-            Ok(path) => Fragment {
-                path,
-                is_dir: text.ends_with('/'),
-            },
+            Ok(path) => Fragment { path, is_dir: text.ends_with('/') },
             Err(error) => {
-                errors.push(ParamError::of(
-                    "fragments",
-                    format!("the fragment `{text}` {error}"),
-                ));
+                errors.push(ParamError::of("fragments", format!("the fragment `{text}` {error}")));
                 continue;
             }
         };
         let within =
             fragment.path == *path || fragment.is_dir && path.parent().as_ref() == Some(&fragment.path);
         if within {
-            errors.push(ParamError::of(
-                "fragments",
-                format!("the file itself lies inside a frag (`{text}`)"),
-            ));
+            errors
+                .push(ParamError::of("fragments", format!("the file itself lies inside a frag (`{text}`)")));
         }
         fragments.push(fragment);
     }

@@ -46,16 +46,12 @@ impl Step {
         match &self.action {
             Action::MakeDir { .. } => Change::new("source", format!("{path}/: absent"), "a directory"),
             Action::Copy { .. } => Change::new("source", format!("{path}: different"), "as in the source"),
-            Action::Link { target } => Change::new(
-                "source",
-                format!("{path}: different"),
-                format!("a link to {target}"),
-            ),
-            Action::SetMode { is, want } => Change::new(
-                "source",
-                format!("{path}: mode {is:04o}"),
-                format!("mode {want:04o}"),
-            ),
+            Action::Link { target } => {
+                Change::new("source", format!("{path}: different"), format!("a link to {target}"))
+            }
+            Action::SetMode { is, want } => {
+                Change::new("source", format!("{path}: mode {is:04o}"), format!("mode {want:04o}"))
+            }
             Action::SetOwner => {
                 Change::new("owner", format!("{path}: another owner or group"), "as declared")
             }
@@ -81,11 +77,7 @@ pub(super) fn compare(
 ) -> Result<Vec<Step>, Failure> {
     let files = host.files();
     let source = source.map(|path| files.dir(path)).transpose()?;
-    let target = if exists {
-        Some(files.dir(&spec.path)?)
-    } else {
-        None
-    };
+    let target = if exists { Some(files.dir(&spec.path)?) } else { None };
     let mut walk = Walk {
         host,
         spec,
@@ -107,10 +99,10 @@ impl Walk<'_> {
         depth: usize,
     ) -> Result<(), Failure> {
         if depth > DEPTH_MAX {
-            return Err(Failure::permanent(format!(
-                "`{}` is nested too deeply",
-                path.as_str()
-            )));
+            return Err(Failure::permanent(format!("`{}` is nested too deeply", path.as_str())));
+        }
+        if let Some(target) = target {
+            target.tidy();
         }
         let mut wanted = Vec::new();
         if let Some(source) = source {
@@ -144,29 +136,21 @@ impl Walk<'_> {
         let to = target.map(|target| target.stat(name)).transpose()?.flatten();
         let relative = joined(below, name);
         let path = join(path, name)?;
-        if self.host.declared().contains(&path) {
-            // Another resource says what is to be there.
+        // Then another resource says what is to be there.
+        let is_declared = self.host.declared().contains(&path);
+        if is_declared && !from.is_dir() {
             return Ok(());
         }
         let mode = from.permissions();
         if from.is_dir() {
             let exists = to.is_some_and(|to| to.is_dir());
-            if exists {
+            if exists && !is_declared {
                 self.attributes(&to, mode, &relative);
-            } else {
+            } else if !exists {
                 self.add(&relative, Action::MakeDir { mode });
             }
-            let next = target
-                .filter(|_| exists)
-                .map(|target| target.dir(name))
-                .transpose()?;
-            return self.compare(
-                Some(&source.dir(name)?),
-                next.as_ref(),
-                &path,
-                &relative,
-                depth + 1,
-            );
+            let next = target.filter(|_| exists).map(|target| target.dir(name)).transpose()?;
+            return self.compare(Some(&source.dir(name)?), next.as_ref(), &path, &relative, depth + 1);
         }
         if from.is_symlink() {
             let want = source.read_link(name)?;
@@ -240,13 +224,7 @@ impl Walk<'_> {
             }
             if declared.has_below(&path) {
                 if entry.is_dir {
-                    self.compare(
-                        None,
-                        Some(&target.dir(name)?),
-                        &path,
-                        &joined(below, name),
-                        depth + 1,
-                    )?;
+                    self.compare(None, Some(&target.dir(name)?), &path, &joined(below, name), depth + 1)?;
                 }
                 continue;
             }
@@ -256,10 +234,7 @@ impl Walk<'_> {
     }
 
     fn add(&mut self, path: &str, action: Action) {
-        self.steps.push(Step {
-            path: path.to_owned(),
-            action,
-        });
+        self.steps.push(Step { path: path.to_owned(), action });
     }
 }
 
@@ -283,10 +258,7 @@ pub(super) fn apply(
     };
     for step in steps {
         let (dir, name) = descend(&top, &step.path)?;
-        let with = |mode| Attributes {
-            mode: Some(mode),
-            ..owners
-        };
+        let with = |mode| Attributes { mode: Some(mode), ..owners };
         match &step.action {
             Action::MakeDir { mode } => {
                 make_way(spec, &dir, name)?;
@@ -342,16 +314,11 @@ fn descend<'f, 'p>(top: &Dir<'f>, path: &'p str) -> Result<(Dir<'f>, &'p str), F
 }
 
 fn joined(below: &str, name: &str) -> String {
-    if below.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{below}/{name}")
-    }
+    if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") }
 }
 
 fn join(path: &AbsPath, name: &str) -> Result<AbsPath, Failure> {
-    path.join(name)
-        .map_err(|error| Failure::permanent(format!("`{}/{name}` {error}", path.as_str())))
+    path.join(name).map_err(|error| Failure::permanent(format!("`{}/{name}` {error}", path.as_str())))
 }
 
 /// Paths are text everywhere; a name that is not can be removed but not copied.

@@ -36,6 +36,8 @@ pub(super) struct Armed {
     /// What people were told already.
     told: HashSet<String>,
     links: usize,
+    /// Where links led that lead elsewhere now: perhaps nobody needs to watch the way there any more.
+    left: Vec<DirId>,
 }
 
 impl Armed {
@@ -51,11 +53,13 @@ impl Armed {
             watches_max,
             told: HashSet::new(),
             links: 0,
+            left: Vec::new(),
         }
     }
 
-    pub(super) fn dirs_of(&self, wd: i32) -> Vec<DirId> {
-        self.wds.get(&wd).cloned().unwrap_or_default()
+    /// The paths in the table that lead to a watched directory.
+    pub(super) fn dirs_of(&self, wd: i32) -> impl Iterator<Item = DirId> {
+        self.wds.get(&wd).into_iter().flatten().copied()
     }
 
     pub(super) fn arm(&mut self, path: &AbsPath, depth: Depth, vertex: VertexKey) {
@@ -63,8 +67,7 @@ impl Armed {
         match path.rfind('/') {
             Some(at) if path.len() > 1 => {
                 let dir = self.table.dir_of(&path[..at]);
-                self.table
-                    .add(vertex, Interest::Entry(dir, path[at + 1..].into()));
+                self.table.add(vertex, Interest::Entry(dir, path[at + 1..].into()));
                 self.ensure(dir);
             }
             _ => {
@@ -130,7 +133,11 @@ impl Armed {
         let path = self.table.path(id);
         for _ in 0..TRIES_MAX {
             let seen = self.root.look(&path);
+            let led_to = self.table.dir(id).link;
             self.take(id, &seen);
+            if led_to != self.table.dir(id).link {
+                self.left.extend(led_to);
+            }
             if let Some(parent) = parent {
                 self.update_mask(parent);
             }
@@ -144,7 +151,9 @@ impl Armed {
 
     fn is_as_seen(&self, seen: &Seen, path: &AbsPath) -> bool {
         match (seen, self.root.look(path)) {
-            (Seen::Missing, Seen::Missing) | (Seen::Unreachable, Seen::Unreachable) => true,
+            (Seen::Missing, Seen::Missing)
+            | (Seen::Unreachable, Seen::Unreachable)
+            | (Seen::Remote { .. }, Seen::Remote { .. }) => true,
             (Seen::Dir(before), Seen::Dir(now)) => before.inode == now.inode && before.link == now.link,
             (Seen::Dangling(before), Seen::Dangling(now)) => *before == now,
             _ => false,
@@ -160,6 +169,11 @@ impl Armed {
             }
             Seen::Unreachable => {
                 self.unwatch(id);
+                self.poll(id, None);
+            }
+            Seen::Remote { point } => {
+                self.unwatch(id);
+                self.tell_silent(id, point);
                 self.poll(id, None);
             }
             Seen::Dangling(target) => {
@@ -193,11 +207,7 @@ impl Armed {
     fn watch(&mut self, id: DirId, seen: &SeenDir) {
         if !seen.reports() {
             self.unwatch(id);
-            let path = self.table.path(id);
-            self.tell(format!(
-                "changes below `{}` are not reported by its file system; it is looked at from time to time instead",
-                path.as_str()
-            ), "silent file system");
+            self.tell_silent(id, &seen.inode.0.to_string());
             return self.poll(id, Some(seen.inode));
         }
         let old = match self.table.dir(id).at {
@@ -250,6 +260,16 @@ impl Armed {
         self.polled.insert(id);
     }
 
+    /// Once for each that is mounted.
+    fn tell_silent(&mut self, id: DirId, mount: &str) {
+        let path = self.table.path(id);
+        let text = format!(
+            "changes below `{}` are not reported by its file system; it is looked at from time to time instead",
+            path.as_str()
+        );
+        self.tell(text, &format!("silent: {mount}"));
+    }
+
     /// Says the same thing only once.
     fn tell(&mut self, text: String, key: &str) {
         if self.told.insert(key.to_owned()) {
@@ -292,25 +312,12 @@ impl Armed {
             // Its event is on the way.
             return;
         }
-        let others = self
-            .wds
-            .get(&wd)
-            .into_iter()
-            .flatten()
-            .filter(|other| **other != id);
+        let others = self.wds.get(&wd).into_iter().flatten().filter(|other| **other != id);
         let all = others.fold(needed, |all, other| all | self.table.needed(*other));
         match inotify::add_watch(&*self.inotify, seen.path(), all | WatchFlags::ONLYDIR) {
             Ok(same) if same == wd => {
                 let link = self.table.dir(id).link;
-                self.table.set_at(
-                    id,
-                    At::Watched {
-                        wd,
-                        mask: needed,
-                        inode,
-                    },
-                    link,
-                );
+                self.table.set_at(id, At::Watched { wd, mask: needed, inode }, link);
             }
             // The watch went with the directory and came back with another number.
             Ok(_) => self.watch(id, &seen),
@@ -364,6 +371,11 @@ impl Armed {
                 self.settle(id);
             }
         }
+        for id in std::mem::take(&mut self.left) {
+            if self.table.get(id).is_some() {
+                self.prune(id);
+            }
+        }
     }
 
     /// After a directory was resolved: trees are gone through again, and what vanished from them leaves the table.
@@ -382,14 +394,10 @@ impl Armed {
         let seen = self.root.look(&self.table.path(id));
         let is_same = match (&seen, self.table.dir(id).at) {
             (Seen::Missing, At::Missing) => self.table.dir(id).link.is_none(),
-            (Seen::Unreachable, At::Polled { inode: None }) => true,
+            (Seen::Unreachable | Seen::Remote { .. }, At::Polled { inode: None }) => true,
             (Seen::Dir(seen), At::Watched { inode, .. } | At::Polled { inode: Some(inode) }) => {
                 let target = seen.link.as_ref().map(|target| target.as_str().to_owned());
-                let known = self
-                    .table
-                    .dir(id)
-                    .link
-                    .map(|link| self.table.path(link).as_str().to_owned());
+                let known = self.table.dir(id).link.map(|link| self.table.path(link).as_str().to_owned());
                 seen.inode == inode && target == known
             }
             _ => false,

@@ -10,14 +10,10 @@ use super::armed::Armed;
 use super::table::{DirId, Vertices};
 
 /// The directory itself moved, went, or is out of reach.
-const SELF_GONE: ReadFlags = ReadFlags::MOVE_SELF
-    .union(ReadFlags::DELETE_SELF)
-    .union(ReadFlags::UNMOUNT)
-    .union(ReadFlags::IGNORED);
-const NAMES: ReadFlags = ReadFlags::CREATE
-    .union(ReadFlags::DELETE)
-    .union(ReadFlags::MOVED_FROM)
-    .union(ReadFlags::MOVED_TO);
+const SELF_GONE: ReadFlags =
+    ReadFlags::MOVE_SELF.union(ReadFlags::DELETE_SELF).union(ReadFlags::UNMOUNT).union(ReadFlags::IGNORED);
+const NAMES: ReadFlags =
+    ReadFlags::CREATE.union(ReadFlags::DELETE).union(ReadFlags::MOVED_FROM).union(ReadFlags::MOVED_TO);
 
 impl Armed {
     pub(super) fn handle(&mut self, event: &Event<'_>, woken: &mut BTreeSet<VertexKey>) {
@@ -25,12 +21,28 @@ impl Armed {
         if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
             return self.handle_overflow(woken);
         }
-        for dir in self.dirs_of(event.wd()) {
-            if flags.intersects(SELF_GONE) {
-                self.refresh(dir, woken);
-            } else if let Some(name) = event.file_name().and_then(|name| name.to_str().ok()) {
-                self.handle_name(dir, name, flags, woken);
+        // Mostly one path leads to a directory, and no list of them has to be copied.
+        let mut dirs = self.dirs_of(event.wd());
+        let Some(first) = dirs.next() else {
+            return;
+        };
+        let others: Vec<DirId> = dirs.collect();
+        self.handle_at(first, event, woken);
+        for dir in others {
+            // What was done for one path may have ended the watch of another.
+            if self.table.get(dir).is_some() {
+                self.handle_at(dir, event, woken);
             }
+        }
+    }
+
+    fn handle_at(&mut self, dir: DirId, event: &Event<'_>, woken: &mut BTreeSet<VertexKey>) {
+        let flags = event.events();
+        if flags.intersects(SELF_GONE) {
+            self.refresh(dir, woken);
+        } else if let Some(name) = event.file_name() {
+            // No declared path has a name that is not UTF-8, but those who watch all names want to know.
+            self.handle_name(dir, &name.to_string_lossy(), flags, woken);
         }
     }
 
@@ -47,6 +59,24 @@ impl Armed {
             self.scan(tree);
         }
         woken.extend(self.table.vertices());
+    }
+
+    /// Something was mounted on, or unmounted from, what may be an entry that somebody watches.
+    pub(super) fn wake_mount_point(&self, path: &str, woken: &mut BTreeSet<VertexKey>) {
+        let below = match self.root.path().as_str() {
+            "/" => path,
+            root => path.strip_prefix(root).unwrap_or_default(),
+        };
+        let Some((parent, name)) = below.rsplit_once('/') else {
+            return;
+        };
+        let Some(dir) = self.table.find(parent).map(|id| self.table.dir(id)) else {
+            return;
+        };
+        if let Some(vertices) = dir.entries.get(name) {
+            woken.extend(vertices.as_slice());
+        }
+        woken.extend(&dir.children);
     }
 
     fn handle_name(&mut self, id: DirId, name: &str, flags: ReadFlags, woken: &mut BTreeSet<VertexKey>) {

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use homeostat_engine::AbsPath;
+use homeostat_engine::{AbsPath, Host};
 use rustix::fs::{FileType, Mode, OFlags, RawDir, ResolveFlags};
 use rustix::io::Errno;
 
@@ -13,12 +13,16 @@ use super::table::Inode;
 #[derive(Debug)]
 pub(super) struct Root {
     fd: OwnedFd,
-    path: AbsPath,
+    host: Host,
 }
 
 #[derive(Debug)]
 pub(super) enum Seen {
     Missing,
+    /// It lies on another host, perhaps one that hangs, so it is not even looked at here.
+    Remote {
+        point: String,
+    },
     /// It is there, perhaps, but we may not look at it.
     Unreachable,
     Dir(SeenDir),
@@ -35,12 +39,16 @@ pub(super) struct SeenDir {
 }
 
 impl Root {
-    pub(super) fn open(path: &AbsPath) -> std::io::Result<Self> {
+    pub(super) fn open(host: &Host) -> std::io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self {
-            fd: rustix::fs::open(path.as_path(), flags, Mode::empty())?,
-            path: path.clone(),
+            fd: rustix::fs::open(host.files().root().as_path(), flags, Mode::empty())?,
+            host: host.clone(),
         })
+    }
+
+    pub(super) fn path(&self) -> &AbsPath {
+        self.host.files().root()
     }
 
     fn open_below(&self, path: &AbsPath, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -51,7 +59,7 @@ impl Root {
         let flags = flags | OFlags::PATH | OFlags::CLOEXEC;
         match rustix::fs::openat2(&self.fd, relative, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
             // Only with the host's own root is a kernel without this call as good.
-            Err(Errno::NOSYS) if self.path.as_str() == "/" => {
+            Err(Errno::NOSYS) if self.path().as_str() == "/" => {
                 rustix::fs::openat(&self.fd, relative, flags, Mode::empty())
             }
             opened => opened,
@@ -59,6 +67,9 @@ impl Root {
     }
 
     pub(super) fn look(&self, path: &AbsPath) -> Seen {
+        if let Some(point) = self.host.files().remote_point(path) {
+            return Seen::Remote { point };
+        }
         let fd = match self.open_below(path, OFlags::NOFOLLOW) {
             Ok(fd) => fd,
             Err(errno) => return unopened(errno),
@@ -67,11 +78,7 @@ impl Root {
             return Seen::Unreachable;
         };
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Seen::Dir(SeenDir {
-                fd,
-                inode: inode(&stat),
-                link: None,
-            }),
+            FileType::Directory => Seen::Dir(SeenDir { fd, inode: inode(&stat), link: None }),
             FileType::Symlink => self.look_through(path, &fd),
             _ => Seen::Missing,
         }
@@ -81,13 +88,12 @@ impl Root {
         let Some(target) = self.target(path, link) else {
             return Seen::Unreachable;
         };
+        if let Some(point) = self.host.files().remote_point(&target) {
+            return Seen::Remote { point };
+        }
         let opened = self.open_below(path, OFlags::DIRECTORY);
         match opened.and_then(|fd| Ok((rustix::fs::fstat(&fd)?, fd))) {
-            Ok((stat, fd)) => Seen::Dir(SeenDir {
-                fd,
-                inode: inode(&stat),
-                link: Some(target),
-            }),
+            Ok((stat, fd)) => Seen::Dir(SeenDir { fd, inode: inode(&stat), link: Some(target) }),
             Err(_) => Seen::Dangling(target),
         }
     }
@@ -102,16 +108,11 @@ impl Root {
             let dir = self.open_below(&path.parent()?, OFlags::DIRECTORY).ok()?;
             let real = rustix::fs::readlink(magic(&dir), Vec::new()).ok()?;
             let real = real.to_str().ok()?;
-            let below = match self.path.as_str() {
+            let below = match self.path().as_str() {
                 "/" => real,
                 root => real.strip_prefix(root)?,
             };
-            names.extend(
-                below
-                    .split('/')
-                    .filter(|name| !name.is_empty())
-                    .map(str::to_owned),
-            );
+            names.extend(below.split('/').filter(|name| !name.is_empty()).map(str::to_owned));
         }
         for name in target.split('/') {
             match name {

@@ -24,6 +24,7 @@ use tokio::io::Interest as Readiness;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use armed::Armed;
 use look::Root;
@@ -39,10 +40,7 @@ pub struct InotifyOptions {
 
 impl Default for InotifyOptions {
     fn default() -> Self {
-        Self {
-            poll_every: Duration::from_secs(60),
-            watches_max: usize::MAX,
-        }
+        Self { poll_every: Duration::from_secs(60), watches_max: usize::MAX }
     }
 }
 
@@ -68,12 +66,7 @@ impl Inotify {
     /// A source that watches nothing yet.
     pub fn new(options: InotifyOptions) -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        Ok(Self {
-            options,
-            inotify: Arc::new(inotify),
-            armed: OnceLock::new(),
-            timed: Notify::new(),
-        })
+        Ok(Self { options, inotify: Arc::new(inotify), armed: OnceLock::new(), timed: Notify::new() })
     }
 
     fn armed(&self) -> MutexGuard<'_, Armed> {
@@ -107,9 +100,7 @@ impl Inotify {
             let mut armed = None;
             let drained = loop {
                 match reader.next() {
-                    Ok(event) => armed
-                        .get_or_insert_with(|| self.armed())
-                        .handle(&event, &mut woken),
+                    Ok(event) => armed.get_or_insert_with(|| self.armed()).handle(&event, &mut woken),
                     Err(Errno::INTR) => continue,
                     Err(_) => break true,
                 }
@@ -140,48 +131,56 @@ impl Inotify {
         }
     }
 
+    /// As if the kernel's queue had overflowed.
+    #[cfg(test)]
+    fn lose_events(&self) {
+        let mut armed = self.armed();
+        let mut woken = BTreeSet::new();
+        armed.handle_overflow(&mut woken);
+        self.wake(armed, &mut woken);
+    }
+
     async fn watch_mounts(self: Arc<Self>, host: Host, mountinfo: AsyncFd<File>) {
         loop {
             let Ok(mut ready) = mountinfo.ready(Readiness::PRIORITY).await else {
                 return;
             };
             ready.clear_ready();
-            host.files().mounts().reread();
+            let changed = host.files().mounts().reread();
             let mut armed = self.armed();
             let mut woken = BTreeSet::new();
             armed.verify_all(&mut woken);
+            for path in changed {
+                armed.wake_mount_point(&path, &mut woken);
+            }
             self.wake(armed, &mut woken);
         }
     }
 
     /// Looks at what does not report changes. Without any it waits without a timer.
     async fn poll(self: Arc<Self>) {
-        let mut next = None;
+        let (mut polled_at, mut suspects_at) = (None, None);
         loop {
-            let (polled, suspects) = {
+            let (has_polled, has_suspects) = {
                 let armed = self.armed();
                 (!armed.polled.is_empty(), !armed.suspects.is_empty())
             };
-            if !polled {
-                next = None;
-            } else if next.is_none() {
-                next = Some(tokio::time::Instant::now() + self.options.poll_every);
-            }
-            if suspects {
-                tokio::time::sleep(SUSPECT_AFTER).await;
-                self.look_at_suspects();
-                continue;
-            }
-            let Some(at) = next else {
+            keep_time(&mut polled_at, has_polled, self.options.poll_every);
+            keep_time(&mut suspects_at, has_suspects, SUSPECT_AFTER);
+            let Some(next) = polled_at.into_iter().chain(suspects_at).min() else {
                 self.timed.notified().await;
                 continue;
             };
             tokio::select! {
-                () = tokio::time::sleep_until(at) => {
-                    next = None;
-                    self.look_at_polled();
-                }
-                () = self.timed.notified() => {}
+                () = tokio::time::sleep_until(next) => {}
+                () = self.timed.notified() => continue,
+            }
+            if suspects_at == Some(next) {
+                suspects_at = None;
+                self.look_at_suspects();
+            } else {
+                polled_at = None;
+                self.look_at_polled();
             }
         }
     }
@@ -213,9 +212,17 @@ impl Inotify {
     }
 }
 
+/// Sets a time when there is something to do, and keeps the one that is set.
+fn keep_time(at: &mut Option<Instant>, is_needed: bool, after: Duration) {
+    match at {
+        Some(_) if is_needed => {}
+        _ => *at = is_needed.then(|| Instant::now() + after),
+    }
+}
+
 impl Source for Inotify {
     fn start(self: Arc<Self>, host: &Host, wakes: Wakes, tasks: &mut JoinSet<()>) -> io::Result<()> {
-        let root = Root::open(host.files().root())?;
+        let root = Root::open(host)?;
         let armed = Armed::new(self.inotify.clone(), root, wakes, self.options.watches_max);
         if self.armed.set(Mutex::new(armed)).is_err() {
             return Err(io::Error::other("this source runs already"));

@@ -121,23 +121,15 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new() -> Self {
-        Self {
-            dirs: vec![Some(Dir::new(None, "".into()))],
-            free: Vec::new(),
-            vertices: HashMap::new(),
-        }
+        Self { dirs: vec![Some(Dir::new(None, "".into()))], free: Vec::new(), vertices: HashMap::new() }
     }
 
     pub(super) fn dir(&self, id: DirId) -> &Dir {
-        self.dirs[id.0 as usize]
-            .as_ref()
-            .expect("whoever holds an id holds the directory in the table")
+        self.dirs[id.0 as usize].as_ref().expect("whoever holds an id holds the directory in the table")
     }
 
     pub(super) fn dir_mut(&mut self, id: DirId) -> &mut Dir {
-        self.dirs[id.0 as usize]
-            .as_mut()
-            .expect("whoever holds an id holds the directory in the table")
+        self.dirs[id.0 as usize].as_mut().expect("whoever holds an id holds the directory in the table")
     }
 
     pub(super) fn get(&self, id: DirId) -> Option<&Dir> {
@@ -159,6 +151,12 @@ impl Table {
             };
         }
         at
+    }
+
+    /// The directory of a path, if it is in the table.
+    pub(super) fn find(&self, path: &str) -> Option<DirId> {
+        let mut names = path.split('/').filter(|name| !name.is_empty());
+        names.try_fold(ROOT, |at, name| self.dir(at).dirs.get(name).copied())
     }
 
     pub(super) fn add_dir(&mut self, parent: DirId, name: &str) -> DirId {
@@ -245,10 +243,7 @@ impl Table {
             match interest {
                 Interest::Entry(dir, name) => {
                     let entries = &mut self.dir_mut(*dir).entries;
-                    if entries
-                        .get_mut(name)
-                        .is_some_and(|vertices| !vertices.remove(vertex))
-                    {
+                    if entries.get_mut(name).is_some_and(|vertices| !vertices.remove(vertex)) {
                         entries.remove(name);
                     }
                 }
@@ -282,13 +277,7 @@ impl Table {
         while let Some(id) = found.get(at).copied() {
             let dir = self.dir(id);
             let links = dir.linked_from.iter().filter(|_| over_links);
-            found.extend(
-                dir.dirs
-                    .values()
-                    .chain(links)
-                    .copied()
-                    .filter(|id| seen.insert(*id)),
-            );
+            found.extend(dir.dirs.values().chain(links).copied().filter(|id| seen.insert(*id)));
             at += 1;
         }
         found
@@ -343,10 +332,8 @@ impl Table {
 }
 
 /// Names coming and going.
-const NAMES: WatchFlags = WatchFlags::CREATE
-    .union(WatchFlags::DELETE)
-    .union(WatchFlags::MOVED_FROM)
-    .union(WatchFlags::MOVED_TO);
+const NAMES: WatchFlags =
+    WatchFlags::CREATE.union(WatchFlags::DELETE).union(WatchFlags::MOVED_FROM).union(WatchFlags::MOVED_TO);
 
 impl Dir {
     fn new(parent: Option<DirId>, name: Arc<str>) -> Self {

@@ -1,0 +1,74 @@
+//! What a plan says is what a run then does.
+
+use std::sync::Arc;
+
+use homeostat_engine::{EngineOptions, Outcome, Plan, Planned, plan};
+use homeostat_model::catalog::{EdgeDecl, SendDecl};
+use homeostat_model::{Catalog, Value};
+
+use crate::script::{Paper, World, catalog, host, id, registry, script, want};
+
+async fn planned(catalog: Catalog) -> Plan {
+    let directory = tempfile::tempdir().unwrap();
+    plan(catalog, EngineOptions::default(), registry(), host(&directory), Arc::new(Paper::default())).await.unwrap()
+}
+
+fn of<'a>(plan: &'a Plan, name: &str) -> &'a Planned {
+    plan.resources.iter().find(|planned| planned.status.id == id(name)).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_changes_nothing_and_tells_what_would_change() {
+    World::named("plan").set("same", "x");
+    let plan = planned(catalog(vec![script("plan", "same", &[want("x")]), script("plan", "new", &[want("y")])])).await;
+    assert_eq!(of(&plan, "same").status.outcome, Outcome::Unchanged);
+    assert_eq!(of(&plan, "new").status.outcome, Outcome::WouldChange);
+    assert_eq!(of(&plan, "new").status.changes[0].want, "y");
+    assert_eq!(World::named("plan").get("new"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_foretells_refreshes_and_sent_values() {
+    let mut text = catalog(vec![
+        script("plan-send", "a", &[want("v")]),
+        script("plan-send", "b", &[]),
+        script("plan-send", "c", &[want("w")]),
+    ]);
+    World::named("plan-send").set("c", "w");
+    text.edges = vec![EdgeDecl::notify(id("a"), id("c"))];
+    text.sends = vec![SendDecl { from: id("a"), key: "text".into(), to: id("b"), param: "want".into(), origin: None }];
+    let plan = planned(text).await;
+    assert_eq!(of(&plan, "b").status.changes[0].want, "v");
+    assert!(of(&plan, "c").would_refresh);
+    assert_eq!(of(&plan, "c").status.outcome, Outcome::Unchanged);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_depends_on_a_command_is_unknown_until_it_ran() {
+    let anything = ("reaches_anything", Value::Bool(true));
+    let mut text = catalog(vec![
+        script("plan-unknown", "command", &[want("v"), anything]),
+        script("plan-unknown", "after", &[want("w")]),
+        script("plan-unknown", "beside", &[want("w")]),
+    ]);
+    text.edges = vec![EdgeDecl::before(id("command"), id("after"))];
+    let plan = planned(text).await;
+    assert_eq!(of(&plan, "after").unknown_until, [id("command")]);
+    assert!(of(&plan, "beside").is_known());
+    assert!(of(&plan, "command").is_known());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_only_a_run_brings_is_unknown() {
+    let anything = ("reaches_anything", Value::Bool(true));
+    let mut text =
+        catalog(vec![script("plan-value", "a", &[want("v"), anything]), script("plan-value", "b", &[])]);
+    text.sends = vec![SendDecl { from: id("a"), key: "text".into(), to: id("b"), param: "want".into(), origin: None }];
+    let plan = planned(text).await;
+    assert_eq!(of(&plan, "b").unknown_until, [id("a")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_catalog_has_an_empty_plan() {
+    assert!(planned(catalog(vec![])).await.resources.is_empty());
+}

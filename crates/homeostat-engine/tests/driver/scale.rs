@@ -1,0 +1,45 @@
+//! Large graphs.
+
+use homeostat_engine::{EngineOptions, Outcome};
+use homeostat_model::catalog::EdgeDecl;
+use homeostat_model::{Params, ResourceDecl, ResourceId};
+
+use crate::script::{Rig, catalog};
+
+fn calm(count: u32) -> Vec<ResourceDecl> {
+    (0..count).map(|number| ResourceDecl::new(calm_id(number), Params::new())).collect()
+}
+
+fn calm_id(number: u32) -> ResourceId {
+    ResourceId::new("calm", number.to_string())
+}
+
+#[tokio::test]
+async fn two_hundred_thousand_resources_load_and_settle() {
+    let rig = Rig::start("many", EngineOptions::default()).await;
+    rig.load(catalog(calm(200_000))).await;
+    assert_eq!(rig.engine.progress().borrow().totals.unchanged, 200_000);
+}
+
+#[tokio::test]
+async fn a_chain_of_a_hundred_thousand_does_not_overflow_a_stack() {
+    let rig = Rig::start("chain", EngineOptions::default()).await;
+    let mut chain = catalog(calm(100_000));
+    let backwards = (1..100_000).map(|number| EdgeDecl::before(calm_id(number), calm_id(number - 1)));
+    chain.edges = backwards.collect();
+    rig.load(chain).await;
+    assert_eq!(rig.engine.progress().borrow().totals.unchanged, 100_000);
+    let status = rig.engine.status().await;
+    assert!(status.iter().all(|status| status.outcome == Outcome::Unchanged));
+}
+
+#[tokio::test]
+async fn many_before_one_and_one_before_many_settle() {
+    let rig = Rig::start("fan", EngineOptions::default()).await;
+    let mut fan = catalog(calm(60_001));
+    let middle = 30_000;
+    fan.edges.extend((0..middle).map(|number| EdgeDecl::before(calm_id(number), calm_id(middle))));
+    fan.edges.extend((middle + 1..=60_000).map(|number| EdgeDecl::before(calm_id(middle), calm_id(number))));
+    rig.load(fan).await;
+    assert_eq!(rig.engine.progress().borrow().totals.unchanged, 60_001);
+}

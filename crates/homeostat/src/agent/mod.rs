@@ -1,0 +1,315 @@
+//! The process that keeps a host: loads inputs, follows them, shows what happens, and ends when it should.
+//!
+//! One task decides: it waits for the engine, the inputs, signals and deadlines, and nothing else ends a run.
+
+mod host;
+mod quiet;
+mod signals;
+
+use std::future::pending;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Context;
+use homeostat_engine::{AbsPath, Journal, Registry, Store};
+use homeostat_model::{Diagnostic, SourceMap};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep_until;
+
+pub(crate) use host::{HostArgs, LimitArgs};
+use quiet::Quiet;
+use signals::{Asked, Signals};
+
+use crate::catalog::{self, Read};
+use crate::engine::{self, Engine, EngineHandle, EngineOptions, Progress, Stop};
+use crate::exit::{Exit, refused};
+use crate::inputs::{Follower, Inputs};
+use crate::picture;
+use crate::place::socket::Server;
+use crate::place::{Prefix, write_whole};
+use crate::terminal::Terminal;
+use crate::views::report::{RunFacts, RunResult, report};
+use crate::views::{self, Live, Shown};
+
+/// How long SIGTERM lets what is being applied finish.
+const GRACE: Duration = Duration::from_secs(90);
+
+/// What is kept, and how the run is shown and ends.
+pub(crate) struct Task {
+    pub(crate) hostname: Arc<str>,
+    pub(crate) inputs: Inputs,
+    pub(crate) registry: Registry,
+    pub(crate) options: EngineOptions,
+    /// Whether changes of the inputs are followed.
+    pub(crate) follow: bool,
+    /// End when everything was settled and quiet for so long.
+    pub(crate) quiet_for: Option<Duration>,
+    /// End after so long whatever happens.
+    pub(crate) at_most: Option<Duration>,
+    pub(crate) graphviz: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
+    pub(crate) events: Option<PathBuf>,
+    /// When the process started.
+    pub(crate) started: (SystemTime, Instant),
+}
+
+/// What the prefix gave.
+pub(crate) struct Opened {
+    pub(crate) prefix: Prefix,
+    pub(crate) host: HostArgs,
+    pub(crate) root: AbsPath,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) journal: Arc<dyn Journal>,
+}
+
+/// Why a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Converged,
+    Timeout,
+    Interrupted,
+    Terminated { settled: bool },
+}
+
+/// A run that has started.
+struct Agent<'a> {
+    task: Task,
+    terminal: &'a Terminal,
+    engine: EngineHandle,
+    progress: watch::Receiver<Progress>,
+    shown: Shown,
+    engine_after: Duration,
+}
+
+/// Keeps the host until the run ends. `first` was read before anything was opened.
+pub(crate) async fn keep(
+    task: Task,
+    opened: Opened,
+    first: Read,
+    terminal: &Terminal,
+) -> anyhow::Result<Exit> {
+    let mut signals = Signals::new().context("cannot listen to signals")?;
+    // Followed from before the first load on: a change during it is not missed.
+    let mut follower = if task.follow { follower(&task.inputs) } else { None };
+    let mut beside = JoinSet::new();
+    match Server::bind(&opened.prefix) {
+        Ok(server) => drop(beside.spawn(server.serve(opened.store.clone()))),
+        Err(error) => tracing::warn!("commands cannot reach this agent: {error}"),
+    }
+    let (views, mut shown) = views::start(terminal, &task.hostname, task.events.as_deref())
+        .map_err(|error| refused(format!("cannot open the file for events: {error}")))?;
+    let id = opened.prefix.id().context("cannot tell this agent from others")?;
+    let host = opened.host.host(&task.hostname, opened.root, opened.store, &id, shown.output())?;
+    let engine_after = task.started.1.elapsed();
+    let engine = Engine::start(
+        task.options.clone(),
+        task.registry.clone(),
+        host,
+        engine::sources().context("cannot watch for events")?,
+        opened.journal,
+        Box::new(views),
+    )
+    .await
+    .context("cannot start the engine")?;
+    let progress = engine.progress();
+    if let Some(live) = shown.live.take() {
+        beside.spawn(Live::follow(live, engine.clone()));
+    }
+    let mut agent = Agent { task, terminal, engine, progress, shown, engine_after };
+    if let Err(error) = agent.load(first).await {
+        agent.engine.stop(Stop::Cancel).await;
+        agent.shown.finish();
+        return Err(error);
+    }
+    match agent.wait(&mut signals, &mut follower).await {
+        Ok(end) => agent.finish(end, &mut signals).await,
+        Err(error) => {
+            agent.engine.stop(Stop::Cancel).await;
+            agent.shown.finish();
+            Err(error)
+        }
+    }
+}
+
+impl Agent<'_> {
+    /// Loads what was read. The error says that the text is refused and what ran before goes on.
+    async fn load(&mut self, read: Read) -> anyhow::Result<()> {
+        if read.is_refused() {
+            read.show(self.terminal);
+            return Err(read.refusal());
+        }
+        let Read { catalog, mut diagnostics, sources } = read;
+        match self.engine.load(catalog).await {
+            Ok(summary) => {
+                diagnostics.extend(summary.notes);
+                self.show(&diagnostics, &sources);
+            }
+            Err(found) => {
+                diagnostics.extend(found);
+                self.show(&diagnostics, &sources);
+                let counts = crate::diagnostics::counts(&diagnostics);
+                return Err(refused(format!("{counts}; nothing was touched")));
+            }
+        }
+        self.write_graph().await;
+        Ok(())
+    }
+
+    /// A picture that cannot be written is no reason to stop keeping the host.
+    async fn write_graph(&self) {
+        let Some(path) = &self.task.graphviz else { return };
+        let graph = self.engine.graph().await;
+        let text = picture::dot("homeostat", &graph);
+        if let Err(error) = write_whole(path, text.as_bytes()) {
+            tracing::error!("cannot write {}: {error}", path.display());
+        }
+    }
+
+    fn show(&self, found: &[Diagnostic], sources: &SourceMap) {
+        catalog::show(found, sources, self.terminal);
+    }
+
+    /// Reads the inputs again; while they are wrong, what ran before goes on.
+    async fn load_again(&mut self) {
+        let read = Read::inputs(&mut self.task.inputs, &self.task.registry, &self.task.hostname);
+        if let Err(error) = self.load(read).await {
+            tracing::debug!("not loaded: {error:#}");
+            self.terminal.say("the inputs were not loaded again: what was declared before goes on\n");
+        }
+    }
+
+    /// Waits for a reason to end.
+    async fn wait(&mut self, signals: &mut Signals, follower: &mut Option<Follower>) -> anyhow::Result<End> {
+        let last =
+            self.task.at_most.map(|at_most| tokio::time::Instant::from_std(self.task.started.1) + at_most);
+        let mut reported = None;
+        let mut quiet = Quiet::new(self.task.quiet_for);
+        loop {
+            let now = self.progress.borrow_and_update().clone();
+            if now.settled && reported != Some(now.activity) {
+                reported = Some(now.activity);
+                if let Err(error) = self.write_report(self.standing()).await {
+                    tracing::error!("{error:#}");
+                }
+            }
+            if quiet.is_over(&now) {
+                return Ok(End::Converged);
+            }
+            tokio::select! {
+                biased;
+                asked = signals.next() => match asked {
+                    Asked::Interrupt => return Ok(End::Interrupted),
+                    Asked::Terminate => return Ok(End::Terminated { settled: self.progress.borrow().settled }),
+                    Asked::Reload => self.load_again().await,
+                },
+                () = until(last) => return Ok(End::Timeout),
+                changed = changed(follower.as_mut()) => match changed {
+                    Ok(()) => self.load_again().await,
+                    Err(error) => {
+                        tracing::error!("the inputs are no longer followed: {error}");
+                        *follower = None;
+                    }
+                },
+                changed = self.progress.changed() => changed.context("the engine ended by itself")?,
+                () = until(quiet.look_again_at()) => {}
+            }
+        }
+    }
+
+    /// How everything stands, once it is settled.
+    fn standing(&self) -> RunResult {
+        let totals = self.progress.borrow().totals;
+        if totals.failed + totals.blocked > 0 { RunResult::Failed } else { RunResult::Converged }
+    }
+
+    async fn write_report(&self, result: RunResult) -> anyhow::Result<()> {
+        let Some(path) = &self.task.report else {
+            return Ok(());
+        };
+        let (started, clock) = self.task.started;
+        let names = self.task.inputs.names();
+        let facts = RunFacts {
+            host: &self.task.hostname,
+            inputs: &names,
+            result,
+            started,
+            duration: clock.elapsed(),
+            converged_after: self.shown.settled.get().map(|at| at.saturating_duration_since(clock)),
+            engine_after: self.engine_after,
+        };
+        let json = report(&facts, &self.engine.status().await);
+        write_whole(path, format!("{json:#}\n").as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Stops the engine as the end asks for, writes the last report, and says the exit code.
+    async fn finish(self, end: End, signals: &mut Signals) -> anyhow::Result<Exit> {
+        let standing = self.standing();
+        match end {
+            End::Converged => self.engine.stop(Stop::Graceful).await,
+            End::Timeout => self.engine.stop(Stop::Cancel).await,
+            End::Interrupted => self.stop_gently(signals, None).await,
+            End::Terminated { .. } => self.stop_gently(signals, Some(GRACE)).await,
+        }
+        let result = match end {
+            End::Converged | End::Terminated { settled: true } => standing,
+            End::Timeout => RunResult::Timeout,
+            End::Interrupted | End::Terminated { settled: false } => RunResult::Interrupted,
+        };
+        let written = self.write_report(result).await;
+        self.shown.finish();
+        written?;
+        Ok(match (end, standing) {
+            (End::Timeout, _) => Exit::Timeout,
+            (End::Interrupted, _) => Exit::Interrupted,
+            (End::Terminated { settled: false }, _) => Exit::Terminated,
+            (End::Converged | End::Terminated { settled: true }, RunResult::Converged) => Exit::Done,
+            (End::Converged | End::Terminated { settled: true }, _) => Exit::NotInOrder,
+        })
+    }
+
+    /// Lets what is being applied finish, until somebody asks again or the grace is over.
+    async fn stop_gently(&self, signals: &mut Signals, grace: Option<Duration>) {
+        if self.progress.borrow().in_flight > 0 {
+            self.terminal
+                .say("stopping: what is being applied is finished first; ^C cancels commands that run\n");
+        }
+        let deadline = grace.map(|grace| tokio::time::Instant::now() + grace);
+        let gentle = self.engine.stop(Stop::Graceful);
+        tokio::pin!(gentle);
+        loop {
+            tokio::select! {
+                () = &mut gentle => return,
+                asked = signals.next() => match asked {
+                    Asked::Interrupt | Asked::Terminate => break,
+                    Asked::Reload => {}
+                },
+                () = until(deadline) => break,
+            }
+        }
+        self.engine.stop(Stop::Cancel).await;
+    }
+}
+
+/// Inputs that cannot be followed are no reason not to keep the host.
+fn follower(inputs: &Inputs) -> Option<Follower> {
+    Follower::new(&inputs.files())
+        .inspect_err(|error| tracing::error!("the inputs are not followed, SIGHUP loads them again: {error}"))
+        .ok()
+}
+
+async fn until(when: Option<tokio::time::Instant>) {
+    match when {
+        Some(when) => sleep_until(when).await,
+        None => pending().await,
+    }
+}
+
+async fn changed(follower: Option<&mut Follower>) -> std::io::Result<()> {
+    match follower {
+        Some(follower) => follower.changed().await,
+        None => pending().await,
+    }
+}

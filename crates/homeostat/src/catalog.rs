@@ -1,0 +1,125 @@
+//! From inputs to a catalog, the same for every command: reading, the front ends, and saying what was found.
+
+use std::sync::Arc;
+
+use homeostat_engine::Registry;
+use homeostat_model::{Catalog, Diagnostic, SourceMap, codes};
+
+use crate::cli::InputArgs;
+use crate::diagnostics;
+use crate::engine::GraphView;
+use crate::exit::refused;
+use crate::front;
+use crate::inputs::Inputs;
+use crate::terminal::Terminal;
+
+/// Every kind.
+pub(crate) fn registry() -> Registry {
+    Registry::new(homeostat_kinds::KINDS.iter().copied())
+}
+
+/// The name that was given, or that of this machine.
+pub(crate) fn hostname(args: &InputArgs) -> anyhow::Result<Arc<str>> {
+    match &args.hostname {
+        Some(name) if is_hostname(name) => Ok(name.as_str().into()),
+        Some(name) => {
+            Err(refused(format!("`{name}` is no host name: letters, digits, `-`, `_` and dots between them")))
+        }
+        None => {
+            let uname = rustix::system::uname();
+            Ok(uname.nodename().to_string_lossy().into())
+        }
+    }
+}
+
+fn is_hostname(name: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+            && !label.starts_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(label)
+}
+
+/// What was read: a catalog that may be used unless it is refused, and what was found.
+pub(crate) struct Read {
+    pub(crate) catalog: Catalog,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) sources: SourceMap,
+}
+
+impl Read {
+    /// Reads inputs into one catalog.
+    pub(crate) fn inputs(inputs: &mut Inputs, registry: &Registry, hostname: &str) -> Self {
+        let texts = inputs.read();
+        let loaded = front::load(texts.inputs, registry, hostname);
+        let mut diagnostics = texts.unreadable;
+        diagnostics.extend(loaded.diagnostics);
+        Self { catalog: loaded.catalog, diagnostics, sources: loaded.sources }
+    }
+
+    /// Whether the catalog must not be used.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Makes every resource and every edge, and adds what is wrong with them.
+    pub(crate) fn graph(&mut self, registry: &Registry, autoedges: bool) -> Option<GraphView> {
+        if self.is_refused() {
+            return None;
+        }
+        match GraphView::of(&self.catalog, registry, autoedges) {
+            Ok(graph) => Some(graph),
+            Err(found) => {
+                self.diagnostics.extend(found);
+                None
+            }
+        }
+    }
+
+    /// Adds the warnings of resources about what was declared of them.
+    pub(crate) fn warn(&mut self, registry: &Registry) {
+        for decl in &self.catalog.resources {
+            let Ok(built) = registry.build(decl) else { continue };
+            self.diagnostics.extend(built.warnings().into_iter().map(|(code, message)| {
+                Diagnostic::warning(code, homeostat_model::Stage::Catalog, message).at(decl.origin)
+            }));
+        }
+    }
+
+    /// Shows what was found to people.
+    pub(crate) fn show(&self, terminal: &Terminal) {
+        show(&self.diagnostics, &self.sources, terminal);
+    }
+
+    /// A refusal that counts what was shown.
+    pub(crate) fn refusal(&self) -> anyhow::Error {
+        refused(format!("{}; nothing was touched", diagnostics::counts(&self.diagnostics)))
+    }
+}
+
+/// Shows diagnostics to people; when quiet, only errors. That a document is for others is news to nobody: a text for a fleet
+/// would say it for every document on every host.
+pub(crate) fn show(found: &[Diagnostic], sources: &SourceMap, terminal: &Terminal) {
+    let kept: Vec<Diagnostic> =
+        found.iter().filter(|diagnostic| diagnostic.is_error() || !terminal.is_quiet()).cloned().collect();
+    if !kept.is_empty() {
+        terminal.say(&diagnostics::render(&kept, sources, terminal.paint_err()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_names_are_told_from_nonsense() {
+        for name in ["a", "web-1.example.org", "db_2"] {
+            assert!(is_hostname(name), "{name}");
+        }
+        for name in ["", ".", "a..b", "a b", "a/b", "-a", "a\n"] {
+            assert!(!is_hostname(name), "{name}");
+        }
+    }
+}

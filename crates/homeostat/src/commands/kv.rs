@@ -1,0 +1,184 @@
+//! `homeostat kv`
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use homeostat_engine::store::VALUE_BYTES_MAX;
+use homeostat_model::suggest::printable;
+
+use super::runtime;
+use crate::exit::{Exit, refused};
+use crate::place::kv::{Answer, Change, Request};
+use crate::place::socket::Client;
+use crate::place::{Holder, Lock, Prefix, kv, store};
+use crate::terminal::Terminal;
+
+/// How long an agent that is starting may take to listen, or a short command to free the lock.
+const PATIENCE: Duration = Duration::from_secs(5);
+const BETWEEN: Duration = Duration::from_millis(20);
+
+/// Read and write the values that `kv` resources share
+///
+/// While an agent runs with the same prefix, this goes through it; otherwise the store is opened directly.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  homeostat kv put greeting hello
+  homeostat kv get greeting
+  homeostat kv list
+  homeostat kv watch
+
+Exit codes:
+  0  done
+  1  there is no such key, or it failed
+  2  bad usage")]
+pub(crate) struct KvArgs {
+    /// Where the store is: the prefix of `run`
+    #[arg(long, value_name = "DIR", global = true)]
+    prefix: Option<PathBuf>,
+    #[command(subcommand)]
+    command: KvCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum KvCommand {
+    /// Print the value of a key, as it is; exit code 1 when there is none
+    Get { key: String },
+    /// Set a key; `-` as value reads it from standard input
+    Put { key: String, value: String },
+    /// Remove a key; a missing one is no error
+    Del { key: String },
+    /// Print keys and values, one per line
+    List {
+        /// What keys begin with
+        #[arg(value_name = "PREFIX", default_value = "")]
+        below: String,
+    },
+    /// Print changes as they come; needs a running agent
+    Watch {
+        /// What keys begin with
+        #[arg(value_name = "PREFIX", default_value = "")]
+        below: String,
+    },
+}
+
+pub(crate) fn run(args: KvArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let prefix = Prefix::choose(args.prefix.as_deref())?;
+    let request = request(args.command)?;
+    runtime()?.block_on(async {
+        match request {
+            Request::Watch { .. } => watch(&prefix, &request, terminal).await,
+            other => {
+                let answer = ask(&prefix, other).await?;
+                show(answer, terminal)
+            }
+        }
+    })
+}
+
+fn request(command: KvCommand) -> anyhow::Result<Request> {
+    Ok(match command {
+        KvCommand::Get { key } => Request::Get { key: checked(key)? },
+        KvCommand::Put { key, value } => Request::Put { key: checked(key)?, value: value_of(value)? },
+        KvCommand::Del { key } => Request::Del { key: checked(key)? },
+        KvCommand::List { below } => Request::List { prefix: below },
+        KvCommand::Watch { below } => Request::Watch { prefix: below },
+    })
+}
+
+fn checked(key: String) -> anyhow::Result<String> {
+    if key.is_empty() { Err(refused("a key cannot be empty")) } else { Ok(key) }
+}
+
+fn value_of(value: String) -> anyhow::Result<String> {
+    let text = if value == "-" {
+        let limit = u64::try_from(VALUE_BYTES_MAX).unwrap_or(u64::MAX);
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().take(limit).read_to_end(&mut bytes).context("cannot read the value")?;
+        String::from_utf8(bytes).map_err(|_| refused("a value is text in UTF-8"))?
+    } else {
+        value
+    };
+    // One byte of what is stored tells its form.
+    if text.len() >= VALUE_BYTES_MAX {
+        return Err(refused(format!("a value has less than {VALUE_BYTES_MAX} bytes")));
+    }
+    Ok(text)
+}
+
+/// Through the agent if one runs, else directly.
+async fn ask(prefix: &Prefix, request: Request) -> anyhow::Result<Answer> {
+    let reads = matches!(request, Request::Get { .. } | Request::List { .. });
+    if reads && !prefix.exists() {
+        return Ok(match request {
+            Request::List { .. } => Answer::Entries(Vec::new()),
+            _ => Answer::Value(None),
+        });
+    }
+    prefix.open()?;
+    let start = tokio::time::Instant::now();
+    loop {
+        if let Some(mut agent) = Client::connect(prefix).await.context("cannot reach the agent")? {
+            return agent.ask(&request).await.context("cannot reach the agent");
+        }
+        match Lock::take(prefix, "kv").context("cannot lock the prefix")? {
+            Ok(_lock) => {
+                let opened = store::open(prefix);
+                return Ok(kv::handle(&*opened.store, request).await);
+            }
+            Err(holder) if start.elapsed() > PATIENCE => return Err(busy(&holder)),
+            Err(_) => tokio::time::sleep(BETWEEN).await,
+        }
+    }
+}
+
+fn busy(holder: &Holder) -> anyhow::Error {
+    anyhow::anyhow!("the prefix is used by {holder}, which does not answer")
+}
+
+fn show(answer: Answer, terminal: &Terminal) -> anyhow::Result<Exit> {
+    match answer {
+        Answer::Value(Some(value)) => {
+            let end = if value.ends_with('\n') { "" } else { "\n" };
+            terminal.print(&format!("{value}{end}"))?;
+        }
+        Answer::Value(None) => return Ok(Exit::NotInOrder),
+        Answer::Done => {}
+        Answer::Entries(entries) => {
+            let lines = entries.into_iter().map(|(key, value)| line(&Change { key, value: Some(value) }));
+            terminal.print(&lines.collect::<String>())?;
+        }
+        Answer::Change(change) => terminal.print(&line(&change))?,
+        Answer::Error(error) => bail!(error),
+    }
+    Ok(Exit::Done)
+}
+
+fn line(change: &Change) -> String {
+    let key = printable(&change.key);
+    match &change.value {
+        Some(value) => format!("{key} = {}\n", printable(value)),
+        None => format!("{key} is gone\n"),
+    }
+}
+
+async fn watch(prefix: &Prefix, request: &Request, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let Some(mut agent) = Client::connect(prefix).await.context("cannot reach the agent")? else {
+        bail!("no agent runs with the prefix {}: nothing could change", prefix.path().display());
+    };
+    let mut answer = agent.ask(request).await?;
+    loop {
+        match answer {
+            Answer::Change(change) => {
+                if !terminal.print_on(&line(&change))? {
+                    return Ok(Exit::Done);
+                }
+            }
+            other => return show(other, terminal),
+        }
+        answer = agent.next().await?;
+    }
+}

@@ -1,0 +1,212 @@
+//! `homeostat run`
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Context;
+use clap::Args;
+
+use super::runtime;
+use crate::agent::{self, HostArgs, LimitArgs, Opened, Task};
+use crate::catalog::{self, Read};
+use crate::cli::{InputArgs, seconds};
+use crate::engine::{EngineOptions, Mode};
+use crate::exit::{Exit, refused};
+use crate::inputs::Inputs;
+use crate::place::{Holder, Lock, Prefix, store};
+use crate::terminal::Terminal;
+
+/// How long a short command, such as `kv`, may hold the lock.
+const PATIENCE: Duration = Duration::from_secs(2);
+const BETWEEN: Duration = Duration::from_millis(10);
+
+/// Keep this host in the declared state, in the foreground
+///
+/// Brings every resource in order, then watches and repairs what changes. When an input changes it is loaded again; while
+/// it is wrong, what was declared before goes on. The first ^C stops starting things and finishes what is being applied,
+/// the second cancels commands that run. SIGHUP loads the inputs again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  homeostat run site.yaml
+  homeostat run --once site.yaml
+  homeostat run --noop --converged-timeout 5 --report report.json site.yaml
+  generate | homeostat run --input-format yaml -
+
+Exit codes:
+  0    everything is settled and nothing failed
+  1    something failed or was blocked
+  2    bad usage or bad input; nothing was touched
+  124  --max-runtime was reached
+  130  ^C
+  143  SIGTERM before everything was settled")]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    /// Exit when everything is settled and quiet for so long; a decimal number, 0 is at once
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    converged_timeout: Option<Duration>,
+    /// Settle once and exit, without following the inputs: for cron, image builds, containers
+    #[arg(long, conflicts_with = "converged_timeout")]
+    once: bool,
+    /// Stop after so long whatever happens
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    max_runtime: Option<Duration>,
+    /// Check everything, change nothing
+    #[arg(long)]
+    noop: bool,
+    /// Do not follow changes of the inputs
+    #[arg(long)]
+    no_watch: bool,
+    /// Where we keep our own things, closed to others; /var/lib/homeostat for root, else $XDG_STATE_HOME/homeostat
+    #[arg(long, value_name = "DIR")]
+    prefix: Option<PathBuf>,
+    #[command(flatten)]
+    host: HostArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    written: WrittenArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// What is written for others to read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Files")]
+struct WrittenArgs {
+    /// Write the graph in the language of Graphviz after each load
+    #[arg(long, value_name = "FILE")]
+    graphviz: Option<PathBuf>,
+    /// Write the report after each settling and at exit
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Append every event as a JSON line; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+}
+
+/// Flags of clusters, which this version knows by name only.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+struct ClusterArgs {
+    /// Leave the cluster out
+    #[arg(long)]
+    no_cluster: bool,
+    /// With a converged timeout: wait for every live host (not in this version)
+    #[arg(long, hide_short_help = true)]
+    cluster_converged: bool,
+    /// An etcd that somebody else runs (not in this version)
+    #[arg(long, value_name = "URL", hide_short_help = true)]
+    etcd: Vec<String>,
+    /// The authority of that etcd (not in this version)
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    etcd_ca: Option<PathBuf>,
+    /// Our certificate for that etcd (not in this version)
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    etcd_cert: Option<PathBuf>,
+    /// Our key for that etcd (not in this version)
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    etcd_key: Option<PathBuf>,
+}
+
+impl ClusterArgs {
+    fn refuse(&self) -> anyhow::Result<()> {
+        // Leaving the cluster out is what this version does anyway.
+        let _ = self.no_cluster;
+        let flags = [
+            (self.cluster_converged, "--cluster-converged"),
+            (!self.etcd.is_empty(), "--etcd"),
+            (self.etcd_ca.is_some(), "--etcd-ca"),
+            (self.etcd_cert.is_some(), "--etcd-cert"),
+            (self.etcd_key.is_some(), "--etcd-key"),
+        ];
+        match flags.into_iter().find(|(given, _)| *given) {
+            Some((_, flag)) => Err(refused(format!("{flag} is not in this version"))),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let started = (SystemTime::now(), Instant::now());
+    args.cluster.refuse()?;
+    for path in [&args.written.graphviz, &args.written.report].into_iter().flatten() {
+        expect_place_for(path)?;
+    }
+    let hostname = catalog::hostname(&args.input)?;
+    let root = args.host.root()?;
+    let prefix = Prefix::choose(args.prefix.as_deref())?;
+    let registry = catalog::registry();
+    let mut inputs = Inputs::new(&args.input)?;
+    let mut read = Read::inputs(&mut inputs, &registry, &hostname);
+    // Where nothing of ours is yet, a graph that the engine would refuse must not leave a prefix behind.
+    if read.is_refused() || (!prefix.exists() && read.graph(&registry, !args.limits.no_autoedges()).is_none())
+    {
+        read.show(terminal);
+        return Err(read.refusal());
+    }
+    prefix.open()?;
+    let _lock = lock(&prefix)?;
+    let opened = store::open(&prefix);
+    let options = EngineOptions {
+        mode: if args.noop { Mode::Noop } else { Mode::Apply },
+        keep_changes: args.written.report.is_some(),
+        ..args.limits.options()
+    };
+    let task = Task {
+        hostname,
+        inputs,
+        registry,
+        options,
+        follow: !(args.no_watch || args.once),
+        quiet_for: if args.once { Some(Duration::ZERO) } else { args.converged_timeout },
+        at_most: args.max_runtime,
+        graphviz: args.written.graphviz,
+        report: args.written.report,
+        events: args.written.events,
+        started,
+    };
+    let opened = Opened { prefix, host: args.host, root, store: opened.store, journal: opened.journal };
+    let runtime = runtime()?;
+    let exit = runtime.block_on(agent::keep(task, opened, read, terminal));
+    // What still blocks in a thread, such as reading a hung file system, must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    exit
+}
+
+/// A file that can never be written is found before the work, not after it.
+fn expect_place_for(path: &Path) -> anyhow::Result<()> {
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    if path.is_dir() {
+        Err(refused(format!("{} is a directory", path.display())))
+    } else if dir.is_dir() {
+        Ok(())
+    } else {
+        Err(refused(format!("there is no directory {}", dir.display())))
+    }
+}
+
+fn lock(prefix: &Prefix) -> anyhow::Result<Lock> {
+    let start = Instant::now();
+    loop {
+        match Lock::take(prefix, "run").context("cannot lock the prefix")? {
+            Ok(lock) => return Ok(lock),
+            Err(holder) if holder.is_short() && start.elapsed() < PATIENCE => pause(),
+            Err(holder) => return Err(taken(prefix, &holder)),
+        }
+    }
+}
+
+/// Waits a little for the lock; no runtime is there yet.
+#[allow(clippy::disallowed_methods)]
+fn pause() {
+    std::thread::sleep(BETWEEN);
+}
+
+fn taken(prefix: &Prefix, holder: &Holder) -> anyhow::Error {
+    refused(format!("the prefix {} is in use by {holder}", prefix.path().display()))
+}

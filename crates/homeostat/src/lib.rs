@@ -1,0 +1,53 @@
+//! The binary: commands, the run in the foreground, and everything that a terminal sees.
+//!
+//! Owns the command line, the views of the event stream, the prefix with its lock and socket, and the reading and following
+//! of inputs. Only this crate knows clap, terminals and signals. It decides nothing about resources: it reads inputs, hands
+//! catalogs to the engine and shows what comes back.
+//!
+//! Start reading at [`cli`] for what can be asked for, and at `agent` for what `run` does.
+
+mod agent;
+mod catalog;
+pub mod cli;
+mod commands;
+mod diagnostics;
+mod engine;
+mod exit;
+mod front;
+mod inputs;
+mod picture;
+mod place;
+pub mod reference;
+mod terminal;
+mod views;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::terminal::Terminal;
+
+/// Reads the arguments and does what they ask for.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let terminal = Terminal::new(&cli.output);
+    terminal.start_logs();
+    match commands::run(cli.command, &terminal) {
+        Ok(exit) => exit.into(),
+        Err(error) => exit::report(&error, &terminal).into(),
+    }
+}
+
+/// Help goes to standard output and ends well; bad usage to standard error with exit code 2.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    match error.print() {
+        Ok(()) => code.into(),
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,151 @@
+//! The prefix: the directory where we keep our own things, with its lock, its socket and its store.
+//!
+//! Invariants: it is closed to other users, and at most one process has it open for writing.
+
+pub(crate) mod kv;
+mod lock;
+pub(crate) mod socket;
+pub(crate) mod store;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+pub(crate) use lock::{Holder, Lock};
+
+use crate::exit::refused;
+
+/// Where we keep our own things.
+#[derive(Debug, Clone)]
+pub(crate) struct Prefix(PathBuf);
+
+impl Prefix {
+    /// The directory that was asked for, or the usual one.
+    pub(crate) fn choose(given: Option<&Path>) -> anyhow::Result<Self> {
+        let path = match given {
+            Some(path) => path.to_owned(),
+            None => usual()
+                .ok_or_else(|| refused("neither XDG_STATE_HOME nor HOME is set: say where with --prefix"))?,
+        };
+        std::path::absolute(&path)
+            .map(Self)
+            .with_context(|| format!("cannot use {} as prefix", path.display()))
+    }
+
+    /// Makes it if it is not there, and refuses it if others could read it.
+    pub(crate) fn open(&self) -> anyhow::Result<()> {
+        let shown = self.0.display();
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)
+            .map_err(|error| refused(format!("cannot make the prefix {shown}: {error}")))?;
+        let found = fs::metadata(&self.0)
+            .map_err(|error| refused(format!("cannot use the prefix {shown}: {error}")))?;
+        let mode = found.permissions().mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(refused(format!(
+                "the prefix {shown} can be read by others (mode {mode:04o}): `chmod 0700 {shown}`, or choose another with --prefix"
+            )));
+        }
+        let us = rustix::process::geteuid().as_raw();
+        if found.uid() != us {
+            return Err(refused(format!(
+                "the prefix {shown} belongs to user {}, and we are user {us}",
+                found.uid()
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether it is there at all.
+    pub(crate) fn exists(&self) -> bool {
+        self.0.is_dir()
+    }
+
+    /// Tells this agent from others that write in the same directories; the same for as long as the prefix lives.
+    pub(crate) fn id(&self) -> io::Result<String> {
+        let path = self.file("id");
+        match fs::read_to_string(&path) {
+            Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+        let random = fs::read_to_string("/proc/sys/kernel/random/uuid")?;
+        let id = random.split('-').next().unwrap_or_default();
+        write_whole(&path, format!("{id}\n").as_bytes())?;
+        Ok(id.to_owned())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+fn usual() -> Option<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Some("/var/lib/homeostat".into());
+    }
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+        .map(|state| state.join("homeostat"))
+}
+
+/// Writes a file so that it is there whole or not at all, closed to other users.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
+    let temporary = path.with_file_name(format!(".homeostat-{}-{name}", std::process::id()));
+    let write = || {
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        fs::rename(&temporary, path)
+    };
+    write().inspect_err(|_| {
+        fs::remove_file(&temporary).ok();
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_that_others_can_read_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("open");
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(Prefix::choose(Some(&path)).unwrap().open().is_err());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(Prefix::choose(Some(&path)).unwrap().open().is_ok());
+    }
+
+    #[test]
+    fn a_prefix_is_made_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b");
+        Prefix::choose(Some(&path)).unwrap().open().unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("report.json");
+        write_whole(&path, b"one").unwrap();
+        write_whole(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

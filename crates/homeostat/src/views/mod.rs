@@ -1,0 +1,133 @@
+//! Views of the one stream of events: plain lines, a live line on a terminal, JSON lines, the report.
+//!
+//! Invariant: a view never stops the engine. Each has a bounded queue and a thread; a terminal that is stuck loses lines
+//! and is told how many, a file loses none.
+
+mod json;
+mod lines;
+mod live;
+pub(crate) mod report;
+mod writer;
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use homeostat_engine::host::Output;
+use homeostat_engine::{Event, EventKind};
+use homeostat_model::suggest::printable;
+
+pub(crate) use json::event_to_json;
+use lines::Lines;
+pub(crate) use lines::{describe_change, push_diff, totals_text};
+pub(crate) use live::Live;
+use writer::{Full, Writer};
+
+use crate::engine::EventSink;
+use crate::terminal::{Paint, Terminal};
+
+/// The views of one run, as the engine feeds them.
+pub(crate) struct Views {
+    lines: Option<(Lines, Writer)>,
+    events: Option<(Arc<str>, Writer)>,
+    settled: SettledAt,
+}
+
+/// When everything was last settled.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SettledAt(Arc<Mutex<Option<Instant>>>);
+
+impl SettledAt {
+    pub(crate) fn get(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
+
+/// What a run keeps of its views: to follow them, and to end them.
+pub(crate) struct Shown {
+    pub(crate) settled: SettledAt,
+    pub(crate) live: Option<Live>,
+    lines: Writer,
+    writers: Vec<Writer>,
+}
+
+impl Shown {
+    /// Where resources speak to people: among the lines.
+    pub(crate) fn output(&self) -> Output {
+        let writer = self.lines.clone();
+        Arc::new(move |text| {
+            let lines = text.lines().map(|line| format!("{}\n", printable(line)));
+            writer.text(lines.collect());
+        })
+    }
+
+    /// Waits until what was said is written, if that ends.
+    pub(crate) fn finish(self) {
+        for writer in self.writers {
+            writer.finish();
+        }
+    }
+}
+
+/// Starts the views that were asked for.
+pub(crate) fn start(terminal: &Terminal, host: &str, events: Option<&Path>) -> io::Result<(Views, Shown)> {
+    let to_stdout = events.is_some_and(|path| path.as_os_str() == "-");
+    let width = if to_stdout { None } else { Terminal::width_out() };
+    let (stream, paint): (Box<dyn io::Write + Send>, Paint) = if to_stdout {
+        (Box::new(io::stderr()), terminal.paint_err())
+    } else {
+        (Box::new(io::stdout()), terminal.paint_out())
+    };
+    let line_writer = Writer::start(stream, Full::Drop(lines::dropped))?;
+    let event_writer = match events {
+        None => None,
+        Some(_) if to_stdout => Some(Writer::start(Box::new(io::stdout()), Full::Drop(json::dropped))?),
+        Some(path) => {
+            let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+            Some(Writer::start(Box::new(file), Full::Wait)?)
+        }
+    };
+    let live =
+        width.filter(|_| !terminal.is_quiet()).map(|width| Live::new(line_writer.clone(), width, paint));
+    let settled = SettledAt::default();
+    let all_lines = line_writer.clone();
+    let mut writers = vec![line_writer.clone()];
+    writers.extend(event_writer.clone());
+    let lines = Lines { paint, quiet: terminal.is_quiet(), verbose: terminal.is_verbose() };
+    let views = Views {
+        lines: Some((lines, line_writer)),
+        events: event_writer.map(|writer| (host.into(), writer)),
+        settled: settled.clone(),
+    };
+    Ok((views, Shown { settled, live, lines: all_lines, writers }))
+}
+
+impl EventSink for Views {
+    fn emit(&mut self, events: &[Event]) {
+        if events.iter().any(|event| matches!(event.kind, EventKind::Settled(_))) {
+            self.settled.set_now();
+        }
+        if let Some((lines, writer)) = &self.lines {
+            let mut text = String::new();
+            for event in events {
+                lines.push(event, &mut text);
+            }
+            writer.text(text);
+        }
+        if let Some((host, writer)) = &self.events {
+            let mut text = String::new();
+            for event in events {
+                text.push_str(&event_to_json(event, host).to_string());
+                text.push('\n');
+            }
+            writer.text(text);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The examples of this repository do what they show, and a plan foretells it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use super::place::Place;
+
+#[test]
+fn a_plan_of_each_example_foretells_its_run() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut names: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    assert!(names.len() >= 10);
+    for path in names {
+        foretells(&path);
+    }
+}
+
+fn foretells(path: &Path) {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let text = std::fs::read_to_string(path).unwrap();
+    let place = Place::new();
+    let text = text.replace("/tmp/homeostat-demo", "DIR/demo").replace("sleep 10s", "sleep 0.1");
+    std::fs::create_dir(place.path("demo")).unwrap();
+    place.write("site.yaml", &text);
+    let text = place.fill(&text);
+    let unknown_allowed: BTreeSet<&str> = text
+        .lines()
+        .find_map(|line| line.strip_prefix("# plan-unknown:"))
+        .unwrap_or_else(|| panic!("{name}: no line `# plan-unknown:`"))
+        .split([' ', ','])
+        .filter(|id| !id.is_empty())
+        .collect();
+    let plan = place.homeostat(&[
+        "plan",
+        "--prefix",
+        "DIR/prefix",
+        "--hostname",
+        "web1",
+        "--format",
+        "json",
+        "site.yaml",
+    ]);
+    assert!(matches!(plan.code, Some(0 | 1)), "{name} {plan:#?}");
+    let plan = plan.json();
+    place
+        .homeostat(&[
+            "run",
+            "--prefix",
+            "DIR/prefix",
+            "--hostname",
+            "web1",
+            "--once",
+            "--report",
+            "report.json",
+            "site.yaml",
+        ])
+        .ends_with(0);
+    let report = place.json("report.json");
+    for planned in plan["resources"].as_array().unwrap() {
+        let id = planned["id"].as_str().unwrap();
+        let ran = find(&report, id);
+        if planned.get("unknown_until").is_some() {
+            assert!(unknown_allowed.contains(id), "{name}: {id} is unknown");
+            continue;
+        }
+        let would = planned["outcome"] == "would_change" && planned["changes"].as_array().is_some();
+        let did = ran["outcome"] == "changed" || ran["outcome"] == "would_change";
+        let refreshed = ran["refreshes"].as_u64() > Some(0);
+        let would_refresh = planned["would_refresh"] == true;
+        assert_eq!(would || would_refresh, did || refreshed, "{name}: {id}\n{planned:#}\n{ran:#}");
+    }
+}
+
+fn find<'a>(report: &'a Json, id: &str) -> &'a Json {
+    let resources = report["resources"].as_array().unwrap();
+    resources.iter().find(|one| one["id"] == id).unwrap_or_else(|| panic!("{id} is not in the report"))
+}

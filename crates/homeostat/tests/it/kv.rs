@@ -1,0 +1,62 @@
+//! The store from outside, with and without an agent.
+
+use super::place::{Place, wait_until};
+
+#[test]
+fn values_are_kept_without_an_agent() {
+    let place = Place::new();
+    let kv = |args: &[&str]| place.homeostat(&[&["kv", "--prefix", "DIR/prefix"], args].concat());
+    kv(&["get", "greeting"]).ends_with(1);
+    kv(&["put", "greeting", "hello"]).ends_with(0);
+    kv(&["put", "other", "x\ny"]).ends_with(0);
+    assert_eq!(kv(&["get", "greeting"]).ends_with(0).stdout, "hello\n");
+    assert_eq!(kv(&["list"]).ends_with(0).stdout, "greeting = hello\nother = x\\ny\n");
+    assert_eq!(kv(&["list", "gr"]).ends_with(0).stdout, "greeting = hello\n");
+    kv(&["del", "greeting"]).ends_with(0);
+    kv(&["del", "greeting"]).ends_with(0);
+    kv(&["get", "greeting"]).ends_with(1);
+    kv(&["watch"]).ends_with(1);
+}
+
+#[test]
+fn a_running_agent_is_asked() {
+    let place = Place::new();
+    place.write("site.yaml", "graph: g\nresources:\n  kv:\n  - {name: a, key: greeting, value: hello}\n");
+    let _agent = place.start_run(&["site.yaml"]);
+    let kv = |args: &[&str]| place.homeostat(&[&["kv", "--prefix", "DIR/prefix"], args].concat());
+    wait_until("the value is there", || kv(&["get", "greeting"]).stdout == "hello\n");
+    let watch = place.start(&["kv", "--prefix", "DIR/prefix", "watch"]);
+    kv(&["put", "greeting", "other"]).ends_with(0);
+    wait_until("it is as declared again", || kv(&["get", "greeting"]).stdout == "hello\n");
+    kv(&["put", "free", "x"]).ends_with(0);
+    assert_eq!(kv(&["get", "free"]).ends_with(0).stdout, "x\n");
+    drop(watch);
+}
+
+#[test]
+fn the_socket_is_closed_to_others_and_gone_after_the_end() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.write("site.yaml", "graph: g\nresources:\n  noop:\n  - name: a\n");
+    let agent = place.start_run(&["site.yaml"]);
+    let socket = place.path("prefix/socket");
+    wait_until("the socket is there", || socket.exists());
+    wait_until("it is closed", || {
+        socket.metadata().is_ok_and(|found| found.permissions().mode() & 0o777 == 0o600)
+    });
+    agent.signal("TERM");
+    agent.finish();
+    assert!(!socket.exists());
+}
+
+#[test]
+fn a_prefix_with_a_very_long_path_has_a_socket_too() {
+    let place = Place::new();
+    place.write("site.yaml", "graph: g\nresources:\n  noop:\n  - name: a\n");
+    let prefix = format!("DIR/{}", "long/".repeat(30));
+    let _agent = place.start(&["run", "--prefix", &prefix, "site.yaml"]);
+    wait_until("the socket is there", || place.path(&format!("{}socket", "long/".repeat(30))).exists());
+    place.homeostat(&["kv", "--prefix", &prefix, "put", "a", "b"]).ends_with(0);
+    let got = place.homeostat(&["kv", "--prefix", &prefix, "get", "a"]);
+    assert_eq!(got.ends_with(0).stdout, "b\n");
+}

@@ -1,0 +1,15 @@
+//! The real binary, from outside.
+#![allow(clippy::unwrap_used)]
+
+mod broken;
+mod diagnostics;
+mod doc;
+mod ends;
+mod examples;
+mod graph;
+mod kv;
+mod place;
+mod plan;
+mod reload;
+mod run;
+mod usage;
