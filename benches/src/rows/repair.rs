@@ -18,21 +18,19 @@ const FLAPPING_OFF: Option<(u32, Duration)> = None;
 pub(crate) fn all(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Result<()> {
     let samples = if settings.quick { 200 } else { 1000 };
     for count in COUNTS {
-        let files = FileSet::new(count)?;
-        files.fill()?;
+        // Each has files of its own, so that they take turns and a change of the machine's mood meets both.
+        let (ours, theirs) = (FileSet::new(count)?, FileSet::new(count)?);
+        ours.fill()?;
+        theirs.fill()?;
+        let running = engine_over(&ours)?;
+        let thread = BareLoop::start(&theirs)?;
         for damage in [Damage::Deleted, Damage::Changed] {
             let mut engine = Latencies::default();
             let mut bare = Latencies::default();
-            let running = engine_over(&files)?;
             for _ in 0..settings.runs {
-                engine.add(sample(&files, damage, samples)?);
+                engine.add(sample(&ours, damage, samples)?);
+                bare.add(sample(&theirs, damage, samples)?);
             }
-            running.stop();
-            let thread = BareLoop::start(&files)?;
-            for _ in 0..settings.runs {
-                bare.add(sample(&files, damage, samples)?);
-            }
-            thread.stop(&files)?;
             let what = match damage {
                 Damage::Deleted => "deleted",
                 Damage::Changed => "changed",
@@ -46,6 +44,8 @@ pub(crate) fn all(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Resu
                 });
             }
         }
+        running.stop();
+        thread.stop(&theirs)?;
     }
     Ok(())
 }
