@@ -2,20 +2,20 @@
 # Times other tools on the same files: N small files with content and permissions, created, checked again, and with one of them
 # missing. For each tool that is on PATH or in a virtual environment below $PEERS (any bin/ directory up to two levels deep).
 #
-#   benches/peers.sh [--runs N] [--slow SECONDS] [TOOL…]
+#   benches/peers.sh [--runs N] [--slow SECONDS] [--counts "N N…"] [TOOL…]
 #
-# A tool that needs more than --slow seconds (120) for the first step at 1,000 files, times ten, is left out at 10,000. What is
-# printed is the median of the runs in seconds; every result is compared with what was declared.
+# 100, 1,000 and 10,000 files, or --counts "N N…"; a tool that would need more than --slow seconds (120) for one step, going by
+# its last one, is left out. What is printed is the median of the runs in seconds; every result is compared with what was declared.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-runs=3 slow=120 counts=(1000 10000) tools=()
+runs=3 slow=120 counts=(100 1000 10000) tools=()
 while [ $# -gt 0 ]; do
     case $1 in
         --runs) runs=$2; shift 2 ;;
         --slow) slow=$2; shift 2 ;;
         --counts) read -r -a counts <<<"$2"; shift 2 ;;
-        -*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+        -*) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
         *) tools+=("$1"); shift ;;
     esac
 done
@@ -97,7 +97,7 @@ gen_salt() {
 run_salt() { salt-call --local --config-dir "$here/conf" --log-level error state.apply site; }
 
 gen_puppet() {
-    mkdir -p "$here/conf" "$here/var"
+    mkdir -p "$here/conf" "$here/var/state"
     each "$1" "file { '$out/%s': ensure => file, content => \"this is %s\\\\n\", mode => '0644' }\n" >"$here/site.pp"
 }
 run_puppet() { puppet apply --confdir "$here/conf" --vardir "$here/var" "$here/site.pp"; }
@@ -179,13 +179,14 @@ for tool in "${tools[@]}"; do
         absent+=("$tool")
         continue
     fi
-    first=0
+    first=0 before=1
     for count in "${counts[@]}"; do
-        if awk -v first="$first" -v slow="$slow" 'BEGIN { exit !(first * 10 > slow) }'; then
+        if awk -v first="$first" -v times="$((count / before))" -v slow="$slow" 'BEGIN { exit !(first * times > slow) }'; then
             printf '| %s | %s | %s | left out | | |\n' "$tool" "$(version_of "$tool")" "$count"
             continue
         fi
         measure "$tool" "$count" || { printf '| %s | | %s | failed | | |\n' "$tool" "$count"; break; }
+        before=$count
     done
 done
 [ ${#absent[@]} -eq 0 ] || printf '\nNot on this machine: %s\n' "${absent[*]}"

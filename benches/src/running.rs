@@ -55,16 +55,17 @@ impl Running {
         Ok(Self { runtime, handle })
     }
 
-    /// Loads a catalog and waits until everything has settled; seconds from the one to the other.
-    pub(crate) fn load_and_settle(&self, catalog: Catalog) -> anyhow::Result<f64> {
+    /// Loads a catalog and waits until everything has settled; seconds until it was loaded, and until it had settled.
+    pub(crate) fn load_and_settle(&self, catalog: Catalog) -> anyhow::Result<(f64, f64)> {
         self.runtime.block_on(async {
             let started = Instant::now();
             self.handle.load(catalog).await.map_err(refused)?;
+            let loaded = started.elapsed().as_secs_f64();
             let mut progress = self.handle.progress();
             tokio::time::timeout(SETTLE_MAX, progress.wait_for(|progress| progress.settled))
                 .await
                 .context("it does not settle")??;
-            Ok(started.elapsed().as_secs_f64())
+            Ok((loaded, started.elapsed().as_secs_f64()))
         })
     }
 

@@ -15,7 +15,7 @@ pub(crate) fn create(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::R
         let (mut engine, mut bare, mut least) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..settings.runs {
             files.empty()?;
-            engine.push(settle(&files)?);
+            engine.push(settle(&files)?.1);
             files.verify()?;
             files.empty()?;
             bare.push(bare::run(&files, Calls::CreateAsKind)?);
@@ -39,9 +39,11 @@ pub(crate) fn again(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Re
     for count in counts(settings) {
         let files = FileSet::new(count)?;
         files.fill()?;
-        let (mut engine, mut bare) = (Vec::new(), Vec::new());
+        let (mut engine, mut loads, mut bare) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..settings.runs {
-            engine.push(settle(&files)?);
+            let (loaded, settled) = settle(&files)?;
+            loads.push(loaded);
+            engine.push(settled);
             bare.push(bare::run(&files, Calls::Compare)?);
         }
         add(Row {
@@ -49,6 +51,12 @@ pub(crate) fn again(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Re
             figure: Figure::seconds(engine),
             yardstick: Some((Figure::seconds(bare), "read and compare")),
             budget: Budget::Times(1.5),
+        });
+        add(Row {
+            what: format!("  of which loading {count} resources, one thread"),
+            figure: Figure::seconds(loads),
+            yardstick: None,
+            budget: Budget::None,
         });
     }
     Ok(())
@@ -59,7 +67,7 @@ pub(crate) fn counts(settings: &Settings) -> Vec<usize> {
 }
 
 /// A new engine each time, which knows nothing of the files.
-fn settle(files: &FileSet) -> anyhow::Result<f64> {
+fn settle(files: &FileSet) -> anyhow::Result<(f64, f64)> {
     let running = Running::start(&files.beside("prefix"), EngineOptions::default())?;
     let seconds = running.load_and_settle(files.catalog())?;
     running.expect_good()?;
