@@ -18,8 +18,8 @@ pub mod source;
 pub mod store;
 
 pub use engine::{
-    EdgeView, Engine, EngineHandle, EngineOptions, EventSink, GraphView, LoadSummary, Mode, Plan, Planned, Progress, Stop,
-    VertexStatus, plan,
+    EdgeView, Engine, EngineHandle, EngineOptions, EventSink, GraphView, LoadSummary, Mode, Plan, Planned,
+    Progress, Stop, VertexStatus, plan,
 };
 pub use event::{Cause, Event, EventKind, Outcome};
 pub use host::Host;

@@ -18,11 +18,7 @@ impl TestHost {
     pub(crate) fn new() -> Self {
         // Memory where there is some, since the store synchronises.
         let memory = Path::new("/dev/shm");
-        let directory = if memory.is_dir() {
-            TempDir::new_in(memory)
-        } else {
-            TempDir::new()
-        };
+        let directory = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
         let directory = directory.unwrap();
         let said = Arc::new(Mutex::new(Vec::new()));
         let mut options = HostOptions::new("h1", Arc::new(EmbeddedStore::open(directory.path())));
@@ -31,18 +27,11 @@ impl TestHost {
             move |text: &str| said.lock().unwrap().push(text.to_owned())
         });
         options.command_grace = Duration::from_millis(200);
-        Self {
-            host: Host::new(options).unwrap(),
-            directory,
-            said,
-        }
+        Self { host: Host::new(options).unwrap(), directory, said }
     }
 
     pub(crate) fn cx(&self, causes: Causes) -> Context<'_> {
-        Context {
-            host: &self.host,
-            causes,
-        }
+        Context { host: &self.host, causes }
     }
 
     /// A path in the directory of this test.

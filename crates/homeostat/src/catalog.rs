@@ -102,8 +102,11 @@ impl Read {
 /// Shows diagnostics to people; when quiet, only errors. That a document is for others is news to nobody: a text for a fleet
 /// would say it for every document on every host.
 pub(crate) fn show(found: &[Diagnostic], sources: &SourceMap, terminal: &Terminal) {
-    let kept: Vec<Diagnostic> =
-        found.iter().filter(|diagnostic| diagnostic.is_error() || !terminal.is_quiet()).cloned().collect();
+    let is_wanted = |diagnostic: &&Diagnostic| match diagnostic.code {
+        codes::OTHER_HOST => terminal.is_verbose(),
+        _ => diagnostic.is_error() || !terminal.is_quiet(),
+    };
+    let kept: Vec<Diagnostic> = found.iter().filter(is_wanted).cloned().collect();
     if !kept.is_empty() {
         terminal.say(&diagnostics::render(&kept, sources, terminal.paint_err()));
     }

@@ -150,7 +150,8 @@ fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-/// The whole lines that hold all marks, and the number of the first; none when a line of them is too long to show.
+/// The whole lines that hold all marks, and the number of the first; none when a line of them is too long to show, or may hold a
+/// secret.
 fn window(source: &SourceText, marks: &[Mark<'_>]) -> Option<(Range<usize>, u32)> {
     let text = &source.text;
     let first = marks.iter().map(|mark| mark.range.start).min()?;
@@ -158,7 +159,22 @@ fn window(source: &SourceText, marks: &[Mark<'_>]) -> Option<(Range<usize>, u32)
     let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
     let end = text[last..].find('\n').map_or(text.len(), |at| last + at);
     let too_long = text[start..end].lines().any(|line| line.len() > LINE_BYTES_MAX);
-    (!too_long).then(|| (start..end, source.line_column(offset(start)).line))
+    let shown = !too_long && !may_quote_secret(text, start..end);
+    shown.then(|| (start..end, source.line_column(offset(start)).line))
+}
+
+/// Whether a value that is tagged as sensitive stands in these lines, or began before them and goes on.
+fn may_quote_secret(text: &str, lines: Range<usize>) -> bool {
+    const TAG: &str = "!sensitive";
+    if text[lines.clone()].contains(TAG) {
+        return true;
+    }
+    let Some(tag) = text[..lines.start].rfind(TAG) else { return false };
+    let tag_line = text[..tag].rfind('\n').map_or(0, |at| at + 1);
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let outer = indent(&text[tag_line..]);
+    let since = text[tag..lines.end].lines().skip(1);
+    since.filter(|line| !line.trim().is_empty()).all(|line| indent(line) > outer)
 }
 
 /// The form for tools.
@@ -227,6 +243,21 @@ mod tests {
                 .saying("did you mean `content`?");
         insta::assert_snapshot!(render(std::slice::from_ref(&finding), &sources, Paint(false)));
         insta::assert_snapshot!(to_json(&[finding], &sources));
+    }
+
+    #[test]
+    fn a_secret_is_not_quoted_with_its_surroundings() {
+        let text = "a: !sensitive hunter2\nb:\n  c: !sensitive |\n    hunter3\n  d: plain\n";
+        let (sources, id) = source(text);
+        let shown = |what: &str| {
+            let at = text.find(what).unwrap();
+            let finding =
+                Diagnostic::error(codes::WRONG_TYPE, Stage::Type, "wrong").at(Span::new(id, at, at + 1));
+            render(&[finding], &sources, Paint(false))
+        };
+        assert!(shown("a:").contains("site.yaml:1:1") && !shown("a:").contains("hunter"));
+        assert!(!shown("hunter3").contains("hunter"));
+        assert!(shown("d: plain").contains("plain"));
     }
 
     #[test]

@@ -76,7 +76,10 @@ pub(super) async fn run_alone(job: Job, out: mpsc::WeakSender<Message>) {
 }
 
 /// Within the deadline, and without a panic reaching anybody.
-async fn guarded<T>(work: impl Future<Output = Result<T, Failure>> + Send, deadline: Option<Duration>) -> Result<T, Failure> {
+async fn guarded<T>(
+    work: impl Future<Output = Result<T, Failure>> + Send,
+    deadline: Option<Duration>,
+) -> Result<T, Failure> {
     let mut work = std::pin::pin!(work);
     let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
@@ -117,7 +120,12 @@ impl Tools {
         let check = check.map_err(|failure| managed.redact_failure(failure))?;
         let drifted = matches!(check, Check::Drifted(_));
         let undo = if drifted && job.capture {
-            managed.resource().clone().capture(self.host.clone()).await.map_err(|failure| managed.redact_failure(failure))?
+            managed
+                .resource()
+                .clone()
+                .capture(self.host.clone())
+                .await
+                .map_err(|failure| managed.redact_failure(failure))?
         } else {
             None
         };
@@ -234,7 +242,9 @@ impl Tools {
             members.iter().fold(failure, |failure, member| member.redact_failure(failure))
         })?;
         if applied.len() != changes.len() {
-            return Err(Failure::permanent("the program itself failed: a batch of its kind came back with other members"));
+            return Err(Failure::permanent(
+                "the program itself failed: a batch of its kind came back with other members",
+            ));
         }
         let ends = applied.into_iter().zip(changes);
         Ok(ends.map(|(applied, changes)| ApplyEnd { applied, changes, refreshed: false }).collect())

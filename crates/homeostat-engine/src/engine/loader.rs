@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use homeostat_model::{
-    Catalog, CatalogDelta, Diagnostic, Digest, EdgeDecl, Meta, Params, ResourceDecl, ResourceId, SendDecl, Stage, codes,
+    Catalog, CatalogDelta, Diagnostic, Digest, EdgeDecl, Meta, Params, ResourceDecl, ResourceId, SendDecl,
+    Stage, codes,
 };
 
 use super::LoadSummary;
@@ -69,7 +70,8 @@ impl Loader {
         } else {
             catalog.resources.iter().map(|decl| &decl.id).collect()
         };
-        let forgotten = self.undo.keys().filter(|id| !declared.contains(id) && graph.graph.find(id).is_none());
+        let forgotten =
+            self.undo.keys().filter(|id| !declared.contains(id) && graph.graph.find(id).is_none());
         delta.remove.extend(forgotten.cloned().collect::<Vec<_>>());
         self.load_delta(graph, &delta, registry)
     }
@@ -83,7 +85,8 @@ impl Loader {
     ) -> Result<LoadSummary, Vec<Diagnostic>> {
         let receivers: BTreeSet<&ResourceId> = delta.set_sends.iter().map(|send| &send.to).collect();
         let built = build_all(&delta.set, registry)?;
-        let mut diff = GraphDiff { set: Vec::with_capacity(built.len()), remove: vec![], edges: vec![], sends: vec![] };
+        let mut diff =
+            GraphDiff { set: Vec::with_capacity(built.len()), remove: vec![], edges: vec![], sends: vec![] };
         for (decl, resource) in delta.set.iter().zip(built) {
             let receives = receivers.contains(&decl.id) || already_receives(graph, &decl.id);
             diff.set.push(Incoming {
@@ -123,7 +126,13 @@ impl Loader {
     }
 
     /// Of the resources that go, those that can be undone stay until that is done, in the opposite order.
-    fn undo_removed(&self, graph: &Graph, delta: &CatalogDelta, registry: &Registry, diff: &mut GraphDiff<Managed>) {
+    fn undo_removed(
+        &self,
+        graph: &Graph,
+        delta: &CatalogDelta,
+        registry: &Registry,
+        diff: &mut GraphDiff<Managed>,
+    ) {
         let mut undoing: BTreeSet<ResourceId> = BTreeSet::new();
         for id in &delta.remove {
             let undo = self.undo.get(id).map(|params| ResourceDecl::new(id.clone(), params.clone()));
@@ -184,7 +193,8 @@ fn edge(from: &ResourceId, to: &ResourceId, notify: Option<bool>) -> NewEdge {
 }
 
 fn provided_by(diff: &GraphDiff<Managed>) -> Vec<(ResourceId, Vec<Claim>)> {
-    let provided = diff.set.iter().map(|incoming| (incoming.id.clone(), incoming.resource.resource().provides()));
+    let provided =
+        diff.set.iter().map(|incoming| (incoming.id.clone(), incoming.resource.resource().provides()));
     provided.filter(|(_, claims)| !claims.is_empty()).collect()
 }
 
@@ -209,7 +219,11 @@ type Built = std::sync::Arc<dyn crate::resource::DynResource>;
 
 /// Makes all resources, or says all that is wrong with any of them.
 fn build_all(decls: &[ResourceDecl], registry: &Registry) -> Result<Vec<Built>, Vec<Diagnostic>> {
-    let threads = if decls.len() < PARALLEL_MIN { 1 } else { std::thread::available_parallelism().map_or(1, Into::into) };
+    let threads = if decls.len() < PARALLEL_MIN {
+        1
+    } else {
+        std::thread::available_parallelism().map_or(1, Into::into)
+    };
     let chunk = decls.len().div_ceil(threads).max(1);
     let build = |decls: &[ResourceDecl]| -> (Vec<Built>, Vec<Diagnostic>) {
         let mut built = Vec::with_capacity(decls.len());
@@ -245,7 +259,11 @@ fn build_all(decls: &[ResourceDecl], registry: &Registry) -> Result<Vec<Built>, 
 fn diagnose(error: &LoadError, delta: &CatalogDelta) -> Diagnostic {
     match error {
         LoadError::Unknown(id) => {
-            let place = delta.set_edges.iter().find(|edge| edge.from == *id || edge.to == *id).and_then(|edge| edge.origin);
+            let place = delta
+                .set_edges
+                .iter()
+                .find(|edge| edge.from == *id || edge.to == *id)
+                .and_then(|edge| edge.origin);
             let message = format!("{id} is not declared");
             Diagnostic::error(codes::UNKNOWN_RESOURCE, Stage::Catalog, message).at(place)
         }

@@ -166,8 +166,16 @@ impl Engine {
         let (messages, inbox) = mpsc::channel(MESSAGES_MAX);
         let (progress_sender, progress) = watch::channel(Progress::default());
         let mut tasks = JoinSet::new();
-        let task =
-            run::GraphTask::new(options, registry, host, sources, journal, sink, messages.downgrade(), progress_sender)?;
+        let task = run::GraphTask::new(
+            options,
+            registry,
+            host,
+            sources,
+            journal,
+            sink,
+            messages.downgrade(),
+            progress_sender,
+        )?;
         tasks.spawn(task.run(inbox));
         Ok(EngineHandle { messages, progress, _tasks: Arc::new(tasks) })
     }
@@ -176,12 +184,16 @@ impl Engine {
 impl EngineHandle {
     /// Makes this the whole of what is desired. What is not different is not touched. With errors, nothing is.
     pub async fn load(&self, catalog: Catalog) -> Result<LoadSummary, Vec<Diagnostic>> {
-        self.ask(|reply| Message::LoadFull(Box::new(catalog), reply)).await.unwrap_or_else(|| Ok(LoadSummary::default()))
+        self.ask(|reply| Message::LoadFull(Box::new(catalog), reply))
+            .await
+            .unwrap_or_else(|| Ok(LoadSummary::default()))
     }
 
     /// Changes what is desired. A send to a resource that received nothing before needs that resource in the delta too.
     pub async fn load_delta(&self, delta: CatalogDelta) -> Result<LoadSummary, Vec<Diagnostic>> {
-        self.ask(|reply| Message::LoadDelta(Box::new(delta), reply)).await.unwrap_or_else(|| Ok(LoadSummary::default()))
+        self.ask(|reply| Message::LoadDelta(Box::new(delta), reply))
+            .await
+            .unwrap_or_else(|| Ok(LoadSummary::default()))
     }
 
     /// How every resource stands, in the order of their ids.

@@ -63,15 +63,23 @@ pub async fn plan(
     journal: Arc<dyn Journal>,
 ) -> Result<Plan, Vec<Diagnostic>> {
     let options = EngineOptions { mode: Mode::Noop, watch: false, keep_changes: true, ..options };
-    let started = Engine::start(options, registry, host, Vec::new(), journal, Box::new(()) as Box<dyn EventSink>).await;
+    let started =
+        Engine::start(options, registry, host, Vec::new(), journal, Box::new(()) as Box<dyn EventSink>).await;
     let engine = started.map_err(|error| {
         let message = format!("the engine cannot be started: {error}");
-        vec![Diagnostic::error(homeostat_model::codes::UNREADABLE, homeostat_model::Stage::Evaluation, message)]
+        vec![Diagnostic::error(
+            homeostat_model::codes::UNREADABLE,
+            homeostat_model::Stage::Evaluation,
+            message,
+        )]
     })?;
     engine.load(catalog).await?;
     let mut progress = engine.progress();
     // The engine lives as long as its handle does.
-    progress.wait_for(|progress| progress.settled || progress.in_flight == 0 && progress.totals.failed > 0).await.ok();
+    progress
+        .wait_for(|progress| progress.settled || progress.in_flight == 0 && progress.totals.failed > 0)
+        .await
+        .ok();
     let facts = engine.plan_facts().await;
     engine.stop(Stop::Graceful).await;
     Ok(Plan { resources: foretell(facts) })
@@ -93,7 +101,11 @@ pub(super) fn facts(scheduler: &Scheduler<Managed, AnyDrift>, statuses: Vec<Vert
             status,
             looks: vertex.data.resource.resource().looks(),
             reach: vertex.data.resource.resource().reach(),
-            preds: vertex.preds.iter().filter_map(|link| Some((*position.get(&link.at)?, link.kinds))).collect(),
+            preds: vertex
+                .preds
+                .iter()
+                .filter_map(|link| Some((*position.get(&link.at)?, link.kinds)))
+                .collect(),
             noop: vertex.data.meta.noop,
             missing: missing.map(|from| scheduler.graph.at(from).id.clone()),
         });
@@ -209,10 +221,10 @@ fn would_refresh(fact: &Fact, planned: &[Planned]) -> bool {
     let notified = fact.preds.iter().filter(|(_, kinds)| kinds.has(EdgeKinds::NOTIFY));
     !fact.noop
         && notified.map(|(pred, _)| &planned[*pred]).any(|pred| {
-            pred.unknown_until.is_empty() && (pred.status.outcome == Outcome::WouldChange || pred.would_refresh)
+            pred.unknown_until.is_empty()
+                && (pred.status.outcome == Outcome::WouldChange || pred.would_refresh)
         })
 }
-
 
 impl Planned {
     /// Whether what the run will do can be told.
@@ -220,4 +232,3 @@ impl Planned {
         self.unknown_until.is_empty()
     }
 }
-

@@ -129,11 +129,10 @@ impl GraphTask {
                     self.take_wakes();
                 }
                 Some(ended) = self.jobs.join_next(), if !self.jobs.is_empty() => {
-                    if let Err(error) = ended {
-                        if error.is_panic() {
+                    if let Err(error) = ended
+                        && error.is_panic() {
                             std::panic::resume_unwind(error.into_panic());
                         }
-                    }
                     continue;
                 }
                 () = sleep_until(deadline) => {
@@ -374,7 +373,10 @@ impl GraphTask {
                 Message::PlanFacts(reply) => drop(reply.send(plan::facts(&self.scheduler, self.status()))),
                 Message::Running(_, reply) => drop(reply.send(Vec::new())),
                 Message::Stop(_, reply) => drop(reply.send(())),
-                Message::LoadFull(..) | Message::LoadDelta(..) | Message::Ran { .. } | Message::Recorded(..) => {}
+                Message::LoadFull(..)
+                | Message::LoadDelta(..)
+                | Message::Ran { .. }
+                | Message::Recorded(..) => {}
             }
         }
     }

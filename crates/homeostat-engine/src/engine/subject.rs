@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use homeostat_model::value::REDACTED;
 use homeostat_model::ResourceDecl;
+use homeostat_model::value::REDACTED;
 
 use crate::graph::Claims;
 use crate::registry::Registry;
@@ -47,10 +47,10 @@ impl Managed {
     pub(crate) fn with(&self, received: Option<&Received>, registry: &Registry) -> Result<Managed, Failure> {
         let (Some(received), Some(receiver)) = (received, &self.0.receiver) else { return Ok(self.clone()) };
         let mut current = receiver.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((version, managed)) = &*current {
-            if *version == received.version {
-                return Ok(managed.clone());
-            }
+        if let Some((version, managed)) = &*current
+            && *version == received.version
+        {
+            return Ok(managed.clone());
         }
         let mut decl = receiver.decl.clone();
         for (param, value) in received.values.iter() {
@@ -135,4 +135,3 @@ impl Subject for Managed {
         Claims { provides: self.resource().provides(), needs: self.resource().needs() }
     }
 }
-

@@ -1,5 +1,6 @@
 //! The graph and how its vertices stand, as others see it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,9 +91,13 @@ impl GraphView {
         let mut scheduler = Scheduler::<Managed, super::jobs::AnyDrift>::new(policy);
         Loader::default().load_full(&mut scheduler, catalog, registry)?;
         let mut view = Self::from_graph(&scheduler.graph);
+        let labels: BTreeMap<(&ResourceId, &ResourceId), &Arc<str>> = catalog
+            .edges
+            .iter()
+            .filter_map(|edge| Some(((&edge.from, &edge.to), edge.label.as_ref()?)))
+            .collect();
         for edge in &mut view.edges {
-            let declared = catalog.edges.iter().find(|declared| declared.from == edge.from && declared.to == edge.to);
-            edge.label = declared.and_then(|declared| declared.label.clone());
+            edge.label = labels.get(&(&edge.from, &edge.to)).map(|label| (*label).clone());
         }
         Ok(view)
     }

@@ -30,6 +30,8 @@ struct Place {
     needers: Few,
     /// Those that need the nearest provider above.
     below: Few,
+    /// Boxed, since most places are leaves and there may be very many.
+    #[allow(clippy::box_collection)]
     children: Option<Box<HashMap<Box<str>, u32>>>,
 }
 
@@ -125,6 +127,24 @@ impl ClaimIndex {
         }
         wanted.remove(&vertex);
         wanted
+    }
+
+    /// Who provides the nearest of the directories that a path lies below.
+    pub(crate) fn providers_above(&self, path: &AbsPath) -> Vec<u32> {
+        let mut at = 0;
+        let mut nearest = None;
+        for component in path.components() {
+            if !self.places[at as usize].providers.is_empty() {
+                nearest = Some(at);
+            }
+            let child =
+                self.places[at as usize].children.as_ref().and_then(|children| children.get(component));
+            match child {
+                Some(child) => at = *child,
+                None => break,
+            }
+        }
+        nearest.map(|at| self.places[at as usize].providers.to_vec()).unwrap_or_default()
     }
 
     fn nearest_above(&self, at: u32) -> impl Iterator<Item = u32> + '_ {

@@ -22,7 +22,7 @@ impl Dropped {
         self.edges.retain(|(from, to)| *from != at && *to != at);
     }
 
-    pub(super) fn into_vertex(&self, to: u32) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn left_out_before(&self, to: u32) -> impl Iterator<Item = u32> + '_ {
         self.edges.iter().filter(move |edge| edge.1 == to).map(|edge| edge.0)
     }
 }
@@ -120,7 +120,7 @@ impl<T> Graph<T> {
             for from in have.difference(&wanted) {
                 self.take_edge(*from, to, EdgeKinds::AUTO);
             }
-            let left_out: BTreeSet<u32> = self.dropped.into_vertex(to).collect();
+            let left_out: BTreeSet<u32> = self.dropped.left_out_before(to).collect();
             for from in left_out.difference(&wanted) {
                 self.dropped.edges.remove(&(*from, to));
             }

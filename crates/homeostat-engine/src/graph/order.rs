@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::edges::EdgeKinds;
 use super::Graph;
+use super::edges::EdgeKinds;
 
 /// A closed way: each vertex has an edge to the next one, and the last to the first.
 #[derive(Debug, Clone, PartialEq, Eq)]

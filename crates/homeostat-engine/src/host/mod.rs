@@ -127,11 +127,7 @@ impl Host {
         path: &AbsPath,
         work: impl FnOnce(&Host) -> T + Send + 'static,
     ) -> T {
-        if self.files().is_remote(path) {
-            self.run_apart(work).await
-        } else {
-            work(self)
-        }
+        if self.files().is_remote(path) { self.run_apart(work).await } else { work(self) }
     }
 
     /// Does `work` that takes long on a thread of its own.

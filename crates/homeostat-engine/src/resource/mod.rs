@@ -231,7 +231,7 @@ impl Applied {
 
 /// Values to send, by key. Mostly there are none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outputs(Option<Box<BTreeMap<&'static str, Value>>>);
+pub struct Outputs(#[allow(clippy::box_collection)] Option<Box<BTreeMap<&'static str, Value>>>);
 
 impl Outputs {
     /// Nothing to send.

@@ -107,10 +107,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let semaphores: Vec<Semaphore> =
             batch.members.iter().flat_map(|at| self.graph.at(*at).data.meta.semaphores.clone()).collect();
         let needed = self.permits.needed(semaphores.iter());
-        if let Some(held) = &held {
-            if *held != needed {
-                self.permits.give_back(held);
-            }
+        if let Some(held) = &held
+            && *held != needed
+        {
+            self.permits.give_back(held);
         }
         let empty = self.batches.get(key).is_none_or(|batch| batch.members.is_empty());
         if empty {

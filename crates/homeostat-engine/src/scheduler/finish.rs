@@ -150,12 +150,13 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         } else {
             self.owe_again(at);
         }
-        if causes.any(Causes::WAKE.and(Causes::POLL)) && self.state(at).resource.repairs() {
-            if let Some(limit) = flapping {
-                let notice = self.state_mut(at).pace.repaired(now, limit);
-                if let Some(kind) = notice {
-                    self.event(Some(at), causes, None, kind);
-                }
+        if causes.any(Causes::WAKE.and(Causes::POLL))
+            && self.state(at).resource.repairs()
+            && let Some(limit) = flapping
+        {
+            let notice = self.state_mut(at).pace.repaired(now, limit);
+            if let Some(kind) = notice {
+                self.event(Some(at), causes, None, kind);
             }
         }
         self.fire_announced(at);

@@ -12,7 +12,7 @@ use super::{Command, Scheduler, Subject};
 use crate::event::EventKind;
 use crate::graph::{Claims, Cycle, EdgeKinds};
 use crate::journal::{Intent, Record};
-use crate::resource::{Causes, Drift};
+use crate::resource::{Causes, Claim, Drift};
 
 /// A resource that is new or differently declared.
 #[derive(Debug)]
@@ -224,6 +224,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         for at in &staged.added {
             self.welcome(*at);
         }
+        self.tell_directories(&staged.claims_before);
         let (added, changed, removed) = (summary.added, summary.changed, summary.removed);
         let resources = self.graph.len();
         self.event(None, Causes::DECLARED, None, EventKind::Loaded { resources, added, changed, removed });
@@ -234,7 +235,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// Puts new vertices and claims into the graph and takes the edges of those that go. The incoming resources come in the order of
     /// `changed`, and after them those of `added`.
-    fn stage(&mut self, incoming: &mut Vec<Incoming<R>>, remove: &[ResourceId]) -> Staged {
+    fn stage(&mut self, incoming: &mut [Incoming<R>], remove: &[ResourceId]) -> Staged {
         let mut staged = Staged::default();
         self.graph.reserve(incoming.len());
         incoming.sort_by_key(|incoming| self.graph.find(&incoming.id).is_none());
@@ -494,6 +495,22 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 self.fire_announced(at);
                 self.drop_vertex(at);
             }
+        }
+    }
+
+    /// What is no longer declared is for the directory that it lies in to look at: it may purge what nobody declares.
+    fn tell_directories(&mut self, claims_before: &[(u32, Claims)]) {
+        let mut directories: BTreeSet<u32> = BTreeSet::new();
+        for (at, before) in claims_before {
+            let after = self.graph.claims_mut().of(*at);
+            for claim in before.provides.iter().filter(|claim| !after.provides.contains(claim)) {
+                if let Claim::Path(path) = claim {
+                    directories.extend(self.graph.claims_mut().providers_above(path));
+                }
+            }
+        }
+        for directory in directories {
+            self.wake(directory, Causes::DECLARED);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The engine in motion, with scripted kinds and paused time.
 
+#![allow(clippy::unwrap_used)]
+
 mod plan;
 mod rules;
 mod scale;

@@ -10,7 +10,9 @@ use crate::script::{Paper, World, catalog, host, id, registry, script, want};
 
 async fn planned(catalog: Catalog) -> Plan {
     let directory = tempfile::tempdir().unwrap();
-    plan(catalog, EngineOptions::default(), registry(), host(&directory), Arc::new(Paper::default())).await.unwrap()
+    plan(catalog, EngineOptions::default(), registry(), host(&directory), Arc::new(Paper::default()))
+        .await
+        .unwrap()
 }
 
 fn of<'a>(plan: &'a Plan, name: &str) -> &'a Planned {
@@ -20,7 +22,9 @@ fn of<'a>(plan: &'a Plan, name: &str) -> &'a Planned {
 #[tokio::test(start_paused = true)]
 async fn a_plan_changes_nothing_and_tells_what_would_change() {
     World::named("plan").set("same", "x");
-    let plan = planned(catalog(vec![script("plan", "same", &[want("x")]), script("plan", "new", &[want("y")])])).await;
+    let plan =
+        planned(catalog(vec![script("plan", "same", &[want("x")]), script("plan", "new", &[want("y")])]))
+            .await;
     assert_eq!(of(&plan, "same").status.outcome, Outcome::Unchanged);
     assert_eq!(of(&plan, "new").status.outcome, Outcome::WouldChange);
     assert_eq!(of(&plan, "new").status.changes[0].want, "y");
@@ -36,7 +40,8 @@ async fn a_plan_foretells_refreshes_and_sent_values() {
     ]);
     World::named("plan-send").set("c", "w");
     text.edges = vec![EdgeDecl::notify(id("a"), id("c"))];
-    text.sends = vec![SendDecl { from: id("a"), key: "text".into(), to: id("b"), param: "want".into(), origin: None }];
+    text.sends =
+        vec![SendDecl { from: id("a"), key: "text".into(), to: id("b"), param: "want".into(), origin: None }];
     let plan = planned(text).await;
     assert_eq!(of(&plan, "b").status.changes[0].want, "v");
     assert!(of(&plan, "c").would_refresh);
@@ -63,7 +68,8 @@ async fn a_value_that_only_a_run_brings_is_unknown() {
     let anything = ("reaches_anything", Value::Bool(true));
     let mut text =
         catalog(vec![script("plan-value", "a", &[want("v"), anything]), script("plan-value", "b", &[])]);
-    text.sends = vec![SendDecl { from: id("a"), key: "text".into(), to: id("b"), param: "want".into(), origin: None }];
+    text.sends =
+        vec![SendDecl { from: id("a"), key: "text".into(), to: id("b"), param: "want".into(), origin: None }];
     let plan = planned(text).await;
     assert_eq!(of(&plan, "b").unknown_until, [id("a")]);
 }

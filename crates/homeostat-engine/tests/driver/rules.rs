@@ -119,7 +119,8 @@ async fn a_cycle_is_shown_with_its_members() {
 async fn a_sent_value_becomes_a_parameter() {
     let rig = Rig::start("send", EngineOptions::default()).await;
     let mut pair = catalog(vec![rig.script("a", &[want("hello")]), rig.script("b", &[])]);
-    let send = SendDecl { from: id("a"), key: "text".into(), to: id("b"), param: "want".into(), origin: None };
+    let send =
+        SendDecl { from: id("a"), key: "text".into(), to: id("b"), param: "want".into(), origin: None };
     pair.sends = vec![send];
     rig.load(pair.clone()).await;
     assert_eq!(rig.world.get("b").as_deref(), Some("hello"));
@@ -132,8 +133,13 @@ async fn a_sent_value_becomes_a_parameter() {
 async fn a_received_value_that_does_not_fit_fails_its_receiver() {
     let rig = Rig::start("misfit", EngineOptions::default()).await;
     let mut pair = catalog(vec![rig.script("a", &[want("hello")]), rig.script("b", &[])]);
-    pair.sends =
-        vec![SendDecl { from: id("a"), key: "text".into(), to: id("b"), param: "apply_ms".into(), origin: None }];
+    pair.sends = vec![SendDecl {
+        from: id("a"),
+        key: "text".into(),
+        to: id("b"),
+        param: "apply_ms".into(),
+        origin: None,
+    }];
     rig.load(pair).await;
     let status = rig.engine.status().await;
     assert!(status[1].error.as_ref().unwrap().contains("do not fit"), "{:?}", status[1]);
@@ -143,11 +149,16 @@ async fn a_received_value_that_does_not_fit_fails_its_receiver() {
 async fn secrets_are_blanked_out_of_changes_and_failures() {
     let rig = Rig::start("secret", EngineOptions { keep_changes: true, ..EngineOptions::default() }).await;
     let secret = ("want", Value::Sensitive(Box::new(Value::from("hunter2"))));
-    let open = rig.script("open", &[secret.clone()]);
+    let open = rig.script("open", std::slice::from_ref(&secret));
     let fails = rig.script("fails", &[secret, ("fails", Value::Bool(true))]);
     rig.load(catalog(vec![open, fails])).await;
     assert_eq!(rig.world.get("open").as_deref(), Some("hunter2"));
-    let shown = format!("{:?} {:?} {:?}", rig.engine.status().await, rig.events.of(&id("open")), rig.events.of(&id("fails")));
+    let shown = format!(
+        "{:?} {:?} {:?}",
+        rig.engine.status().await,
+        rig.events.of(&id("open")),
+        rig.events.of(&id("fails"))
+    );
     assert!(!shown.contains("hunter2"), "{shown}");
     assert!(shown.contains("[redacted]"));
 }
@@ -202,7 +213,8 @@ async fn what_was_removed_while_nothing_ran_is_undone_at_the_next_start() {
 async fn a_stop_lets_what_is_being_applied_end() {
     let rig = Rig::start("stop", EngineOptions::default()).await;
     let slow = ("apply_ms", Value::Int(5_000));
-    let mut chain = catalog(vec![rig.script("a", &[want("x"), slow.clone()]), rig.script("b", &[want("x"), slow])]);
+    let mut chain =
+        catalog(vec![rig.script("a", &[want("x"), slow.clone()]), rig.script("b", &[want("x"), slow])]);
     chain.edges = vec![EdgeDecl::before(id("a"), id("b"))];
     rig.engine.load(chain).await.unwrap();
     while rig.world.take_log().iter().all(|line| line != "apply a") {

@@ -10,9 +10,9 @@ use homeostat_engine::host::HostOptions;
 use homeostat_engine::resource::NoDrift;
 use homeostat_engine::store::StoreFuture;
 use homeostat_engine::{
-    AbsPath, Applied, Change, Check, Claim, Context, Depth, Drift, EmbeddedStore, Engine, EngineHandle, EngineOptions,
-    Event, EventSink, Failure, Host, Journal, Kind, Looks, Outputs, ParamError, Reach, Record, Recorded, Registry,
-    Resource, Source, VertexKey, Wakes, Watch,
+    AbsPath, Applied, Change, Check, Claim, Context, Depth, Drift, EmbeddedStore, Engine, EngineHandle,
+    EngineOptions, Event, EventSink, Failure, Host, Journal, Kind, Looks, Outputs, ParamError, Reach, Record,
+    Recorded, Registry, Resource, Source, VertexKey, Wakes, Watch,
 };
 use homeostat_model::schema::OutputSchema;
 use homeostat_model::{Catalog, Params, ResourceDecl, ResourceId, Type, Value};
@@ -121,7 +121,8 @@ impl Script {
 impl Resource for Script {
     const KIND: &'static str = "script";
     const DOC: &'static str = "";
-    const OUTPUTS: &'static [OutputSchema] = &[OutputSchema { key: "text", ty: Type::Str, doc: "What it wants." }];
+    const OUTPUTS: &'static [OutputSchema] =
+        &[OutputSchema { key: "text", ty: Type::Str, doc: "What it wants." }];
 
     type Params = ScriptParams;
     type Drift = Text;
@@ -152,7 +153,8 @@ impl Resource for Script {
     }
 
     fn foretell(&self) -> Option<Outputs> {
-        (!self.params.reaches_anything).then(|| Outputs::none().with("text", Value::from(self.params.want.clone())))
+        (!self.params.reaches_anything)
+            .then(|| Outputs::none().with("text", Value::from(self.params.want.clone())))
     }
 
     async fn check(&self, _cx: &Context<'_>) -> Result<Check<Text>, Failure> {
@@ -192,7 +194,11 @@ impl Resource for Script {
         Ok(lock(&self.world.system).clone())
     }
 
-    async fn check_prefetched(&self, _cx: &Context<'_>, look: &BTreeMap<String, String>) -> Result<Check<Text>, Failure> {
+    async fn check_prefetched(
+        &self,
+        _cx: &Context<'_>,
+        look: &BTreeMap<String, String>,
+    ) -> Result<Check<Text>, Failure> {
         Ok(self.compare(look.get(&self.name).cloned()))
     }
 
@@ -348,8 +354,9 @@ impl Rig {
         let events = Events::default();
         let sources: Vec<Arc<dyn Source>> = vec![bell.clone()];
         let sink = Box::new(events.clone());
-        let engine =
-            Engine::start(options, registry(), host(&directory), sources, journal.clone(), sink).await.unwrap();
+        let engine = Engine::start(options, registry(), host(&directory), sources, journal.clone(), sink)
+            .await
+            .unwrap();
         let world_name = world.to_owned();
         Self { engine, world: World::named(world), bell, journal, events, world_name, _directory: directory }
     }

@@ -46,17 +46,8 @@ mod tests {
         let registry = Registry::new(KINDS.iter().copied());
         for name in registry.names() {
             let schema = registry.schema(name).unwrap();
-            for heading in [
-                "Example",
-                "Watches",
-                "Automatic edges",
-                "Sends and receives",
-                "Limits",
-            ] {
-                assert!(
-                    schema.doc.contains(&format!("\n## {heading}\n")),
-                    "{name} has no `{heading}`"
-                );
+            for heading in ["Example", "Watches", "Automatic edges", "Sends and receives", "Limits"] {
+                assert!(schema.doc.contains(&format!("\n## {heading}\n")), "{name} has no `{heading}`");
             }
             for param in &schema.params {
                 assert!(!param.doc.is_empty(), "`{}` of {name} has no doc", param.name);

@@ -107,18 +107,14 @@ const PRIORITIES: [&[&str]; 8] = [
 
 fn priority(text: &str) -> Option<u8> {
     let lower = text.to_ascii_lowercase();
-    let found = PRIORITIES
-        .iter()
-        .position(|names| names.contains(&lower.as_str()));
+    let found = PRIORITIES.iter().position(|names| names.contains(&lower.as_str()));
     found.and_then(|at| u8::try_from(at).ok())
 }
 
 fn is_field_name(name: &str) -> bool {
     name.len() <= FIELD_NAME_MAX
         && name.starts_with(|c: char| c.is_ascii_uppercase())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+        && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
 impl Msg {
@@ -131,9 +127,7 @@ impl Msg {
                 Ok(()) => heard = true,
                 Err(error) if nobody_listens(&error) => {}
                 Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {
-                    return Err(Failure::permanent(format!(
-                        "the message is too large for `{socket}`"
-                    )));
+                    return Err(Failure::permanent(format!("the message is too large for `{socket}`")));
                 }
                 Err(error) => return Err(Failure::transient(format!("cannot send to `{socket}`: {error}"))),
             }
@@ -147,15 +141,9 @@ impl Msg {
     /// The journal's own protocol: a field a line, and a length before what has lines itself.
     fn for_journal(&self) -> Vec<u8> {
         let priority = self.priority.to_string();
-        let own = [
-            ("MESSAGE", self.body.as_str()),
-            ("PRIORITY", &priority),
-            ("SYSLOG_IDENTIFIER", IDENTIFIER),
-        ];
-        let given = self
-            .fields
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let own =
+            [("MESSAGE", self.body.as_str()), ("PRIORITY", &priority), ("SYSLOG_IDENTIFIER", IDENTIFIER)];
+        let given = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut bytes = Vec::new();
         for (name, value) in own.into_iter().chain(given) {
             bytes.extend_from_slice(name.as_bytes());
@@ -192,6 +180,7 @@ fn nobody_listens(error: &io::Error) -> bool {
 impl Resource for Msg {
     const KIND: &'static str = "msg";
     const DOC: &'static str = super::doc_of!("msg");
+    const REPAIRS: bool = false;
 
     type Params = Params;
     type Drift = Unsent;
@@ -217,11 +206,7 @@ impl Resource for Msg {
         };
         let socket = |wanted: bool, path: &str| AbsPath::parse(path).ok().filter(|_| wanted);
         Ok(Self {
-            body: if params.body.is_empty() {
-                name.to_owned()
-            } else {
-                params.body
-            },
+            body: if params.body.is_empty() { name.to_owned() } else { params.body },
             priority,
             fields: params.fields,
             journal: socket(params.journal, JOURNAL_SOCKET),
@@ -243,10 +228,7 @@ impl Resource for Msg {
     async fn apply(&self, cx: &Context<'_>, _drift: Unsent) -> Result<Applied, Failure> {
         self.send(cx.host).await?;
         self.owed.store(false, Ordering::SeqCst);
-        Ok(Applied {
-            outputs: Outputs::none(),
-            covers_refresh: true,
-        })
+        Ok(Applied { outputs: Outputs::none(), covers_refresh: true })
     }
 
     async fn refresh(&self, cx: &Context<'_>) -> Result<Outputs, Failure> {
@@ -302,16 +284,9 @@ mod tests {
         let host = TestHost::new();
         let (socket, path) = listen(&host, "journal");
         let fields = [("ROLE".to_owned(), "web".to_owned())].into();
-        let params = Params {
-            body: "two\nlines".into(),
-            priority: "Warning".into(),
-            fields,
-            ..Params::default()
-        };
-        let msg = Msg {
-            journal: Some(path),
-            ..msg(params)
-        };
+        let params =
+            Params { body: "two\nlines".into(), priority: "Warning".into(), fields, ..Params::default() };
+        let msg = Msg { journal: Some(path), ..msg(params) };
         assert!(look_and_send(&host, &msg, Causes::DECLARED).await);
         let want =
             b"MESSAGE\n\x09\0\0\0\0\0\0\0two\nlines\nPRIORITY=4\nSYSLOG_IDENTIFIER=homeostat\nROLE=web\n";
@@ -323,19 +298,11 @@ mod tests {
     async fn syslog_gets_one_line() {
         let host = TestHost::new();
         let (socket, path) = listen(&host, "log");
-        let msg = Msg {
-            syslog: Some(path),
-            ..msg(Params {
-                body: "two\nlines".into(),
-                ..Params::default()
-            })
-        };
+        let msg =
+            Msg { syslog: Some(path), ..msg(Params { body: "two\nlines".into(), ..Params::default() }) };
         assert!(look_and_send(&host, &msg, Causes::DECLARED).await);
         let text = String::from_utf8(received(&socket)).unwrap();
-        assert!(
-            text.starts_with("<30>homeostat[") && text.ends_with("]: two\\nlines"),
-            "{text}"
-        );
+        assert!(text.starts_with("<30>homeostat[") && text.ends_with("]: two\\nlines"), "{text}");
     }
 
     #[tokio::test]
@@ -344,11 +311,7 @@ mod tests {
         let (socket, path) = listen(&host, "gone");
         drop(socket);
         let missing = AbsPath::parse(&host.path("missing")).unwrap();
-        let msg = Msg {
-            journal: Some(path),
-            syslog: Some(missing),
-            ..msg(Params::default())
-        };
+        let msg = Msg { journal: Some(path), syslog: Some(missing), ..msg(Params::default()) };
         assert!(look_and_send(&host, &msg, Causes::DECLARED).await);
         assert_eq!(host.said(), ["the name"]);
     }
@@ -357,27 +320,8 @@ mod tests {
     fn nonsense_is_refused() {
         let fields = |name: &str| [(name.to_owned(), String::new())].into();
         for name in ["lower", "_TRUSTED", "1ST", "", "A=B", "MESSAGE"] {
-            assert!(
-                Msg::new(
-                    "m",
-                    Params {
-                        fields: fields(name),
-                        ..Params::default()
-                    }
-                )
-                .is_err(),
-                "{name}"
-            );
+            assert!(Msg::new("m", Params { fields: fields(name), ..Params::default() }).is_err(), "{name}");
         }
-        assert!(
-            Msg::new(
-                "m",
-                Params {
-                    priority: "loud".into(),
-                    ..Params::default()
-                }
-            )
-            .is_err()
-        );
+        assert!(Msg::new("m", Params { priority: "loud".into(), ..Params::default() }).is_err());
     }
 }

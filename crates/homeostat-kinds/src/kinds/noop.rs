@@ -22,7 +22,7 @@
 //!
 //! ## Sends and receives
 //!
-//! Receives `comment`; sends nothing.
+//! Neither.
 //!
 //! ## Limits
 //!
@@ -47,6 +47,8 @@ pub(super) struct Noop;
 impl Resource for Noop {
     const KIND: &'static str = "noop";
     const DOC: &'static str = super::doc_of!("noop");
+    const REPAIRS: bool = false;
+    const RECEIVES: bool = false;
 
     type Params = Params;
     type Drift = NoDrift;

@@ -66,16 +66,14 @@ impl Drift for Unprinted {
 
 impl Print {
     fn applied() -> Applied {
-        Applied {
-            outputs: Outputs::none(),
-            covers_refresh: true,
-        }
+        Applied { outputs: Outputs::none(), covers_refresh: true }
     }
 }
 
 impl Resource for Print {
     const KIND: &'static str = "print";
     const DOC: &'static str = super::doc_of!("print");
+    const REPAIRS: bool = false;
 
     type Params = Params;
     type Drift = Unprinted;
@@ -134,9 +132,7 @@ mod tests {
 
     fn print(msg: Option<&str>, refresh_only: bool) -> Print {
         let msg = msg.map(str::to_owned);
-        Print::new("hello", Params { msg, refresh_only })
-            .map_err(|_| ())
-            .unwrap()
+        Print::new("hello", Params { msg, refresh_only }).map_err(|_| ()).unwrap()
     }
 
     async fn look(host: &TestHost, print: &Print) {
@@ -170,17 +166,9 @@ mod tests {
     #[tokio::test]
     async fn many_are_printed_together() {
         let host = TestHost::new();
-        let batch: Vec<_> = ["a", "b"]
-            .map(|msg| (Arc::new(print(Some(msg), false)), Unprinted))
-            .into();
+        let batch: Vec<_> = ["a", "b"].map(|msg| (Arc::new(print(Some(msg), false)), Unprinted)).into();
         let first = batch[0].0.clone();
-        assert_eq!(
-            Print::apply_batch(&host.cx(Causes::none()), batch)
-                .await
-                .unwrap()
-                .len(),
-            2
-        );
+        assert_eq!(Print::apply_batch(&host.cx(Causes::none()), batch).await.unwrap().len(), 2);
         assert_eq!(host.said(), ["a\nb"]);
         look(&host, &first).await;
         assert_eq!(host.said(), [""; 0]);

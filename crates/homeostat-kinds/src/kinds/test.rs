@@ -162,17 +162,10 @@ pub(super) struct Test {
 impl Resource for Test {
     const KIND: &'static str = "test";
     const DOC: &'static str = super::doc_of!("test");
+    const REPAIRS: bool = false;
     const OUTPUTS: &'static [OutputSchema] = &[
-        OutputSchema {
-            key: "hello",
-            ty: Type::Str,
-            doc: "The parameter `sendvalue`, if it is given.",
-        },
-        OutputSchema {
-            key: "answer",
-            ty: Type::INT,
-            doc: "42.",
-        },
+        OutputSchema { key: "hello", ty: Type::Str, doc: "The parameter `sendvalue`, if it is given." },
+        OutputSchema { key: "answer", ty: Type::INT, doc: "42." },
     ];
 
     type Params = Params;
@@ -182,10 +175,7 @@ impl Resource for Test {
     fn new(_name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
         let mut errors = Vec::new();
         if params.validatebool {
-            errors.push(ParamError::of(
-                "validatebool",
-                "the validate param was set to true",
-            ));
+            errors.push(ParamError::of("validatebool", "the validate param was set to true"));
         }
         if !params.validateerror.is_empty() {
             errors.push(ParamError::of("validateerror", params.validateerror));
@@ -198,11 +188,7 @@ impl Resource for Test {
             true => outputs,
             false => outputs.with("hello", Value::from(params.sendvalue)),
         };
-        Ok(Self {
-            outputs,
-            grouped: params.alwaysgroup,
-            failures_left: AtomicU32::new(params.waitforerror),
-        })
+        Ok(Self { outputs, grouped: params.alwaysgroup, failures_left: AtomicU32::new(params.waitforerror) })
     }
 
     fn foretell(&self) -> Option<Outputs> {
@@ -243,24 +229,15 @@ mod tests {
     #[tokio::test]
     async fn it_sends_hello_and_the_answer() {
         let host = TestHost::new();
-        let test = Test::new("t", parse(&[("send_value", Value::from("hi"))]))
-            .map_err(|_| ())
-            .unwrap();
-        let want = Outputs::none()
-            .with("hello", Value::from("hi"))
-            .with("answer", Value::Int(42));
-        assert_eq!(
-            test.check(&host.cx(Causes::DECLARED)).await,
-            Ok(Check::Converged(want))
-        );
+        let test = Test::new("t", parse(&[("send_value", Value::from("hi"))])).map_err(|_| ()).unwrap();
+        let want = Outputs::none().with("hello", Value::from("hi")).with("answer", Value::Int(42));
+        assert_eq!(test.check(&host.cx(Causes::DECLARED)).await, Ok(Check::Converged(want)));
     }
 
     #[tokio::test]
     async fn it_fails_as_often_as_it_should() {
         let host = TestHost::new();
-        let test = Test::new("t", parse(&[("waitforerror", Value::Int(2))]))
-            .map_err(|_| ())
-            .unwrap();
+        let test = Test::new("t", parse(&[("waitforerror", Value::Int(2))])).map_err(|_| ()).unwrap();
         let mut failures = 0;
         while test.check(&host.cx(Causes::RETRY)).await.is_err() {
             failures += 1;
@@ -284,19 +261,11 @@ mod tests {
         let schema = registry.schema("test").unwrap();
         let ty = |name| schema.param(name).unwrap().ty.clone();
         assert_eq!(ty("int8"), Type::Int { min: -128, max: 127 });
-        assert_eq!(
-            ty("mapintfloat"),
-            Type::Map(Box::new(Type::INT), Box::new(Type::Float))
-        );
+        assert_eq!(ty("mapintfloat"), Type::Map(Box::new(Type::INT), Box::new(Type::Float)));
         assert_eq!(ty("interface"), Type::Any);
         assert_eq!(ty("expectrecv"), Type::List(Box::new(Type::Str)));
         assert!(matches!(ty("mixedstruct"), Type::Struct(fields) if fields.len() == 4));
-        assert!(
-            schema
-                .params
-                .iter()
-                .all(|param| !param.required && !param.doc.is_empty())
-        );
+        assert!(schema.params.iter().all(|param| !param.required && !param.doc.is_empty()));
         assert_eq!(schema.json["properties"]["boolptr"]["x-aliases"][0], "bool_ptr");
     }
 }

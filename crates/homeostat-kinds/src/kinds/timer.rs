@@ -60,17 +60,14 @@ pub(super) struct Tick(Duration);
 
 impl Drift for Tick {
     fn changes(&self) -> Vec<Change> {
-        vec![Change::new(
-            "tick",
-            "due",
-            format!("every {} s", self.0.as_secs()),
-        )]
+        vec![Change::new("tick", "due", format!("every {} s", self.0.as_secs()))]
     }
 }
 
 impl Resource for Timer {
     const KIND: &'static str = "timer";
     const DOC: &'static str = super::doc_of!("timer");
+    const REPAIRS: bool = false;
 
     type Params = Params;
     type Drift = Tick;
@@ -78,14 +75,9 @@ impl Resource for Timer {
 
     fn new(_name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
         if params.interval == 0 {
-            return Err(vec![ParamError::of(
-                "interval",
-                "`interval` must be at least one second",
-            )]);
+            return Err(vec![ParamError::of("interval", "`interval` must be at least one second")]);
         }
-        Ok(Self {
-            interval: Duration::from_secs(params.interval.into()),
-        })
+        Ok(Self { interval: Duration::from_secs(params.interval.into()) })
     }
 
     fn watches(&self) -> Vec<Watch> {
@@ -118,15 +110,9 @@ mod tests {
             assert_eq!(timer.check(&host.cx(cause)).await, Ok(Check::converged()));
         }
         let tick = Tick(Duration::from_secs(3));
-        assert_eq!(
-            timer.check(&host.cx(Causes::WAKE)).await,
-            Ok(Check::Drifted(tick))
-        );
+        assert_eq!(timer.check(&host.cx(Causes::WAKE)).await, Ok(Check::Drifted(tick)));
         assert_eq!(tick.changes()[0].property, "tick");
-        assert_eq!(
-            timer.apply(&host.cx(Causes::WAKE), tick).await,
-            Ok(Applied::done())
-        );
+        assert_eq!(timer.apply(&host.cx(Causes::WAKE), tick).await, Ok(Applied::done()));
     }
 
     #[test]

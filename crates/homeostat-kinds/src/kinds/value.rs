@@ -47,20 +47,15 @@ pub(super) struct Value {
 impl Resource for Value {
     const KIND: &'static str = "value";
     const DOC: &'static str = super::doc_of!("value");
-    const OUTPUTS: &'static [OutputSchema] = &[OutputSchema {
-        key: "any",
-        ty: Type::Any,
-        doc: "The value.",
-    }];
+    const REPAIRS: bool = false;
+    const OUTPUTS: &'static [OutputSchema] = &[OutputSchema { key: "any", ty: Type::Any, doc: "The value." }];
 
     type Params = Params;
     type Drift = NoDrift;
     type Prefetched = ();
 
     fn new(_name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
-        let outputs = params
-            .any
-            .map_or_else(Outputs::none, |any| Outputs::none().with("any", any));
+        let outputs = params.any.map_or_else(Outputs::none, |any| Outputs::none().with("any", any));
         Ok(Self { outputs })
     }
 
@@ -92,19 +87,13 @@ mod tests {
         let value = Value::new("v", params.parse().unwrap()).map_err(|_| ()).unwrap();
         let sent = Outputs::none().with("any", secret);
         assert_eq!(value.foretell(), Some(sent.clone()));
-        assert_eq!(
-            value.check(&host.cx(Causes::DECLARED)).await,
-            Ok(Check::Converged(sent))
-        );
+        assert_eq!(value.check(&host.cx(Causes::DECLARED)).await, Ok(Check::Converged(sent)));
     }
 
     #[tokio::test]
     async fn without_a_value_it_sends_nothing() {
         let host = TestHost::new();
         let value = Value::new("v", Params::default()).map_err(|_| ()).unwrap();
-        assert_eq!(
-            value.check(&host.cx(Causes::DECLARED)).await,
-            Ok(Check::converged())
-        );
+        assert_eq!(value.check(&host.cx(Causes::DECLARED)).await, Ok(Check::converged()));
     }
 }

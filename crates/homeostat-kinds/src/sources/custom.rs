@@ -24,10 +24,7 @@ enum Change {
 
 impl Customs {
     fn change(&self, change: Change) {
-        self.changes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(change);
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
         self.changed.notify_one();
     }
 
@@ -38,12 +35,8 @@ impl Customs {
 
 impl Source for Customs {
     fn start(self: Arc<Self>, host: &Host, wakes: Wakes, tasks: &mut JoinSet<()>) -> io::Result<()> {
-        let mut streams = Streams {
-            host: host.clone(),
-            wakes,
-            running: JoinSet::new(),
-            handles: BTreeMap::new(),
-        };
+        let mut streams =
+            Streams { host: host.clone(), wakes, running: JoinSet::new(), handles: BTreeMap::new() };
         tasks.spawn(async move {
             loop {
                 tokio::select! {
@@ -163,10 +156,7 @@ mod tests {
         let run = |_host, _waker| -> homeostat_engine::source::CustomRun {
             Box::pin(async { panic!("on purpose") })
         };
-        let bad = Watch::Custom(CustomWatch {
-            key: "bad".into(),
-            run: Arc::new(run),
-        });
+        let bad = Watch::Custom(CustomWatch { key: "bad".into(), run: Arc::new(run) });
         bench.source.arm(&bad, vertex(1));
         bench.wakes.ready().await;
         assert_eq!(bench.wakes.take().notes.len(), 1);

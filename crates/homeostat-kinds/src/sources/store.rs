@@ -98,9 +98,7 @@ impl Interests {
     fn below<'a>(&'a self, part: &'a str) -> impl Iterator<Item = &'a BTreeSet<VertexKey>> {
         let from = (Bound::Included(part), Bound::Unbounded);
         let prefixes = self.prefixes.range::<str, _>(from);
-        prefixes
-            .take_while(move |(prefix, _)| prefix.starts_with(part))
-            .map(|(_, vertices)| vertices)
+        prefixes.take_while(move |(prefix, _)| prefix.starts_with(part)).map(|(_, vertices)| vertices)
     }
 
     fn in_part(&self, part: &str) -> BTreeSet<VertexKey> {
@@ -114,9 +112,7 @@ impl Interests {
     /// Everybody who is interested in a prefix of the key.
     fn of_key<'a>(&'a self, key: &'a str) -> impl Iterator<Item = VertexKey> + 'a {
         let ends = key.char_indices().map(|(at, _)| at).chain([key.len()]);
-        ends.filter_map(|end| self.prefixes.get(&key[..end]))
-            .flatten()
-            .copied()
+        ends.filter_map(|end| self.prefixes.get(&key[..end])).flatten().copied()
     }
 }
 
@@ -147,16 +143,8 @@ impl Source for StoreSource {
     fn arm(&self, watch: &Watch, vertex: VertexKey) {
         let Watch::Store(prefix) = watch else { return };
         let mut interests = self.lock();
-        interests
-            .prefixes
-            .entry(prefix.clone())
-            .or_default()
-            .insert(vertex);
-        interests
-            .of_vertex
-            .entry(vertex)
-            .or_default()
-            .insert(prefix.clone());
+        interests.prefixes.entry(prefix.clone()).or_default().insert(vertex);
+        interests.of_vertex.entry(vertex).or_default().insert(prefix.clone());
         let part: Arc<str> = part_of(prefix).into();
         if interests.parts.insert(part.clone()) {
             interests.new_parts.push(part);
@@ -195,17 +183,11 @@ mod tests {
             bench.source.arm(&Watch::Store(prefix.into()), vertex(index));
         }
         // Once the watch stands, since something may have changed before.
-        assert_eq!(
-            bench.woken_within(PATIENCE).await,
-            [vertex(1), vertex(2), vertex(3)].into()
-        );
+        assert_eq!(bench.woken_within(PATIENCE).await, [vertex(1), vertex(2), vertex(3)].into());
         put(&bench, "kv/one/a").await;
         assert_eq!(bench.woken_within(PATIENCE).await, [vertex(1), vertex(2)].into());
         put(&bench, "kv/one/abc").await;
-        assert_eq!(
-            bench.woken_within(PATIENCE).await,
-            [vertex(1), vertex(2), vertex(3)].into()
-        );
+        assert_eq!(bench.woken_within(PATIENCE).await, [vertex(1), vertex(2), vertex(3)].into());
         bench.source.disarm(vertex(2));
         put(&bench, "kv/one/b").await;
         put(&bench, "kv/one/ab").await;
@@ -232,12 +214,7 @@ mod tests {
         let host = bench.host.clone();
         let puts = (0..2000).map(|at| {
             let host = host.clone();
-            async move {
-                host.store()
-                    .put(&format!("kv/one/x{at}"), b"", None)
-                    .await
-                    .unwrap()
-            }
+            async move { host.store().put(&format!("kv/one/x{at}"), b"", None).await.unwrap() }
         });
         let mut tasks: JoinSet<u64> = puts.collect();
         while tasks.join_next().await.is_some() {}

@@ -25,13 +25,7 @@ impl<S: Source> Bench<S> {
         let host = Host::new(HostOptions::new("h1", store)).unwrap();
         let (source, wakes, mut tasks) = (Arc::new(source), Wakes::new(), JoinSet::new());
         source.clone().start(&host, wakes.clone(), &mut tasks).unwrap();
-        Self {
-            source,
-            host,
-            wakes,
-            tasks,
-            _directory: directory,
-        }
+        Self { source, host, wakes, tasks, _directory: directory }
     }
 
     /// Waits for the next wakes; in real time for as long as that takes.

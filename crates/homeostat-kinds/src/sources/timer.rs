@@ -35,10 +35,7 @@ struct Timer {
 
 impl Timers {
     fn change(&self, change: Change) {
-        self.changes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(change);
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
         self.changed.notify_one();
     }
 
@@ -154,15 +151,9 @@ mod tests {
         let mut seen = Vec::new();
         while started.elapsed() < 9 * SECOND {
             let woken = bench.woken().await;
-            seen.push((
-                started.elapsed().as_secs_f32().round() as u32,
-                woken.first().unwrap().index,
-            ));
+            seen.push((started.elapsed().as_secs_f32().round() as u32, woken.first().unwrap().index));
         }
-        assert_eq!(
-            seen,
-            [(2, 1), (4, 1), (5, 2), (6, 1), (8, 1), (10, 1)][..seen.len()]
-        );
+        assert_eq!(seen, [(2, 1), (4, 1), (5, 2), (6, 1), (8, 1), (10, 1)][..seen.len()]);
         assert!(seen.len() >= 5);
     }
 
@@ -182,11 +173,7 @@ mod tests {
     async fn an_empty_wheel_has_no_timer() {
         let mut wheel = Wheel::default();
         let due = Instant::now() + SECOND;
-        let timer = Timer {
-            vertex: vertex(1),
-            period: SECOND,
-            due,
-        };
+        let timer = Timer { vertex: vertex(1), period: SECOND, due };
         wheel.change(Change::Arm(timer));
         wheel.change(Change::Disarm(vertex(1)));
         let started = Instant::now();

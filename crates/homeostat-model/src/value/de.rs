@@ -123,9 +123,7 @@ impl<'de> Visitor<'de> for AnyValue {
 
     /// Our own deserializer says in this way that what comes must not be shown.
     fn visit_some<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Ok(Value::Sensitive(Box::new(serde::Deserialize::deserialize(
-            deserializer,
-        )?)))
+        Ok(Value::Sensitive(Box::new(serde::Deserialize::deserialize(deserializer)?)))
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -211,10 +209,7 @@ mod tests {
         let value = Value::List(vec![Value::Null, secret.clone(), Value::from("open")]);
         assert_eq!(Value::deserialize(&value), Ok(value.clone()));
         assert_eq!(Option::<Value>::deserialize(&secret), Ok(Some(secret)));
-        assert_eq!(
-            serde_json::from_str::<Value>("[1]").unwrap(),
-            Value::List(vec![Value::Int(1)])
-        );
+        assert_eq!(serde_json::from_str::<Value>("[1]").unwrap(), Value::List(vec![Value::Int(1)]));
     }
 
     #[test]

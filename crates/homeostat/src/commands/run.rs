@@ -152,6 +152,8 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let options = EngineOptions {
         mode: if args.noop { Mode::Noop } else { Mode::Apply },
         keep_changes: args.written.report.is_some(),
+        // Who settles once looks once: nothing that happens later is waited for.
+        watch: !args.once,
         ..args.limits.options()
     };
     let task = Task {

@@ -22,7 +22,7 @@ fn values_are_kept_without_an_agent() {
 fn a_running_agent_is_asked() {
     let place = Place::new();
     place.write("site.yaml", "graph: g\nresources:\n  kv:\n  - {name: a, key: greeting, value: hello}\n");
-    let _agent = place.start_run(&["site.yaml"]);
+    let agent = place.start_run(&["site.yaml"]);
     let kv = |args: &[&str]| place.homeostat(&[&["kv", "--prefix", "DIR/prefix"], args].concat());
     wait_until("the value is there", || kv(&["get", "greeting"]).stdout == "hello\n");
     let watch = place.start(&["kv", "--prefix", "DIR/prefix", "watch"]);
@@ -30,7 +30,11 @@ fn a_running_agent_is_asked() {
     wait_until("it is as declared again", || kv(&["get", "greeting"]).stdout == "hello\n");
     kv(&["put", "free", "x"]).ends_with(0);
     assert_eq!(kv(&["get", "free"]).ends_with(0).stdout, "x\n");
-    drop(watch);
+    agent.signal("TERM");
+    agent.finish().ends_with(0);
+    // The watch ends with its agent.
+    let seen = watch.finish();
+    assert!(seen.ends_with(1).stderr.contains("the agent went away"), "{seen:#?}");
 }
 
 #[test]

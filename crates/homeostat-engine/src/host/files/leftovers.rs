@@ -66,10 +66,10 @@ impl Files {
             Some(at) => &path.as_str()[..at],
         };
         // A directory that is not there yet holds no leftovers, now or later.
-        if self.is_first_use(parent) {
-            if let Ok(dir) = self.parent(path) {
-                dir.remove_leftovers();
-            }
+        if self.is_first_use(parent)
+            && let Ok(dir) = self.parent(path)
+        {
+            dir.remove_leftovers();
         }
     }
 

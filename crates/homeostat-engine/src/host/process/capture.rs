@@ -79,10 +79,7 @@ mod tests {
         assert!(text.starts_with("first line\n") && text.ends_with("\nlast line\n"));
         assert!(text.contains(&format!("[{} bytes left out]", captured.left_out())));
         let total = 11 + 300 * 7000 + 11;
-        assert_eq!(
-            captured.left_out() as usize,
-            total - OUTPUT_BYTES_MAX - TAIL_BYTES_MAX
-        );
+        assert_eq!(captured.left_out() as usize, total - OUTPUT_BYTES_MAX - TAIL_BYTES_MAX);
         assert_eq!(captured.last_lines(1, 100), "last line");
     }
 

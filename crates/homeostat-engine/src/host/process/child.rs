@@ -22,12 +22,7 @@ pub(super) enum Place {
 pub(super) fn spawn(command: &Command, place: &Place) -> Result<Running, ProcessError> {
     let identity = Identity::of(command, place)?;
     let mut env: BTreeMap<&str, &str> = [("PATH", PATH), ("HOME", &identity.home), ("LANG", LANG)].into();
-    env.extend(
-        command
-            .env
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str())),
-    );
+    env.extend(command.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let image = Image::new(command, &env).map_err(|source| cannot_start(command, source))?;
     let entry = Entry::new(command, place, &identity)?;
     start(image, entry).map_err(|source| match &command.cwd {
@@ -37,10 +32,7 @@ pub(super) fn spawn(command: &Command, place: &Place) -> Result<Running, Process
 }
 
 fn cannot_start(command: &Command, source: io::Error) -> ProcessError {
-    ProcessError::Start {
-        program: command.program.clone(),
-        source,
-    }
+    ProcessError::Start { program: command.program.clone(), source }
 }
 
 /// What is executed: everything that the call needs, allocated before there is a child.
@@ -64,14 +56,8 @@ impl Image {
         };
         let args = [&command.program].into_iter().chain(&command.args);
         let args = args.map(|arg| CString::new(arg.as_str()));
-        let env = env
-            .iter()
-            .map(|(name, value)| CString::new(format!("{name}={value}")));
-        Ok(Self {
-            programs,
-            args: args.collect::<Result<_, _>>()?,
-            env: env.collect::<Result<_, _>>()?,
-        })
+        let env = env.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
+        Ok(Self { programs, args: args.collect::<Result<_, _>>()?, env: env.collect::<Result<_, _>>()? })
     }
 }
 
@@ -122,21 +108,13 @@ impl Identity {
             Some(user) => user.home.clone(),
             None => own_home(root)?,
         };
-        Ok(Self {
-            home,
-            uid: user.map(|user| user.uid),
-            gid,
-            groups,
-        })
+        Ok(Self { home, uid: user.map(|user| user.uid), gid, groups })
     }
 
     /// Whether we are that already, so that nothing has to be changed.
     fn is_ours(&self) -> bool {
-        self.uid
-            .is_none_or(|uid| uid == rustix::process::geteuid().as_raw())
-            && self
-                .gid
-                .is_none_or(|gid| gid == rustix::process::getegid().as_raw())
+        self.uid.is_none_or(|uid| uid == rustix::process::geteuid().as_raw())
+            && self.gid.is_none_or(|gid| gid == rustix::process::getegid().as_raw())
     }
 }
 
@@ -262,11 +240,7 @@ mod syscall {
 }
 
 fn check(result: i64) -> io::Result<()> {
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 fn c_string(path: &AbsPath) -> CString {

@@ -200,11 +200,7 @@ impl Processes {
             RootExec::In if root.as_str() != "/" => Place::Inside(root.clone()),
             RootExec::In | RootExec::Host => Place::Host,
         };
-        Self {
-            place,
-            grace,
-            thread: OnceLock::new(),
-        }
+        Self { place, grace, thread: OnceLock::new() }
     }
 
     /// Runs a command until it ends. Dropping the future ends the command, with its whole process group.
@@ -223,19 +219,12 @@ impl Processes {
     }
 
     async fn start(&self, command: Command, line: Option<LineFn>) -> Result<Finished, ProcessError> {
-        let thread = self
-            .thread
-            .get_or_init(|| Thread::start(self.place.clone(), self.grace).ok());
+        let thread = self.thread.get_or_init(|| Thread::start(self.place.clone(), self.grace).ok());
         let thread = thread.as_ref().ok_or(ProcessError::Closed)?;
         let cancel = CancellationToken::new();
         let _ends_it = cancel.clone().drop_guard();
         let (reply, finished) = oneshot::channel();
-        let job = Job {
-            command,
-            line,
-            cancel,
-            reply,
-        };
+        let job = Job { command, line, cancel, reply };
         thread.send(job).await?;
         finished.await.map_err(|_| ProcessError::Closed)?
     }

@@ -16,9 +16,7 @@ const NAMES: &[(&str, i32)] = &[
 pub fn signal_by_name(text: &str) -> Option<i32> {
     let upper = text.to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    let found = NAMES
-        .iter()
-        .find(|(known, number)| *known == name || number.to_string() == name);
+    let found = NAMES.iter().find(|(known, number)| *known == name || number.to_string() == name);
     found.map(|(_, number)| *number)
 }
 

@@ -1,10 +1,7 @@
 //! The making of a child on Linux: it borrows our memory until it runs its program, as `posix_spawn` does, so that a start
 //! costs the same however much memory the agent has. A fork of an agent of 400 MB costs tens of milliseconds.
 
-#![allow(
-    unsafe_code,
-    reason = "the standard library can set up a session, a root and a user only by a fork"
-)]
+#![allow(unsafe_code, reason = "the standard library can set up a session, a root and a user only by a fork")]
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -68,18 +65,9 @@ pub(super) fn start(image: Image, entry: Entry) -> io::Result<Running> {
     let stdout = pipe::Receiver::from_owned_fd(stdout.into())?;
     let stderr = pipe::Receiver::from_owned_fd(stderr.into())?;
     let arrays = Arrays::new(&image);
-    let stdio = [
-        null.as_raw_fd(),
-        child_stdout.as_raw_fd(),
-        child_stderr.as_raw_fd(),
-    ];
-    let (pid, pidfd) = clone(&Child {
-        image: &image,
-        arrays: &arrays,
-        entry: &entry,
-        stdio,
-        error: AtomicI32::new(0),
-    })?;
+    let stdio = [null.as_raw_fd(), child_stdout.as_raw_fd(), child_stderr.as_raw_fd()];
+    let (pid, pidfd) =
+        clone(&Child { image: &image, arrays: &arrays, entry: &entry, stdio, error: AtomicI32::new(0) })?;
     // SAFETY: an owned descriptor is the same and open for as long as it lives, and it lives as long as its registration.
     let ended = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) };
     let ended = ended.inspect_err(|_| {
@@ -87,13 +75,7 @@ pub(super) fn start(image: Image, entry: Entry) -> io::Result<Running> {
         kill_process(pid, Signal::KILL).ok();
         rustix::process::waitpid(Some(pid), WaitOptions::empty()).ok();
     });
-    Ok(Running {
-        pid,
-        ended: ended?,
-        status: None,
-        stdout: Some(stdout),
-        stderr: Some(stderr),
-    })
+    Ok(Running { pid, ended: ended?, status: None, stdout: Some(stdout), stderr: Some(stderr) })
 }
 
 /// The pointers that the call takes, each list with a null at its end.
@@ -107,20 +89,12 @@ struct Arrays {
 impl Arrays {
     fn new(image: &Image) -> Self {
         let with_end = |texts: &[CString]| -> Vec<*const c_char> {
-            texts
-                .iter()
-                .map(|text| text.as_ptr())
-                .chain([ptr::null()])
-                .collect()
+            texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect()
         };
         let args = with_end(&image.args);
         let shell_args = [SHELL.as_ptr(), ptr::null()];
         Self {
-            shell_args: shell_args
-                .into_iter()
-                .chain(args[1..].iter().copied())
-                .map(Cell::new)
-                .collect(),
+            shell_args: shell_args.into_iter().chain(args[1..].iter().copied()).map(Cell::new).collect(),
             args,
             env: with_end(&image.env),
         }
@@ -147,13 +121,7 @@ fn clone(child: &Child<'_>) -> io::Result<(Pid, OwnedFd)> {
     // SAFETY: the stack is large enough, aligned, and not used by anybody else; `child` and all that it refers to live
     // until the call returns, which with CLONE_VFORK is when the child no longer uses our memory.
     let pid = unsafe {
-        libc::clone(
-            run_child,
-            top.cast(),
-            flags,
-            ptr::from_ref(child).cast_mut().cast(),
-            &raw mut pidfd,
-        )
+        libc::clone(run_child, top.cast(), flags, ptr::from_ref(child).cast_mut().cast(), &raw mut pidfd)
     };
     let failed = io::Error::last_os_error();
     drop(blocked);
@@ -203,9 +171,7 @@ extern "C" fn run_child(child: *mut c_void) -> c_int {
         Ok(()) => execute(child),
         Err(error) => error,
     };
-    child
-        .error
-        .store(error.raw_os_error().unwrap_or(libc::EINVAL), Ordering::SeqCst);
+    child.error.store(error.raw_os_error().unwrap_or(libc::EINVAL), Ordering::SeqCst);
     // SAFETY: it ends this process and nothing else; what belongs to our parent is not dropped.
     unsafe { libc::_exit(127) }
 }
@@ -234,11 +200,7 @@ fn prepare(child: &Child<'_>) -> io::Result<()> {
 
 /// Tries the files in order, and says why none of them runs.
 fn execute(child: &Child<'_>) -> io::Error {
-    let Arrays {
-        args,
-        env,
-        shell_args,
-    } = child.arrays;
+    let Arrays { args, env, shell_args } = child.arrays;
     let mut reason = io::Error::from_raw_os_error(libc::ENOENT);
     for program in &child.image.programs {
         // SAFETY: strings end with NUL, lists with null, and all of them live in our parent, which waits.

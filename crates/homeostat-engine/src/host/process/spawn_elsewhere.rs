@@ -48,20 +48,12 @@ pub(super) fn start(image: Image, entry: Entry) -> io::Result<Running> {
             command.env(name, value);
         }
     }
-    #[allow(
-        unsafe_code,
-        reason = "a session, a root, a user: the standard library has no other way"
-    )]
+    #[allow(unsafe_code, reason = "a session, a root, a user: the standard library has no other way")]
     // SAFETY: between fork and exec only system calls are made, on memory that was allocated before.
     unsafe {
         command.pre_exec(move || entry.enter());
     }
     let mut child = tokio::process::Command::from(command).spawn()?;
     let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    Ok(Running {
-        stdout: child.stdout.take(),
-        stderr: child.stderr.take(),
-        child,
-        pid,
-    })
+    Ok(Running { stdout: child.stdout.take(), stderr: child.stderr.take(), child, pid })
 }

@@ -37,9 +37,7 @@ async fn until_gone(pid: &str) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(PATIENCE, gone)
-        .await
-        .unwrap_or_else(|_| panic!("process {pid} is still there"));
+    timeout(PATIENCE, gone).await.unwrap_or_else(|_| panic!("process {pid} is still there"));
 }
 
 /// Follows a command until it says its first line.
@@ -73,24 +71,15 @@ async fn the_environment_is_fixed() {
     lines.sort_unstable();
     let home = format!(
         "HOME={}",
-        if rustix::process::geteuid().is_root() {
-            "/root"
-        } else {
-            lines[0].split_once('=').unwrap().1
-        }
+        if rustix::process::geteuid().is_root() { "/root" } else { lines[0].split_once('=').unwrap().1 }
     );
-    assert_eq!(
-        lines,
-        [home.as_str(), "LANG=C.UTF-8", &format!("PATH={PATH}"), "X=1"]
-    );
+    assert_eq!(lines, [home.as_str(), "LANG=C.UTF-8", &format!("PATH={PATH}"), "X=1"]);
 }
 
 #[tokio::test]
 async fn it_has_no_input_no_terminal_and_a_session_of_its_own() {
-    let text = stdout(sh(
-        "cat; readlink /proc/self/fd/0; cut -d' ' -f 1,5,6,7 /proc/$$/stat; pwd; umask",
-    ))
-    .await;
+    let text =
+        stdout(sh("cat; readlink /proc/self/fd/0; cut -d' ' -f 1,5,6,7 /proc/$$/stat; pwd; umask")).await;
     let lines: Vec<&str> = text.lines().collect();
     let stat: Vec<&str> = lines[1].split(' ').collect();
     assert_eq!(lines[0], "/dev/null");
@@ -102,9 +91,7 @@ async fn it_has_no_input_no_terminal_and_a_session_of_its_own() {
 async fn no_signal_is_ignored_or_blocked() {
     let text = stdout(Command::new("grep").args(["^Sig[BI]".into(), "/proc/self/status".into()])).await;
     let sets = text.lines().filter_map(|line| line.split_once(":\t"));
-    let sets: Vec<u64> = sets
-        .map(|(_, set)| u64::from_str_radix(set, 16).unwrap())
-        .collect();
+    let sets: Vec<u64> = sets.map(|(_, set)| u64::from_str_radix(set, 16).unwrap()).collect();
     // Those above 31 belong to the C library.
     let common: Vec<u64> = sets.iter().map(|set| set & 0x7fff_ffff).collect();
     assert_eq!(common, [0, 0], "{text}");
@@ -126,9 +113,7 @@ async fn a_program_is_searched_for_in_the_path_that_it_gets() {
     let directory = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("/bin/echo", directory.path().join("my-echo")).unwrap();
     let path = format!("/no/such/directory:{}", directory.path().display());
-    let command = Command::new("my-echo")
-        .args(["found".into()])
-        .env([("PATH".to_owned(), path)].into());
+    let command = Command::new("my-echo").args(["found".into()]).env([("PATH".to_owned(), path)].into());
     assert_eq!(stdout(command).await, "found\n");
 }
 
@@ -171,10 +156,8 @@ async fn it_is_asked_to_end_with_the_signal_of_its_choice() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("asked");
     let processes = processes();
-    let line = format!(
-        "trap 'echo int > {}; exit' INT; echo ready; while :; do sleep 0.01; done",
-        path.display()
-    );
+    let line =
+        format!("trap 'echo int > {}; exit' INT; echo ready; while :; do sleep 0.01; done", path.display());
     let (_, running) = first_line(&processes, sh(&line).end_signal(libc::SIGINT)).await;
     drop(running);
     drop(processes);
@@ -210,12 +193,8 @@ async fn when_the_agent_is_killed_its_commands_end() {
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(agent.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
-    let pid = lines
-        .find_map(|line| Some(line.split_once("command ")?.1.to_owned()))
-        .unwrap();
+    let mut lines = BufReader::new(agent.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let pid = lines.find_map(|line| Some(line.split_once("command ")?.1.to_owned())).unwrap();
     assert!(is_alive(&pid));
     agent.kill().unwrap();
     agent.wait().unwrap();
@@ -244,32 +223,20 @@ async fn lines_are_handed_on_while_it_runs() {
         .await
         .unwrap();
     assert!(finished.exit.success());
-    assert_eq!(
-        lines.iter().collect::<Vec<_>>(),
-        ["one", "two", "last without end"]
-    );
+    assert_eq!(lines.iter().collect::<Vec<_>>(), ["one", "two", "last without end"]);
 }
 
 #[tokio::test]
 async fn what_cannot_be_run_says_why() {
     let processes = processes();
-    let error = processes
-        .run(Command::new("no-such-program-here"))
-        .await
-        .unwrap_err();
+    let error = processes.run(Command::new("no-such-program-here")).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot run `no-such-program-here`");
     let nowhere = AbsPath::parse("/no/such/place").unwrap();
     let error = processes.run(sh("true").cwd(Some(nowhere))).await.unwrap_err();
     assert!(matches!(error, ProcessError::NoDirectory(_)), "{error}");
-    let error = processes
-        .run(sh("true").user(Some("no-such-user".into())))
-        .await
-        .unwrap_err();
+    let error = processes.run(sh("true").user(Some("no-such-user".into()))).await.unwrap_err();
     assert!(matches!(error, ProcessError::UnknownUser(_)), "{error}");
-    let error = processes
-        .run(sh("true").group(Some("no-such-group".into())))
-        .await
-        .unwrap_err();
+    let error = processes.run(sh("true").group(Some("no-such-group".into()))).await.unwrap_err();
     assert!(matches!(error, ProcessError::UnknownGroup(_)), "{error}");
 }
 
@@ -312,13 +279,7 @@ async fn a_hundred_at_once_end_all() {
         running.spawn(async move { processes.run(sh(&format!("exit {at}"))).await.unwrap().exit });
     }
     let mut exits = running.join_all().await;
-    exits.sort_by_key(|exit| {
-        if let Exit::Status(status) = exit {
-            *status
-        } else {
-            -1
-        }
-    });
+    exits.sort_by_key(|exit| if let Exit::Status(status) = exit { *status } else { -1 });
     assert_eq!(exits, (0..100).map(Exit::Status).collect::<Vec<_>>());
 }
 

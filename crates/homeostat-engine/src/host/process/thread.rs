@@ -45,17 +45,12 @@ pub(super) struct Thread {
 
 impl Thread {
     pub(super) fn start(place: Place, grace: Duration) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (jobs, arriving) = mpsc::channel(JOBS_MAX);
         let handle = std::thread::Builder::new()
             .name("processes".into())
             .spawn(move || runtime.block_on(serve(arriving, place, grace)))?;
-        Ok(Self {
-            jobs: Some(jobs),
-            handle: Some(handle),
-        })
+        Ok(Self { jobs: Some(jobs), handle: Some(handle) })
     }
 
     pub(super) async fn send(&self, job: Job) -> Result<(), ProcessError> {
@@ -93,12 +88,7 @@ async fn serve(mut arriving: mpsc::Receiver<Job>, place: Place, grace: Duration)
 }
 
 async fn run(job: Job, place: Place, grace: Duration, closing: CancellationToken) {
-    let Job {
-        command,
-        mut line,
-        cancel,
-        reply,
-    } = job;
+    let Job { command, mut line, cancel, reply } = job;
     if cancel.is_cancelled() || closing.is_cancelled() {
         return;
     }
@@ -114,10 +104,8 @@ async fn run(job: Job, place: Place, grace: Duration, closing: CancellationToken
     };
     match ended {
         Some(finished) => {
-            let finished = finished.map_err(|source| ProcessError::Start {
-                program: command.program,
-                source,
-            });
+            let finished =
+                finished.map_err(|source| ProcessError::Start { program: command.program, source });
             // Whoever waited may have gone in this moment.
             drop(reply.send(finished));
         }
@@ -152,12 +140,7 @@ async fn collect(child: &mut Running, line: &mut Option<LineFn>) -> io::Result<F
         left = left.saturating_sub(read);
     }
     said.last_line(line);
-    Ok(Finished {
-        exit: exit_of(exit),
-        stdout: said.stdout,
-        stderr: said.stderr,
-        output: said.output,
-    })
+    Ok(Finished { exit: exit_of(exit), stdout: said.stdout, stderr: said.stderr, output: said.output })
 }
 
 /// Reads once; at the end of the stream it forgets the stream, and without one it waits for ever.

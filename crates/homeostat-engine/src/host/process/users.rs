@@ -28,12 +28,7 @@ pub(super) fn user(text: &str, root: Option<&Path>) -> io::Result<Option<User>> 
     };
     Ok(found.or_else(|| {
         let uid = text.parse().ok()?;
-        Some(User {
-            name: String::new(),
-            uid,
-            gid: uid,
-            home: "/".into(),
-        })
+        Some(User { name: String::new(), uid, gid: uid, home: "/".into() })
     }))
 }
 
@@ -44,9 +39,7 @@ pub(super) fn group(text: &str, root: Option<&Path>) -> io::Result<Option<u32>> 
     }
     match root {
         None => host::group(text),
-        Some(root) => in_file(&root.join("etc/group"), text, |fields| {
-            fields.get(2)?.parse().ok()
-        }),
+        Some(root) => in_file(&root.join("etc/group"), text, |fields| fields.get(2)?.parse().ok()),
     }
 }
 
@@ -135,13 +128,7 @@ mod host {
             let mut found = std::ptr::null_mut();
             // SAFETY: as above.
             let error = unsafe {
-                libc::getpwuid_r(
-                    uid,
-                    &raw mut entry,
-                    buffer.as_mut_ptr(),
-                    buffer.len(),
-                    &raw mut found,
-                )
+                libc::getpwuid_r(uid, &raw mut entry, buffer.as_mut_ptr(), buffer.len(), &raw mut found)
             };
             (error, (!found.is_null()).then(|| read(&entry)))
         })
@@ -176,12 +163,7 @@ mod host {
             let mut count = libc::c_int::try_from(groups.len()).unwrap_or(libc::c_int::MAX);
             // SAFETY: `groups` has room for `count` numbers.
             let result = unsafe {
-                libc::getgrouplist(
-                    name.as_ptr(),
-                    gid as _,
-                    groups.as_mut_ptr().cast(),
-                    &raw mut count,
-                )
+                libc::getgrouplist(name.as_ptr(), gid as _, groups.as_mut_ptr().cast(), &raw mut count)
             };
             let count = usize::try_from(count).unwrap_or(0);
             if result >= 0 {

@@ -90,17 +90,15 @@ fn is_unfinished(mut file: &File) -> io::Result<bool> {
 
 /// The name of a new file is durable only once its directory is.
 fn sync_directory(path: &Path) -> io::Result<()> {
-    path.parent()
-        .map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 /// A writer may change the file while it is copied. The file's checksums tell, and another copy is taken then.
 fn open_copy(path: &Path) -> Result<Database, DatabaseError> {
     let mut attempt = 1;
     loop {
-        let opened = copy(path)
-            .map_err(DatabaseError::from)
-            .and_then(|copy| builder().create_with_backend(copy));
+        let opened =
+            copy(path).map_err(DatabaseError::from).and_then(|copy| builder().create_with_backend(copy));
         match opened {
             Err(DatabaseError::Storage(redb::StorageError::Corrupted(_))) if attempt < COPIES_MAX => {
                 attempt += 1
@@ -114,10 +112,7 @@ fn copy(path: &Path) -> io::Result<InMemoryBackend> {
     let copy = InMemoryBackend::new();
     let bytes = match std::fs::metadata(path) {
         Ok(metadata) if metadata.len() > COPY_BYTES_MAX => {
-            return Err(io::Error::new(
-                ErrorKind::FileTooLarge,
-                "too large to be read beside its writer",
-            ));
+            return Err(io::Error::new(ErrorKind::FileTooLarge, "too large to be read beside its writer"));
         }
         Ok(_) => std::fs::read(path)?,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(copy),

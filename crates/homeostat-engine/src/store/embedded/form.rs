@@ -41,12 +41,7 @@ pub(super) fn entry_bytes(value: &[u8], revision: u64, lease: Option<LeaseId>) -
 /// Reads an entry.
 pub(super) fn entry(key: &str, bytes: &[u8]) -> Result<Entry, StoreError> {
     let (mod_revision, lease) = entry_head(key, bytes)?;
-    Ok(Entry {
-        key: key.into(),
-        value: bytes[ENTRY_HEAD..].into(),
-        mod_revision,
-        lease,
-    })
+    Ok(Entry { key: key.into(), value: bytes[ENTRY_HEAD..].into(), mod_revision, lease })
 }
 
 /// Reads the revision and the lease of an entry.
@@ -124,10 +119,7 @@ impl From<Kept> for Value {
 
 /// Parameters as they lie on disk.
 pub(super) fn params_bytes(params: &Params) -> Vec<u8> {
-    let kept: BTreeMap<&str, Kept> = params
-        .iter()
-        .map(|(name, value)| (&**name, value.into()))
-        .collect();
+    let kept: BTreeMap<&str, Kept> = params.iter().map(|(name, value)| (&**name, value.into())).collect();
     let mut bytes = vec![PARAMS_FORM];
     serde_json::to_writer(&mut bytes, &kept)
         .expect("memory takes whatever is written, and every key is text");
@@ -137,9 +129,7 @@ pub(super) fn params_bytes(params: &Params) -> Vec<u8> {
 /// Reads parameters.
 pub(super) fn params(bytes: &[u8]) -> Result<Params, StoreError> {
     let Some((&PARAMS_FORM, json)) = bytes.split_first() else {
-        return Err(StoreError::Damaged(
-            "parameters have a form that this version does not know".into(),
-        ));
+        return Err(StoreError::Damaged("parameters have a form that this version does not know".into()));
     };
     let kept: BTreeMap<Arc<str>, Kept> = serde_json::from_slice(json)
         .map_err(|error| StoreError::Damaged(format!("parameters cannot be read: {error}")))?;
@@ -155,14 +145,8 @@ mod tests {
         let given: Params = [
             ("secret", Value::Sensitive(Box::new(Value::from("hunter2")))),
             ("float", Value::Float(f64::INFINITY)),
-            (
-                "map",
-                Value::Map([(Value::Int(1), Value::List(vec![Value::Null, Value::Bool(true)]))].into()),
-            ),
-            (
-                "struct",
-                Value::Struct([("a".into(), Value::Int(i64::MIN))].into()),
-            ),
+            ("map", Value::Map([(Value::Int(1), Value::List(vec![Value::Null, Value::Bool(true)]))].into())),
+            ("struct", Value::Struct([("a".into(), Value::Int(i64::MIN))].into())),
         ]
         .into_iter()
         .collect();

@@ -31,11 +31,7 @@ impl Leases {
     pub(super) fn grant(&mut self, ttl: Duration) -> LeaseId {
         self.next += 1;
         let id = LeaseId(self.next);
-        let lease = Lease {
-            ttl,
-            deadline: Instant::now() + ttl,
-            keys: BTreeSet::new(),
-        };
+        let lease = Lease { ttl, deadline: Instant::now() + ttl, keys: BTreeSet::new() };
         self.leases.insert(id, lease);
         id
     }

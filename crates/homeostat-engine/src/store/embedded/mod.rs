@@ -76,12 +76,7 @@ impl EmbeddedStore {
     }
 
     fn start(directory: PathBuf, access: Access) -> Self {
-        let shared = Arc::new(Shared {
-            directory,
-            access,
-            queue: Queue::new(),
-            database: RwLock::default(),
-        });
+        let shared = Arc::new(Shared { directory, access, queue: Queue::new(), database: RwLock::default() });
         let thread = std::thread::Builder::new().name("store".into());
         let started = thread.spawn({
             let shared = shared.clone();
@@ -90,10 +85,7 @@ impl EmbeddedStore {
         if started.is_err() {
             shared.queue.abandon();
         }
-        Self {
-            shared,
-            thread: Mutex::new(started.ok()),
-        }
+        Self { shared, thread: Mutex::new(started.ok()) }
     }
 
     async fn database(&self) -> Result<Arc<Database>, StoreError> {
@@ -128,18 +120,13 @@ impl Drop for EmbeddedStore {
 
 impl std::fmt::Debug for EmbeddedStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("EmbeddedStore")
-            .field(&self.shared.directory)
-            .finish()
+        f.debug_tuple("EmbeddedStore").field(&self.shared.directory).finish()
     }
 }
 
 impl Shared {
     fn database(&self) -> Option<Arc<Database>> {
-        self.database
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.database.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set_database(&self, database: Option<Arc<Database>>) {
@@ -195,9 +182,7 @@ fn read_journal(snapshot: &ReadTransaction) -> Result<Recorded, StoreError> {
         for item in undo.iter().map_err(file::error)? {
             let (key, bytes) = item.map_err(file::error)?;
             let (kind, name) = key.value();
-            recorded
-                .undo
-                .push((ResourceId::new(kind, name), form::params(bytes.value())?));
+            recorded.undo.push((ResourceId::new(kind, name), form::params(bytes.value())?));
         }
     }
     Ok(recorded)
@@ -224,11 +209,7 @@ impl Store for EmbeddedStore {
 
     fn put<'a>(&'a self, key: &'a str, value: &'a [u8], lease: Option<LeaseId>) -> StoreFuture<'a, u64> {
         Box::pin(async move {
-            let put = Operation::Put {
-                key: key.into(),
-                value: value.into(),
-                lease,
-            };
+            let put = Operation::Put { key: key.into(), value: value.into(), lease };
             match self.transaction(Vec::new(), vec![put]).await? {
                 Commit::Done(revision) => Ok(revision),
                 Commit::Refused => Err(StoreError::Damaged("a put without comparison was refused".into())),
@@ -239,8 +220,7 @@ impl Store for EmbeddedStore {
     fn transaction(&self, when: Vec<Compare>, then: Vec<Operation>) -> StoreFuture<'_, Commit> {
         Box::pin(async move {
             let bytes = within_limits(&when, &then)?;
-            self.ask(bytes, |reply| Request::Transact(when, then, reply))
-                .await
+            self.ask(bytes, |reply| Request::Transact(when, then, reply)).await
         })
     }
 

@@ -49,11 +49,7 @@ pub(super) enum Next {
 
 impl Queue {
     pub(super) fn new() -> Self {
-        Self {
-            inner: Mutex::default(),
-            arrived: Condvar::new(),
-            room: Semaphore::new(ROOM as usize),
-        }
+        Self { inner: Mutex::default(), arrived: Condvar::new(), room: Semaphore::new(ROOM as usize) }
     }
 
     /// Waits for room for so many bytes.
@@ -91,11 +87,7 @@ impl Queue {
             if left.is_zero() {
                 return Next::Deadline;
             }
-            inner = self
-                .arrived
-                .wait_timeout(inner, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            inner = self.arrived.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

@@ -16,18 +16,11 @@ use crate::store::contract::{self, next, put};
 fn directory() -> TempDir {
     // Memory where there is some: these tests commit often.
     let base = Path::new("/dev/shm");
-    if base.is_dir() {
-        TempDir::new_in(base).unwrap()
-    } else {
-        TempDir::new().unwrap()
-    }
+    if base.is_dir() { TempDir::new_in(base).unwrap() } else { TempDir::new().unwrap() }
 }
 
 fn intent(receiver: &str, sender: &str) -> Intent {
-    Intent {
-        receiver: ResourceId::new("svc", receiver),
-        sender: ResourceId::new("file", sender),
-    }
+    Intent { receiver: ResourceId::new("svc", receiver), sender: ResourceId::new("file", sender) }
 }
 
 #[tokio::test]
@@ -63,15 +56,9 @@ async fn leased_keys_do_not_survive_a_restart() {
     drop(store);
     let store = EmbeddedStore::open(directory.path());
     let (found, revision) = store.range("").await.unwrap();
-    assert_eq!(
-        found.iter().map(|entry| &*entry.key).collect::<Vec<_>>(),
-        ["kept"]
-    );
+    assert_eq!(found.iter().map(|entry| &*entry.key).collect::<Vec<_>>(), ["kept"]);
     assert_eq!(revision, last + 1);
-    assert_eq!(
-        store.put("x", b"", Some(lease)).await,
-        Err(StoreError::LeaseEnded)
-    );
+    assert_eq!(store.put("x", b"", Some(lease)).await, Err(StoreError::LeaseEnded));
 }
 
 #[tokio::test]
@@ -95,10 +82,7 @@ async fn the_file_is_closed_to_others() {
     let directory = directory();
     let store = EmbeddedStore::open(directory.path());
     store.opened().await.unwrap();
-    let mode = std::fs::metadata(directory.path().join(STORE_FILE))
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = std::fs::metadata(directory.path().join(STORE_FILE)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
@@ -175,10 +159,7 @@ async fn what_comes_together_is_committed_together() {
     println!("put alone {alone:?}, of a thousand together {together:?}");
     // A disk that synchronises for free has nothing to save.
     if alone > Duration::from_micros(500) {
-        assert!(
-            together * 3 < alone,
-            "{together:?} each together, {alone:?} alone"
-        );
+        assert!(together * 3 < alone, "{together:?} each together, {alone:?} alone");
     }
 }
 
@@ -233,38 +214,21 @@ async fn write_until_killed() {
     };
     let store = EmbeddedStore::open(directory);
     let last = store.get("count").await.unwrap();
-    let mut count: u64 = last.map_or(0, |entry| {
-        std::str::from_utf8(&entry.value).unwrap().parse().unwrap()
-    });
+    let mut count: u64 = last.map_or(0, |entry| std::str::from_utf8(&entry.value).unwrap().parse().unwrap());
     loop {
         count += 1;
-        let then = vec![
-            put("count", &count.to_string()),
-            put(&format!("k/{}", count % 50), &"x".repeat(3000)),
-        ];
-        assert!(matches!(
-            store.transaction(vec![], then).await,
-            Ok(Commit::Done(_))
-        ));
-        store
-            .record(vec![Record::Owe(intent("a", &count.to_string()))])
-            .await
-            .unwrap();
+        let then =
+            vec![put("count", &count.to_string()), put(&format!("k/{}", count % 50), &"x".repeat(3000))];
+        assert!(matches!(store.transaction(vec![], then).await, Ok(Commit::Done(_))));
+        store.record(vec![Record::Owe(intent("a", &count.to_string()))]).await.unwrap();
         println!("acknowledged {count}");
-        store
-            .record(vec![Record::Clear(intent("a", &count.to_string()))])
-            .await
-            .unwrap();
+        store.record(vec![Record::Clear(intent("a", &count.to_string()))]).await.unwrap();
     }
 }
 
 fn child(directory: &Path) -> std::process::Child {
     Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "store::embedded::tests::write_until_killed",
-            "--nocapture",
-        ])
+        .args(["--exact", "store::embedded::tests::write_until_killed", "--nocapture"])
         .env(CHILD_DIRECTORY, directory)
         .stdout(Stdio::piped())
         .spawn()
@@ -326,10 +290,7 @@ async fn killed_at_any_moment_it_opens_with_all_that_was_acknowledged() {
         slowest = slowest.max(started.elapsed());
         let count = store.get("count").await.unwrap().unwrap();
         let count: u64 = std::str::from_utf8(&count.value).unwrap().parse().unwrap();
-        assert!(
-            count >= acknowledged && acknowledged > 0,
-            "{count} on disk, {acknowledged} acknowledged"
-        );
+        assert!(count >= acknowledged && acknowledged > 0, "{count} on disk, {acknowledged} acknowledged");
         assert!(store.recorded().await.unwrap().intents.len() <= round + 1);
     }
     println!("slowest opening after a kill: {slowest:?}");
@@ -354,11 +315,7 @@ async fn opening_costs_little() {
             puts.push(started.elapsed() / 100);
         }
         println!("{base}: a put {puts:?}");
-        println!(
-            "{base}: created in {:?}, then opened in {:?}",
-            times[0],
-            &times[1..]
-        );
+        println!("{base}: created in {:?}, then opened in {:?}", times[0], &times[1..]);
         let fastest = times[1..].iter().min().unwrap();
         assert!(*fastest < Duration::from_millis(100), "{times:?}");
     }

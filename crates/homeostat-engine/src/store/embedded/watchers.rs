@@ -37,12 +37,7 @@ struct Watcher {
 impl Watchers {
     /// Nobody yet; the past up to `revision` is gone.
     pub(super) fn new(revision: u64) -> Self {
-        Self {
-            history: VecDeque::new(),
-            history_bytes: 0,
-            floor: revision,
-            watchers: Vec::new(),
-        }
+        Self { history: VecDeque::new(), history_bytes: 0, floor: revision, watchers: Vec::new() }
     }
 
     /// Adds a watcher and gives it what it missed, or says that it is lost.
@@ -50,11 +45,7 @@ impl Watchers {
         self.watchers.retain(|watcher| !watcher.sender.is_closed());
         // One place more, so that a watcher that is too slow can be told so.
         let (sender, receiver) = mpsc::channel(WATCH_QUEUE + 1);
-        let watcher = Watcher {
-            prefix,
-            after,
-            sender,
-        };
+        let watcher = Watcher { prefix, after, sender };
         let reaches_back = after >= self.floor;
         let keeps_up = reaches_back && self.history.iter().all(|revision| watcher.offer(revision));
         if keeps_up {

@@ -24,12 +24,7 @@ pub(super) fn run(shared: &Shared) {
     }
     let _abandon = Abandon(shared);
 
-    let mut writer = Writer {
-        shared,
-        leases: Leases::new(),
-        watchers: Watchers::new(0),
-        revision: 0,
-    };
+    let mut writer = Writer { shared, leases: Leases::new(), watchers: Watchers::new(0), revision: 0 };
     // A failure is said to whoever asks first; each request tries again.
     drop(writer.database());
     loop {
@@ -177,9 +172,7 @@ impl Writer<'_> {
         }
         let done = group.transact(when, then)?;
         if matches!(done, Commit::Done(_)) {
-            attached
-                .into_iter()
-                .for_each(|(lease, key)| self.leases.attach(lease, key));
+            attached.into_iter().for_each(|(lease, key)| self.leases.attach(lease, key));
         }
         Ok(Ok(done))
     }
@@ -332,27 +325,20 @@ impl<'t> Group<'t> {
 
     fn head(&self, key: &str) -> Result<Option<(u64, Option<LeaseId>)>, StoreError> {
         let found = self.entries.get(key).map_err(file::error)?;
-        found
-            .map(|bytes| form::entry_head(key, bytes.value()))
-            .transpose()
+        found.map(|bytes| form::entry_head(key, bytes.value())).transpose()
     }
 
     /// A transaction that changed nothing is no revision.
     fn finish(&mut self, changes: Vec<Changed>) {
         if !changes.is_empty() {
             self.revision += 1;
-            self.revisions.push(Revision {
-                number: self.revision,
-                changes,
-            });
+            self.revisions.push(Revision { number: self.revision, changes });
         }
     }
 
     fn close(mut self) -> Result<Vec<Revision>, StoreError> {
         if !self.revisions.is_empty() {
-            self.numbers
-                .insert(form::REVISION, self.revision)
-                .map_err(file::error)?;
+            self.numbers.insert(form::REVISION, self.revision).map_err(file::error)?;
         }
         Ok(self.revisions)
     }
@@ -384,10 +370,5 @@ fn record(transaction: &WriteTransaction, records: Vec<Record>) -> Result<(), St
 }
 
 fn key_of(intent: &crate::journal::Intent) -> (&str, &str, &str, &str) {
-    (
-        intent.receiver.kind.as_str(),
-        &intent.receiver.name,
-        intent.sender.kind.as_str(),
-        &intent.sender.name,
-    )
+    (intent.receiver.kind.as_str(), &intent.receiver.name, intent.sender.kind.as_str(), &intent.sender.name)
 }

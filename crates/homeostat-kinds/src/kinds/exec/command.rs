@@ -22,14 +22,10 @@ pub(super) fn exec(name: &str, params: Params) -> Result<Exec, Vec<ParamError>> 
         shell: shell.to_owned(),
     };
     let cwd_of = |maker: &mut Maker<'_>, param, text: &str| maker.path(param, text);
-    let (if_cwd, nif_cwd) = (
-        cwd_of(&mut maker, "ifcwd", &params.ifcwd),
-        cwd_of(&mut maker, "nifcwd", &params.nifcwd),
-    );
-    let (done_cwd, watch_cwd) = (
-        cwd_of(&mut maker, "donecwd", &params.donecwd),
-        cwd_of(&mut maker, "watchcwd", &params.watchcwd),
-    );
+    let (if_cwd, nif_cwd) =
+        (cwd_of(&mut maker, "ifcwd", &params.ifcwd), cwd_of(&mut maker, "nifcwd", &params.nifcwd));
+    let (done_cwd, watch_cwd) =
+        (cwd_of(&mut maker, "donecwd", &params.donecwd), cwd_of(&mut maker, "watchcwd", &params.watchcwd));
     let if_command = maker.aside(aside("ifcmd", &params.ifcmd, if_cwd, &params.ifshell));
     let nif_command = maker.aside(aside("nifcmd", &params.nifcmd, nif_cwd, &params.nifshell));
     let done = maker.aside(aside("donecmd", &params.donecmd, done_cwd, &params.doneshell));
@@ -42,10 +38,7 @@ pub(super) fn exec(name: &str, params: Params) -> Result<Exec, Vec<ParamError>> 
         nif_command,
     };
     if guards.creates.is_none() && !params.mtimes.is_empty() {
-        maker.error(
-            "mtimes",
-            "says what `creates` is made from, so `creates` must be given",
-        );
+        maker.error("mtimes", "says what `creates` is made from, so `creates` must be given");
     }
     let watch_files = maker.paths("watchfiles", &params.watchfiles);
     let needs = needs(name, &params, maker.cwd.as_ref());
@@ -65,17 +58,12 @@ pub(super) fn exec(name: &str, params: Params) -> Result<Exec, Vec<ParamError>> 
 }
 
 fn instead(params: &Params) -> Outputs {
-    let given = [
-        ("output", &params.send_output),
-        ("stdout", &params.send_stdout),
-        ("stderr", &params.send_stderr),
-    ];
-    given
-        .into_iter()
-        .fold(Outputs::none(), |outputs, (key, text)| match text {
-            Some(text) => outputs.with(key, Value::from(text.as_str())),
-            None => outputs,
-        })
+    let given =
+        [("output", &params.send_output), ("stdout", &params.send_stdout), ("stderr", &params.send_stderr)];
+    given.into_iter().fold(Outputs::none(), |outputs, (key, text)| match text {
+        Some(text) => outputs.with(key, Value::from(text.as_str())),
+        None => outputs,
+    })
 }
 
 /// Reads parameters and collects what is wrong with them.
@@ -111,10 +99,7 @@ impl<'p> Maker<'p> {
         for (variable, value) in &params.env {
             maker.without_nul("env", value);
             if variable.is_empty() || variable.contains(['=', '\0']) {
-                maker.error(
-                    "env",
-                    "the name of a variable must not be empty, nor hold `=` or a NUL byte",
-                );
+                maker.error("env", "the name of a variable must not be empty, nor hold `=` or a NUL byte");
             }
         }
         maker.without_nul("user", &params.user);
@@ -132,8 +117,7 @@ impl<'p> Maker<'p> {
     }
 
     fn error(&mut self, param: &'static str, text: &str) {
-        self.errors
-            .push(ParamError::of(param, format!("`{param}` {text}")));
+        self.errors.push(ParamError::of(param, format!("`{param}` {text}")));
     }
 
     fn without_nul(&mut self, param: &'static str, text: &str) {
@@ -167,10 +151,7 @@ impl<'p> Maker<'p> {
             return self.placed(command, None);
         }
         if !params.shell.is_empty() {
-            self.error(
-                "args",
-                "cannot be given together with `shell`, which takes one line",
-            );
+            self.error("args", "cannot be given together with `shell`, which takes one line");
         }
         self.without_nul("cmd", line);
         self.placed(Command::new(line).args(params.args.iter().cloned()), None)
@@ -223,15 +204,8 @@ impl<'p> Maker<'p> {
             }
         };
         if params.ifcmd.is_empty() {
-            let param = if params.ifequals.is_some() {
-                "ifequals"
-            } else {
-                "ifequals_stdout"
-            };
-            self.error(
-                param,
-                "is compared with what `ifcmd` says, so `ifcmd` must be given",
-            );
+            let param = if params.ifequals.is_some() { "ifequals" } else { "ifequals_stdout" };
+            self.error(param, "is compared with what `ifcmd` says, so `ifcmd` must be given");
         }
         Some(equals)
     }
@@ -240,20 +214,10 @@ impl<'p> Maker<'p> {
 /// The files that the command names, where it runs, and whom it runs as.
 fn needs(name: &str, params: &Params, cwd: Option<&AbsPath>) -> Vec<Need> {
     let line = if params.cmd.is_empty() { name } else { &params.cmd };
-    let words = line
-        .split_whitespace()
-        .chain(params.args.iter().map(String::as_str));
+    let words = line.split_whitespace().chain(params.args.iter().map(String::as_str));
     let asides = [&params.ifcmd, &params.nifcmd, &params.donecmd, &params.watchcmd];
-    let programs = asides
-        .into_iter()
-        .filter_map(|line| line.split_whitespace().next());
-    let shells = [
-        &params.shell,
-        &params.ifshell,
-        &params.nifshell,
-        &params.doneshell,
-        &params.watchshell,
-    ];
+    let programs = asides.into_iter().filter_map(|line| line.split_whitespace().next());
+    let shells = [&params.shell, &params.ifshell, &params.nifshell, &params.doneshell, &params.watchshell];
     let mut needs: Vec<Need> = words
         .chain(programs)
         .chain(shells.into_iter().map(String::as_str))

@@ -89,10 +89,7 @@ impl Guards {
         for path in &self.mtimes {
             let source = host.files().stat(path).map_err(failed)?;
             if source.is_some_and(|source| source.mtime > made.mtime) {
-                return Ok(Some(ExecDrift::Older {
-                    made: creates.clone(),
-                    newer: path.clone(),
-                }));
+                return Ok(Some(ExecDrift::Older { made: creates.clone(), newer: path.clone() }));
             }
         }
         Ok(None)

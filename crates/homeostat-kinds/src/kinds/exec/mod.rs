@@ -147,22 +147,15 @@ pub(super) struct Exec {
 impl Resource for Exec {
     const KIND: &'static str = "exec";
     const DOC: &'static str = super::doc_of!("exec");
+    const REPAIRS: bool = false;
     const OUTPUTS: &'static [OutputSchema] = &[
         OutputSchema {
             key: "output",
             ty: Type::Str,
             doc: "Standard output and standard error of the last run, in the order in which they came.",
         },
-        OutputSchema {
-            key: "stdout",
-            ty: Type::Str,
-            doc: "Standard output of the last run.",
-        },
-        OutputSchema {
-            key: "stderr",
-            ty: Type::Str,
-            doc: "Standard error of the last run.",
-        },
+        OutputSchema { key: "stdout", ty: Type::Str, doc: "Standard output of the last run." },
+        OutputSchema { key: "stderr", ty: Type::Str, doc: "Standard error of the last run." },
     ];
 
     type Params = Params;
@@ -174,15 +167,9 @@ impl Resource for Exec {
     }
 
     fn watches(&self) -> Vec<Watch> {
-        let entry = |path: &AbsPath| Watch::Path {
-            path: path.clone(),
-            depth: Depth::Entry,
-        };
+        let entry = |path: &AbsPath| Watch::Path { path: path.clone(), depth: Depth::Entry };
         let paths = self.guards.paths().chain(&self.watch_files).map(entry);
-        let lines = self
-            .watch
-            .as_ref()
-            .map(|command| watch::lines_of(command.clone(), self.life.clone()));
+        let lines = self.watch.as_ref().map(|command| watch::lines_of(command.clone(), self.life.clone()));
         paths.chain(lines).collect()
     }
 
@@ -195,11 +182,7 @@ impl Resource for Exec {
             return Looks::Anything;
         }
         let paths: Vec<AbsPath> = self.guards.paths().chain(&self.watch_files).cloned().collect();
-        if paths.is_empty() {
-            Looks::Nothing
-        } else {
-            Looks::Paths(paths)
-        }
+        if paths.is_empty() { Looks::Nothing } else { Looks::Paths(paths) }
     }
 
     fn reach(&self) -> Reach {
@@ -220,10 +203,7 @@ impl Resource for Exec {
 
     async fn apply(&self, cx: &Context<'_>, _drift: ExecDrift) -> Result<Applied, Failure> {
         let outputs = self.run(cx).await?;
-        Ok(Applied {
-            outputs,
-            covers_refresh: true,
-        })
+        Ok(Applied { outputs, covers_refresh: true })
     }
 
     async fn refresh(&self, cx: &Context<'_>) -> Result<Outputs, Failure> {

@@ -69,11 +69,8 @@ impl Exec {
             self.life.ask();
         }
         self.compare_files(cx.host)?;
-        let due = if self.guards.is_empty() {
-            self.life.is_due()
-        } else {
-            self.guards.ask(cx.host).await?.ok()
-        };
+        let due =
+            if self.guards.is_empty() { self.life.is_due() } else { self.guards.ask(cx.host).await?.ok() };
         Ok(due.map_or_else(|| Check::Converged(self.sends()), Check::Drifted))
     }
 
@@ -83,9 +80,7 @@ impl Exec {
             return Ok(());
         }
         let looks = self.watch_files.iter().map(|path| host.files().stat(path));
-        let now: Vec<_> = looks
-            .collect::<Result<_, _>>()
-            .map_err(|error| Failure::from_error(&error))?;
+        let now: Vec<_> = looks.collect::<Result<_, _>>().map_err(|error| Failure::from_error(&error))?;
         let mut before = self.life.files.lock().unwrap_or_else(PoisonError::into_inner);
         if before.replace(now.clone()).is_some_and(|before| before != now) {
             self.life.ask();
@@ -113,10 +108,7 @@ impl Exec {
             succeed(host, "donecmd", command).await?;
         }
         if let Some(creates) = &self.guards.creates {
-            let made = host
-                .files()
-                .stat(creates)
-                .map_err(|error| Failure::from_error(&error))?;
+            let made = host.files().stat(creates).map_err(|error| Failure::from_error(&error))?;
             if made.is_none() {
                 return Err(Failure::permanent(format!(
                     "the command succeeded, but there is still nothing at `{creates}`"

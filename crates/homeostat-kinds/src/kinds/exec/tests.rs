@@ -11,11 +11,7 @@ use crate::testing::TestHost;
 const AGAIN: Causes = Causes::WAKE;
 
 fn shell(line: impl Into<String>) -> Params {
-    Params {
-        cmd: line.into(),
-        shell: "/bin/sh".into(),
-        ..Params::default()
-    }
+    Params { cmd: line.into(), shell: "/bin/sh".into(), ..Params::default() }
 }
 
 fn exec(params: Params) -> Exec {
@@ -47,20 +43,11 @@ async fn why(host: &TestHost, exec: &Exec) -> Option<Change> {
 
 fn message(params: Params) -> String {
     let errors = Exec::new("a command", params).map(drop).unwrap_err();
-    errors
-        .into_iter()
-        .map(|error| error.message)
-        .collect::<Vec<_>>()
-        .join("; ")
+    errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("; ")
 }
 
 fn text(outputs: &Outputs, key: &str) -> Option<String> {
-    outputs
-        .iter()
-        .find(|(name, _)| *name == key)?
-        .1
-        .as_str()
-        .map(str::to_owned)
+    outputs.iter().find(|(name, _)| *name == key)?.1.as_str().map(str::to_owned)
 }
 
 #[tokio::test]
@@ -70,13 +57,7 @@ async fn without_a_guard_it_runs_once_for_each_declaration() {
     let command = || exec(shell(format!("echo x >> {log}")));
     let first = command();
     assert!(ran(&host, &first, Causes::DECLARED).await);
-    for cause in [
-        Causes::DECLARED,
-        Causes::PREDECESSOR,
-        Causes::WAKE,
-        Causes::ASKED,
-        Causes::RETRY,
-    ] {
+    for cause in [Causes::DECLARED, Causes::PREDECESSOR, Causes::WAKE, Causes::ASKED, Causes::RETRY] {
         assert!(!ran(&host, &first, cause).await, "{cause:?}");
     }
     assert!(ran(&host, &command(), Causes::DECLARED).await);
@@ -119,11 +100,7 @@ async fn an_aborted_run_is_still_due() {
         panic!("not due")
     };
     let deadline = Duration::from_millis(20);
-    assert!(
-        tokio::time::timeout(deadline, command.apply(&host.cx(AGAIN), drift))
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(deadline, command.apply(&host.cx(AGAIN), drift)).await.is_err());
     assert!(why(&host, &command).await.is_some());
 }
 
@@ -131,10 +108,7 @@ async fn an_aborted_run_is_still_due() {
 async fn a_change_of_a_watched_file_runs_it_and_a_wake_without_one_does_not() {
     let host = TestHost::new();
     let (log, file) = (host.path("log"), host.path("file"));
-    let params = Params {
-        watchfiles: vec![file.clone()],
-        ..shell(format!("echo x >> {log}"))
-    };
+    let params = Params { watchfiles: vec![file.clone()], ..shell(format!("echo x >> {log}")) };
     let command = exec(params);
     assert_eq!(command.watches().len(), 1);
     assert!(ran(&host, &command, Causes::DECLARED).await);
@@ -150,10 +124,7 @@ async fn a_change_of_a_watched_file_runs_it_and_a_wake_without_one_does_not() {
 async fn creates_keeps_it_from_running_while_there_is_something() {
     let host = TestHost::new();
     let made = host.path("made");
-    let command = exec(Params {
-        creates: made.clone(),
-        ..shell(format!("echo x >> {made}"))
-    });
+    let command = exec(Params { creates: made.clone(), ..shell(format!("echo x >> {made}")) });
     assert_eq!(why(&host, &command).await.unwrap().is, "absent");
     assert!(ran(&host, &command, Causes::DECLARED).await);
     assert!(!ran(&host, &command, AGAIN).await);
@@ -166,15 +137,9 @@ async fn creates_keeps_it_from_running_while_there_is_something() {
 #[tokio::test]
 async fn it_fails_if_it_does_not_create_what_it_says() {
     let host = TestHost::new();
-    let command = exec(Params {
-        creates: host.path("never"),
-        ..shell("true")
-    });
+    let command = exec(Params { creates: host.path("never"), ..shell("true") });
     let failure = look_and_run(&host, &command, Causes::DECLARED).await.unwrap_err();
-    assert!(
-        failure.message().contains("there is still nothing at"),
-        "{failure}"
-    );
+    assert!(failure.message().contains("there is still nothing at"), "{failure}");
 }
 
 #[tokio::test]
@@ -191,12 +156,7 @@ async fn it_runs_again_when_what_it_is_made_from_is_newer() {
     assert!(ran(&host, &command, Causes::DECLARED).await);
     assert!(!ran(&host, &command, AGAIN).await);
     let later = SystemTime::now() + Duration::from_secs(60);
-    fs::File::options()
-        .append(true)
-        .open(&source)
-        .unwrap()
-        .set_modified(later)
-        .unwrap();
+    fs::File::options().append(true).open(&source).unwrap().set_modified(later).unwrap();
     assert!(why(&host, &command).await.unwrap().is.starts_with("older than"));
 }
 
@@ -205,14 +165,8 @@ async fn guard_commands_decide_at_every_look() {
     let host = TestHost::new();
     let (gate, log) = (host.path("gate"), host.path("log"));
     let params = |line: &str| shell(format!("echo {line} >> {log}"));
-    let if_gate = exec(Params {
-        ifcmd: format!("test -e {gate}"),
-        ..params("if")
-    });
-    let unless_gate = exec(Params {
-        nifcmd: format!("test -e {gate}"),
-        ..params("unless")
-    });
+    let if_gate = exec(Params { ifcmd: format!("test -e {gate}"), ..params("if") });
+    let unless_gate = exec(Params { nifcmd: format!("test -e {gate}"), ..params("unless") });
     assert!(!ran(&host, &if_gate, Causes::DECLARED).await);
     assert!(ran(&host, &unless_gate, Causes::DECLARED).await);
     assert!(ran(&host, &unless_gate, Causes::PREDECESSOR).await);
@@ -232,17 +186,11 @@ async fn what_ifcmd_says_tells_that_there_is_nothing_to_do() {
         ifshell: "/bin/sh".into(),
         ..shell(format!("echo wanted > {file}"))
     };
-    let command = exec(Params {
-        ifequals_stdout: Some("wanted".into()),
-        ..base.clone()
-    });
+    let command = exec(Params { ifequals_stdout: Some("wanted".into()), ..base.clone() });
     fs::write(&file, "other\n").unwrap();
     assert!(ran(&host, &command, Causes::DECLARED).await);
     assert!(!ran(&host, &command, AGAIN).await);
-    let with_noise = exec(Params {
-        ifequals: Some(" wanted\nnoise ".into()),
-        ..base
-    });
+    let with_noise = exec(Params { ifequals: Some(" wanted\nnoise ".into()), ..base });
     assert!(!ran(&host, &with_noise, Causes::DECLARED).await);
 }
 
@@ -256,13 +204,9 @@ async fn donecmd_has_the_last_word() {
         ..shell(line)
     };
     assert!(ran(&host, &exec(params("true", "true")), Causes::DECLARED).await);
-    let failed = look_and_run(&host, &exec(params("true", "exit 4")), Causes::DECLARED)
-        .await
-        .unwrap_err();
+    let failed = look_and_run(&host, &exec(params("true", "exit 4")), Causes::DECLARED).await.unwrap_err();
     assert_eq!(failed.message(), "`donecmd`: exit status 4");
-    let never = look_and_run(&host, &exec(params("exit 5", "true")), Causes::DECLARED)
-        .await
-        .unwrap_err();
+    let never = look_and_run(&host, &exec(params("exit 5", "true")), Causes::DECLARED).await.unwrap_err();
     assert_eq!(never.message(), "`cmd`: exit status 5");
     assert_eq!(fs::read_to_string(&log).unwrap(), "done\ndone\n");
 }
@@ -274,24 +218,13 @@ async fn it_sends_what_it_said_or_what_is_given_for_when_it_did_not_run() {
     let Check::Drifted(drift) = command.check(&host.cx(Causes::DECLARED)).await.unwrap() else {
         panic!("not due")
     };
-    let sent = command
-        .apply(&host.cx(Causes::DECLARED), drift)
-        .await
-        .unwrap()
-        .outputs;
+    let sent = command.apply(&host.cx(Causes::DECLARED), drift).await.unwrap().outputs;
     assert_eq!(text(&sent, "stdout").unwrap(), "out\n");
     assert_eq!(text(&sent, "stderr").unwrap(), "err\n");
     assert_eq!(text(&sent, "output").unwrap().len(), 8);
-    assert_eq!(
-        command.check(&host.cx(AGAIN)).await.unwrap(),
-        Check::Converged(sent)
-    );
+    assert_eq!(command.check(&host.cx(AGAIN)).await.unwrap(), Check::Converged(sent));
 
-    let guarded = Params {
-        nifcmd: "true".into(),
-        send_stdout: Some("before".into()),
-        ..shell("true")
-    };
+    let guarded = Params { nifcmd: "true".into(), send_stdout: Some("before".into()), ..shell("true") };
     let Check::Converged(sent) = exec(guarded).check(&host.cx(Causes::DECLARED)).await.unwrap() else {
         panic!("the guard holds")
     };
@@ -310,22 +243,12 @@ async fn a_word_is_a_word_without_a_shell() {
             text(&command.sends(), "stdout").unwrap()
         }
     };
-    let split = Params {
-        cmd: format!("echo  a;  > {out} $HOME"),
-        ..Params::default()
-    };
+    let split = Params { cmd: format!("echo  a;  > {out} $HOME"), ..Params::default() };
     assert_eq!(run(split).await, format!("a; > {out} $HOME\n"));
-    let args = Params {
-        cmd: "echo".into(),
-        args: vec!["a  b".into(), "*".into()],
-        ..Params::default()
-    };
+    let args = Params { cmd: "echo".into(), args: vec!["a  b".into(), "*".into()], ..Params::default() };
     assert_eq!(run(args).await, "a  b *\n");
-    let place = Params {
-        cwd: "/usr".into(),
-        env: [("X".into(), "1".into())].into(),
-        ..shell("pwd; echo $X")
-    };
+    let place =
+        Params { cwd: "/usr".into(), env: [("X".into(), "1".into())].into(), ..shell("pwd; echo $X") };
     assert_eq!(run(place).await, "/usr\n1\n");
     let named = Exec::new("echo by name", Params::default()).unwrap();
     assert!(ran(&host, &named, Causes::DECLARED).await);
@@ -335,68 +258,25 @@ async fn a_word_is_a_word_without_a_shell() {
 #[tokio::test]
 async fn a_program_that_is_not_there_is_a_failure_that_may_pass() {
     let host = TestHost::new();
-    let command = exec(Params {
-        cmd: "no-such-program-here".into(),
-        ..Params::default()
-    });
+    let command = exec(Params { cmd: "no-such-program-here".into(), ..Params::default() });
     let failure = look_and_run(&host, &command, Causes::DECLARED).await.unwrap_err();
-    assert!(
-        matches!(&failure, Failure::Transient(text) if text.contains("cannot run")),
-        "{failure:?}"
-    );
+    assert!(matches!(&failure, Failure::Transient(text) if text.contains("cannot run")), "{failure:?}");
 }
 
 #[test]
 fn what_cannot_be_meant_is_refused() {
+    assert!(message(Params { cwd: "here".into(), ..Params::default() }).contains("`cwd` must be absolute"));
+    assert!(message(Params { sig: "LOUD".into(), ..Params::default() }).contains("`sig` is no signal"));
+    assert!(message(Params { args: vec!["x".into()], ..shell("echo") }).contains("together with `shell`"));
     assert!(
-        message(Params {
-            cwd: "here".into(),
-            ..Params::default()
-        })
-        .contains("`cwd` must be absolute")
+        message(Params { mtimes: vec!["/x".into()], ..Params::default() })
+            .contains("`creates` must be given")
     );
     assert!(
-        message(Params {
-            sig: "LOUD".into(),
-            ..Params::default()
-        })
-        .contains("`sig` is no signal")
+        message(Params { ifequals: Some("x".into()), ..Params::default() }).contains("`ifcmd` must be given")
     );
-    assert!(
-        message(Params {
-            args: vec!["x".into()],
-            ..shell("echo")
-        })
-        .contains("together with `shell`")
-    );
-    assert!(
-        message(Params {
-            mtimes: vec!["/x".into()],
-            ..Params::default()
-        })
-        .contains("`creates` must be given")
-    );
-    assert!(
-        message(Params {
-            ifequals: Some("x".into()),
-            ..Params::default()
-        })
-        .contains("`ifcmd` must be given")
-    );
-    assert!(
-        message(Params {
-            cmd: " ".into(),
-            ..Params::default()
-        })
-        .contains("holds no command")
-    );
-    assert!(
-        message(Params {
-            cmd: "a\0b".into(),
-            ..Params::default()
-        })
-        .contains("NUL")
-    );
+    assert!(message(Params { cmd: " ".into(), ..Params::default() }).contains("holds no command"));
+    assert!(message(Params { cmd: "a\0b".into(), ..Params::default() }).contains("NUL"));
     let two = Params {
         ifcmd: "true".into(),
         ifequals: Some("x".into()),
@@ -404,11 +284,7 @@ fn what_cannot_be_meant_is_refused() {
         ..Params::default()
     };
     assert!(message(two).contains("exclude each other"));
-    let all = message(Params {
-        creates: "x".into(),
-        watchfiles: vec!["y".into()],
-        ..Params::default()
-    });
+    let all = message(Params { creates: "x".into(), watchfiles: vec!["y".into()], ..Params::default() });
     assert!(all.contains("`creates`") && all.contains("`watchfiles`"), "{all}");
 }
 
@@ -429,10 +305,7 @@ fn it_needs_the_files_its_words_name_and_whom_it_runs_as() {
             other => others.push(other),
         }
     }
-    assert_eq!(
-        paths,
-        ["/bin/sh", "/etc/run.conf", "/opt/run", "/srv", "/usr/bin/check"]
-    );
+    assert_eq!(paths, ["/bin/sh", "/etc/run.conf", "/opt/run", "/srv", "/usr/bin/check"]);
     assert_eq!(others, [Need::Claim(Claim::User("web".into()))]);
 }
 
@@ -440,42 +313,16 @@ fn it_needs_the_files_its_words_name_and_whom_it_runs_as() {
 fn a_command_without_guard_is_warned_of() {
     let code = |params: Params| exec(params).warnings().pop().map(|(code, _)| code);
     assert_eq!(code(shell("true")), Some(codes::UNGUARDED_EXEC));
-    assert_eq!(
-        code(Params {
-            creates: "/x".into(),
-            ..shell("true")
-        }),
-        None
-    );
-    assert_eq!(
-        code(Params {
-            watchcmd: "tail -f /x".into(),
-            ..shell("true")
-        }),
-        None
-    );
+    assert_eq!(code(Params { creates: "/x".into(), ..shell("true") }), None);
+    assert_eq!(code(Params { watchcmd: "tail -f /x".into(), ..shell("true") }), None);
 }
 
 #[test]
 fn what_it_looks_at_follows_from_its_guards() {
     assert_eq!(exec(shell("true")).looks(), Looks::Nothing);
     let path = AbsPath::parse("/x").unwrap();
-    assert_eq!(
-        exec(Params {
-            creates: "/x".into(),
-            ..shell("true")
-        })
-        .looks(),
-        Looks::Paths(vec![path])
-    );
-    assert_eq!(
-        exec(Params {
-            ifcmd: "true".into(),
-            ..shell("true")
-        })
-        .looks(),
-        Looks::Anything
-    );
+    assert_eq!(exec(Params { creates: "/x".into(), ..shell("true") }).looks(), Looks::Paths(vec![path]));
+    assert_eq!(exec(Params { ifcmd: "true".into(), ..shell("true") }).looks(), Looks::Anything);
 }
 
 fn stream(exec: &Exec) -> CustomWatch {
@@ -498,10 +345,7 @@ async fn each_line_of_watchcmd_runs_it_again() {
     assert!(ran(&host, &command, Causes::DECLARED).await);
     assert!(!ran(&host, &command, AGAIN).await);
     let wakes = Wakes::new();
-    let vertex = VertexKey {
-        index: 1,
-        generation: 0,
-    };
+    let vertex = VertexKey { index: 1, generation: 0 };
     let stream = (stream(&command).run)(host.host.clone(), wakes.waker(vertex));
     tokio::select! {
         () = stream => panic!("a watch does not end"),
@@ -515,18 +359,12 @@ async fn each_line_of_watchcmd_runs_it_again() {
 async fn a_watchcmd_that_ends_is_started_again_ever_more_slowly() {
     let host = TestHost::new();
     let log = host.path("log");
-    let params = Params {
-        watchcmd: format!("echo x >> {log}"),
-        watchshell: "/bin/sh".into(),
-        ..shell("true")
-    };
+    let params =
+        Params { watchcmd: format!("echo x >> {log}"), watchshell: "/bin/sh".into(), ..shell("true") };
     let command = exec(params);
     assert!(ran(&host, &command, Causes::DECLARED).await);
     let wakes = Wakes::new();
-    let vertex = VertexKey {
-        index: 1,
-        generation: 0,
-    };
+    let vertex = VertexKey { index: 1, generation: 0 };
     let mut stream = (stream(&command).run)(host.host.clone(), wakes.waker(vertex));
     let started = tokio::time::Instant::now();
     let mut seconds = Vec::new();
