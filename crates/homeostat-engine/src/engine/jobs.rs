@@ -20,7 +20,7 @@ use super::subject::Managed;
 use crate::host::Host;
 use crate::registry::Registry;
 use crate::resource::{Applied, Causes, Check, Drift, DynCheck, DynDrift, Failure};
-use crate::scheduler::{ApplyEnd, ApplyJob, BatchJob, CheckEnd, CheckJob, Ticket};
+use crate::scheduler::{ApplyEnd, ApplyJob, Arm, BatchJob, CheckEnd, CheckJob, Ticket};
 use crate::source::{Source, VertexKey, Wakes};
 
 pub(super) type AnyDrift = Box<dyn DynDrift>;
@@ -113,9 +113,7 @@ impl Tools {
 
     async fn look(&self, job: CheckJob<Managed>, started: Instant) -> Result<CheckEnd<AnyDrift>, Failure> {
         let managed = job.resource.with(job.received.as_ref(), &self.registry)?;
-        if job.arm {
-            self.arm(&managed, job.ticket);
-        }
+        self.arm(&managed, job.ticket.key, job.arm);
         let check = self.check_now(&managed, job.ticket.key, job.causes, started).await;
         let check = check.map_err(|failure| managed.redact_failure(failure))?;
         let drifted = matches!(check, Check::Drifted(_));
@@ -155,16 +153,16 @@ impl Tools {
         }
     }
 
-    fn arm(&self, managed: &Managed, ticket: Ticket) {
-        if ticket.version > 0 {
-            self.disarm(ticket.key);
-        }
-        if !self.watch {
+    fn arm(&self, managed: &Managed, vertex: VertexKey, arm: Arm) {
+        if arm == Arm::No || !self.watch {
             return;
+        }
+        if arm == Arm::Anew {
+            self.disarm(vertex);
         }
         for watch in managed.resource().watches() {
             match self.sources.iter().find(|source| source.serves(&watch)) {
-                Some(source) => source.arm(&watch, ticket.key),
+                Some(source) => source.arm(&watch, vertex),
                 None => self.wakes.note(format!("nothing on this host watches {watch:?}")),
             }
         }

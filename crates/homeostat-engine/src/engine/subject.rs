@@ -120,7 +120,9 @@ impl Secrets {
 
 impl Subject for Managed {
     fn same_watches(&self, newer: &Self) -> bool {
-        self.resource().watches() == newer.resource().watches()
+        // What a receiver watches depends on what it received.
+        let receives = self.0.receiver.is_some() || newer.0.receiver.is_some();
+        !receives && self.resource().watches() == newer.resource().watches()
     }
 
     fn batch_key(&self) -> Option<Arc<str>> {

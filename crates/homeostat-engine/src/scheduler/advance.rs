@@ -35,9 +35,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.wait_for(at, pred);
             return;
         }
-        self.stop_waiting(at);
+        let was_hindered = self.stop_waiting(at);
         if let Some(missing) = self.missing_value(at) {
-            self.wait_for_value(at, missing);
+            self.wait_for_value(at, missing, was_hindered);
             return;
         }
         if let Some(until) = self.held_until(at) {
@@ -75,12 +75,14 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.follow_hindrance(at);
     }
 
-    /// Those that wait for it are no longer hindered by what hindered it.
-    fn stop_waiting(&mut self, at: u32) {
+    /// Says whether it was hindered. Those that wait for it no longer are by what hindered it.
+    pub(super) fn stop_waiting(&mut self, at: u32) -> bool {
         self.state_mut(at).waiting_on = None;
-        if self.state(at).hindrance.is_some() {
+        let was_hindered = self.state(at).hindrance.is_some();
+        if was_hindered {
             self.follow_hindrance(at);
         }
+        was_hindered
     }
 
     /// Lets those go on that waited for a vertex which is done, or gone.
@@ -145,8 +147,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         Some(format!("`{}` from {}", missing.key, self.graph.at(missing.from).id).into())
     }
 
-    fn wait_for_value(&mut self, at: u32, missing: Arc<str>) {
-        if self.state(at).standing == Standing::Waiting(missing.clone()) {
+    fn wait_for_value(&mut self, at: u32, missing: Arc<str>, was_hindered: bool) {
+        if !was_hindered && self.state(at).standing == Standing::Waiting(missing.clone()) {
             return;
         }
         self.state_mut(at).standing = Standing::Waiting(missing.clone());

@@ -176,7 +176,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         }
         self.fire_announced(at);
         if self.state(at).leaving == Leaving::Now {
-            self.release_permits(at);
             self.drop_vertex(at);
             return;
         }
@@ -205,8 +204,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(super) fn apply_failed(&mut self, at: u32, version: u32, failure: &Failure, took: Duration) {
         self.state_mut(at).half_applied = true;
         if self.state(at).leaving == Leaving::Now {
-            self.release_permits(at);
-            self.fire_announced(at);
             self.drop_vertex(at);
         } else if self.state(at).version == version {
             self.failed(at, failure, took);

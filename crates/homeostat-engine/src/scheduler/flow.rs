@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::state::{Phase, Standing, State};
-use super::{ApplyJob, CheckJob, Command, Scheduler, Subject};
+use super::{ApplyJob, Arm, CheckJob, Command, Scheduler, Subject};
 use crate::event::EventKind;
 use crate::journal::Record;
 use crate::resource::{Causes, Drift};
@@ -44,8 +44,12 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let (now, noop) = (self.now, self.policy.noop);
         let ticket = self.ticket(at);
         let state = self.state_mut(at);
-        let arm = !state.armed && state.meta.poll_seconds == 0;
-        state.armed |= arm;
+        let arm = match state.armed || state.meta.poll_seconds > 0 {
+            true => Arm::No,
+            false if state.counts.checks == 0 => Arm::First,
+            false => Arm::Anew,
+        };
+        state.armed |= arm != Arm::No;
         state.phase = Phase::Checking;
         state.dirty = false;
         state.job_causes = std::mem::take(&mut state.causes);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use homeostat_model::{Catalog, CatalogDelta, Digest, Meta, ResourceId};
 
-use super::state::{Leaving, Owed, Phase, Receive, State};
+use super::state::{Leaving, Owed, Phase, Receive, Standing, State};
 use super::{Command, Scheduler, Subject};
 use crate::event::EventKind;
 use crate::graph::{Claims, Cycle, EdgeKinds};
@@ -450,6 +450,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         state.causes = state.causes.and(Causes::DECLARED);
         let meta = state.meta.clone();
         state.pace.redeclare(&meta);
+        if meta.hidden {
+            state.standing = Standing::New;
+            self.stop_waiting(at);
+        }
         self.advance(at);
         if self.state(at).is_done() {
             self.release_waiters(at);
@@ -501,10 +505,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             let receives = self.state_mut(to).receives.get_or_insert_default();
             receives.list.retain(|have| have.param != send.param);
             receives.list.extend(receive);
-            receives.version += 1;
-            if receives.list.is_empty() {
-                self.state_mut(to).receives = None;
-            }
+            self.received_anew(to);
             self.wake(to, Causes::RECEIVED);
         }
     }
@@ -547,10 +548,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         if receives.list.len() == before {
             return;
         }
-        receives.version += 1;
-        if receives.list.is_empty() {
-            self.state_mut(at).receives = None;
-        }
+        self.received_anew(at);
         self.wake(at, Causes::RECEIVED);
     }
 
@@ -570,7 +568,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             | Phase::Batching(_)
             | Phase::Ready(_) => {
                 self.call_back(at);
-                self.fire_announced(at);
                 self.drop_vertex(at);
             }
         }
@@ -579,6 +576,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     /// A vertex that nothing runs for leaves the graph.
     pub(super) fn drop_vertex(&mut self, at: u32) {
         self.release_permits(at);
+        self.end_announcements(at);
+        self.forget_owed(at);
         self.uncount(at);
         self.commands.push(Command::Disarm(self.graph.key(at)));
         self.event(Some(at), Causes::none(), None, EventKind::Removed);

@@ -44,6 +44,44 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         }
     }
 
+    /// A vertex goes. What it may have changed is told at last, and what it only meant to change is taken back.
+    pub(super) fn end_announcements(&mut self, at: u32) {
+        if self.state(at).half_applied {
+            self.fire_announced(at);
+            return;
+        }
+        let sender = self.graph.at(at).id.clone();
+        let mut taken_back = Vec::new();
+        for receiver in self.notified_by(at) {
+            let owed = &mut self.state_mut(receiver).owed;
+            let before = owed.len();
+            owed.retain(|owed| owed.fired || owed.sender != sender);
+            if owed.len() < before {
+                taken_back.push(Record::Clear(self.intent(at, receiver)));
+            }
+        }
+        self.record_unawaited(taken_back);
+    }
+
+    /// A vertex goes, and whatever it owed nobody will do.
+    pub(super) fn forget_owed(&mut self, at: u32) {
+        let receiver = self.graph.at(at).id.clone();
+        let state = self.state_mut(at);
+        let owed = std::mem::take(&mut state.owed).into_iter().chain(std::mem::take(&mut state.refreshing));
+        let clear = |owed: Owed| Record::Clear(Intent { receiver: receiver.clone(), sender: owed.sender });
+        let records = owed.map(clear).collect();
+        if !self.policy.noop {
+            self.record_unawaited(records);
+        }
+    }
+
+    /// Nobody waits for these: if they are lost, a refresh is done once more than needed.
+    fn record_unawaited(&mut self, records: Vec<Record>) {
+        if !records.is_empty() {
+            self.commands.push(Command::Record(None, records));
+        }
+    }
+
     /// Its receivers now, and those from before an edge was taken away while it was being applied.
     fn notified_by(&mut self, at: u32) -> Vec<u32> {
         let links = self.graph.at(at).succs.iter().filter(|link| link.kinds.has(EdgeKinds::NOTIFY));
@@ -90,9 +128,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let cleared = done.into_iter().map(|owed| owed.sender).filter(|sender| !asked_again(sender));
         let records: Vec<Record> =
             cleared.map(|sender| Record::Clear(Intent { receiver: receiver.clone(), sender })).collect();
-        if !records.is_empty() {
-            self.commands.push(Command::Record(None, records));
-        }
+        self.record_unawaited(records);
     }
 
     /// A refresh was not done: it is owed as before.
@@ -110,9 +146,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let fired: Vec<ResourceId> =
             state.owed.iter().filter(|owed| owed.fired).map(|owed| owed.sender.clone()).collect();
         state.owed.retain(|owed| !owed.fired);
-        if !dry && !fired.is_empty() {
+        if !dry {
             let clear = |sender| Record::Clear(Intent { receiver: receiver.clone(), sender });
-            self.commands.push(Command::Record(None, fired.into_iter().map(clear).collect()));
+            self.record_unawaited(fired.into_iter().map(clear).collect());
         }
     }
 }

@@ -53,7 +53,22 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 news = true;
             }
         }
-        receives.version += u32::from(news);
+        if news {
+            self.received_anew(receiver);
+        }
         news
+    }
+
+    /// What a vertex receives is different: it gets a version that no other values had, and what it watches may differ too.
+    pub(super) fn received_anew(&mut self, at: u32) {
+        self.values_version += 1;
+        let version = self.values_version;
+        let state = self.state_mut(at);
+        state.armed = false;
+        match &mut state.receives {
+            Some(receives) if receives.list.is_empty() => state.receives = None,
+            Some(receives) => receives.version = version,
+            None => {}
+        }
     }
 }

@@ -92,6 +92,8 @@ pub(super) struct World {
     unanswered: BTreeMap<ResourceId, BTreeSet<ResourceId>>,
     /// Senders, and whom they notified when their apply began.
     notifies: BTreeMap<ResourceId, BTreeSet<u8>>,
+    /// Whether a source takes our own changes for somebody else's.
+    pub(super) own_changes_wake: bool,
     pub(super) events: Vec<Event>,
     pub(super) applied: Vec<ResourceId>,
     pub(super) checked: Vec<ResourceId>,
@@ -122,6 +124,7 @@ impl World {
             fine: BTreeSet::new(),
             unanswered: BTreeMap::new(),
             notifies: BTreeMap::new(),
+            own_changes_wake: true,
             events: Vec::new(),
             applied: Vec::new(),
             checked: Vec::new(),
@@ -352,7 +355,7 @@ impl World {
 
     fn begin_check(&mut self, job: CheckJob<Desired>) {
         let id = self.scheduler.graph.at(job.ticket.key.index).id.clone();
-        if job.arm {
+        if job.arm != Arm::No {
             assert!(!self.text.of(&id).is_some_and(|desired| desired.poll), "{id} is polled and watched");
             self.watched.insert(id.clone(), job.ticket.key);
         }
@@ -581,7 +584,9 @@ impl World {
     ) -> ApplyEnd {
         if let Some(number) = write {
             self.put(id, number);
-            self.wakes.extend(self.watched.get(id));
+            if self.own_changes_wake {
+                self.wakes.extend(self.watched.get(id));
+            }
             self.applied.push(id.clone());
         }
         if refresh {
@@ -836,6 +841,12 @@ impl World {
                 self.text.of(id).is_some_and(|desired| desired.reverse),
                 "what undoes {id} is not forgotten"
             );
+        }
+        for intent in &self.durable {
+            let there = self.text.of(&intent.receiver).is_some() && self.text.of(&intent.sender).is_some();
+            let stuck = given_up.contains(&intent.receiver) || self.policy.noop;
+            let hidden = self.text.of(&intent.receiver).is_some_and(|receiver| receiver.hidden);
+            assert!(there || stuck || hidden, "{intent:?} is kept for ever");
         }
         assert!(self.flapping.is_empty(), "nobody says that {:?} are calm", self.flapping);
         self.scheduler.assert_idle();
