@@ -19,7 +19,7 @@ use super::run::Message;
 use super::subject::Managed;
 use crate::host::Host;
 use crate::registry::Registry;
-use crate::resource::{Applied, Causes, Check, Drift, DynCheck, DynDrift, Failure};
+use crate::resource::{Applied, Causes, Change, Check, Drift, DynCheck, DynDrift, Failure};
 use crate::scheduler::{ApplyEnd, ApplyJob, Arm, BatchJob, CheckEnd, CheckJob, Ticket};
 use crate::source::{Source, VertexKey, Wakes};
 
@@ -46,7 +46,7 @@ pub(super) struct Tools {
 }
 
 impl Drift for AnyDrift {
-    fn changes(&self) -> Vec<crate::resource::Change> {
+    fn changes(&self) -> Vec<Change> {
         (**self).changes()
     }
 }
@@ -106,7 +106,9 @@ impl Tools {
             let started = Instant::now();
             let ticket = job.ticket;
             let deadline = job.timeout;
+            let resource = job.resource.clone();
             let result = guarded(self.look(job, started), deadline).await;
+            let result = result.map_err(|failure| resource.redact_failure(failure));
             Ended::Check(ticket, result, started.elapsed())
         })
     }
@@ -129,6 +131,11 @@ impl Tools {
         };
         let foretold = if drifted && job.foretell { managed.resource().foretell() } else { None };
         let check = match check {
+            // What is only reported is put in words here, where a panic fails the vertex and nobody else.
+            Check::Drifted(drift) if job.foretell => {
+                let changes = managed.redact_changes(Drift::changes(&drift));
+                Check::Drifted(Box::new(InWords(changes)) as AnyDrift)
+            }
             Check::Drifted(drift) => Check::Drifted(redacted(drift, &managed)),
             Check::Converged(outputs) => Check::Converged(outputs),
         };
@@ -179,7 +186,9 @@ impl Tools {
             let started = Instant::now();
             let ticket = job.ticket;
             let deadline = job.timeout;
+            let resource = job.resource.clone();
             let result = guarded(self.change(job), deadline).await;
+            let result = result.map_err(|failure| resource.redact_failure(failure));
             Ended::Apply(ticket, result, started.elapsed())
         })
     }
@@ -210,7 +219,7 @@ impl Tools {
     /// What was seen before we changed something is no longer right.
     fn end_look(&self, managed: &Managed) {
         if let Some(key) = managed.resource().prefetch_key() {
-            self.looks.end(&key);
+            self.looks.renew(&key);
         }
     }
 
@@ -218,7 +227,10 @@ impl Tools {
         Box::pin(async move {
             let started = Instant::now();
             let (id, deadline) = (job.id, job.timeout.filter(|deadline| !deadline.is_zero()));
+            let members: Vec<Managed> = job.members.iter().map(|member| member.1.clone()).collect();
             let result = guarded(self.change_batch(job), deadline).await;
+            let redact = |failure, member: &Managed| member.redact_failure(failure);
+            let result = result.map_err(|failure| members.iter().fold(failure, redact));
             Ended::Batch(id, result, started.elapsed())
         })
     }
@@ -249,6 +261,15 @@ impl Tools {
     }
 }
 
+/// A drift that nobody will apply.
+struct InWords(Vec<Change>);
+
+impl Drift for InWords {
+    fn changes(&self) -> Vec<Change> {
+        self.0.clone()
+    }
+}
+
 /// A drift that shows its changes redacted.
 struct Redacted {
     drift: AnyDrift,
@@ -272,7 +293,7 @@ fn inner(drift: AnyDrift) -> AnyDrift {
 }
 
 impl Drift for Redacted {
-    fn changes(&self) -> Vec<crate::resource::Change> {
+    fn changes(&self) -> Vec<Change> {
         self.managed.redact_changes(Drift::changes(&self.drift))
     }
 }

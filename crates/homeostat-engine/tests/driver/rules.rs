@@ -150,11 +150,13 @@ async fn secrets_are_blanked_out_of_changes_and_failures() {
     let rig = Rig::start("secret", EngineOptions { keep_changes: true, ..EngineOptions::default() }).await;
     let secret = ("want", Value::Sensitive(Box::new(Value::from("hunter2"))));
     let open = rig.script("open", &[secret.clone()]);
-    let fails = rig.script("fails", &[secret, ("fails", Value::Bool(true))]);
-    rig.load(catalog(vec![open, fails])).await;
+    let fails = rig.script("fails", &[secret.clone(), ("fails", Value::Bool(true))]);
+    let panics = rig.script("panics", &[secret, ("panics", Value::Bool(true))]);
+    rig.load(catalog(vec![open, fails, panics])).await;
     assert_eq!(rig.world.get("open").as_deref(), Some("hunter2"));
     let shown = format!(
-        "{:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?}",
+        rig.events.of(&id("panics")),
         rig.engine.status().await,
         rig.events.of(&id("open")),
         rig.events.of(&id("fails"))
@@ -179,6 +181,32 @@ async fn one_look_answers_many_checks_until_an_event() {
         tokio::task::yield_now().await;
     }
     assert!(rig.world.looks.load(Ordering::Relaxed) >= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_begins_another_one_leaves_nothing_of_it() {
+    let rig = Rig::start("secrets", EngineOptions::default()).await;
+    let secret = |text: &str| Value::Sensitive(Box::new(Value::from(text)));
+    let hidden = Value::List(vec![secret("hunter"), secret("hunter2")].into());
+    let decl = rig.script("fails", &[("tags", hidden), want("hunter2"), ("fails", Value::Bool(true))]);
+    rig.load(catalog(vec![decl])).await;
+    let error = rig.engine.status().await[0].error.clone().unwrap();
+    assert!(error.ends_with("[redacted]"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_is_renewed_still_counts_for_those_it_answered_before() {
+    let rig = Rig::start("renewed", EngineOptions::default()).await;
+    let prefetched = ("prefetched", Value::Bool(true));
+    let mut decls: Vec<_> =
+        ["a", "b", "c"].iter().map(|name| rig.script(name, &[want("x"), prefetched.clone()])).collect();
+    decls[2].meta = Arc::new(Meta { poll_seconds: 10, ..Meta::default() });
+    rig.load(catalog(decls)).await;
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    rig.world.set("b", "broken");
+    rig.bell.ring("a");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(rig.world.get("b").as_deref(), Some("x"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -72,6 +72,10 @@ pub(crate) struct ScriptParams {
     /// The text.
     #[serde(default)]
     want: String,
+    /// Means nothing.
+    #[serde(default)]
+    #[allow(dead_code)]
+    tags: Vec<String>,
     /// How long an apply takes.
     #[serde(default)]
     apply_ms: u32,
@@ -158,7 +162,7 @@ impl Resource for Script {
     }
 
     async fn check(&self, _cx: &Context<'_>) -> Result<Check<Text>, Failure> {
-        assert!(!self.params.panics, "the script says so");
+        assert!(!self.params.panics, "the script says so: {}", self.params.want);
         self.world.say(format!("check {}", self.name));
         Ok(self.compare(self.world.get(&self.name)))
     }
