@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::state::{Leaving, Phase, Standing};
-use super::{ApplyEnd, CheckEnd, Scheduler, Subject, Ticket};
+use super::state::{Leaving, Phase, Standing, Watching};
+use super::{ApplyEnd, CheckEnd, Command, Scheduler, Subject, Ticket};
 use crate::event::EventKind;
 use crate::resource::{Causes, Check, Drift, Failure, Outputs};
 use crate::source::VertexKey;
@@ -24,6 +24,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 self.drop_vertex(at);
             } else if self.state(at).version != ticket.version {
                 self.release_permits(at);
+                if self.state(at).watching == Watching::Nothing {
+                    // This check may have armed watches after those of before were ended.
+                    self.commands.push(Command::Disarm(ticket.key));
+                }
                 self.advance(at);
             } else {
                 match result {

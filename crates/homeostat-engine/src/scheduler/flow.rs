@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::state::{Phase, Standing, State};
+use super::state::{Phase, Standing, State, Watching};
 use super::{ApplyJob, Arm, CheckJob, Command, Scheduler, Subject};
 use crate::event::EventKind;
 use crate::journal::Record;
@@ -44,12 +44,15 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let (now, noop) = (self.now, self.policy.noop);
         let ticket = self.ticket(at);
         let state = self.state_mut(at);
-        let arm = match state.armed || state.meta.poll_seconds > 0 {
-            true => Arm::No,
-            false if state.counts.checks == 0 => Arm::First,
-            false => Arm::Anew,
+        let arm = match state.watching {
+            _ if state.meta.poll_seconds > 0 => Arm::No,
+            Watching::Nothing => Arm::First,
+            Watching::Former => Arm::Anew,
+            Watching::Current => Arm::No,
         };
-        state.armed |= arm != Arm::No;
+        if arm != Arm::No {
+            state.watching = Watching::Current;
+        }
         state.phase = Phase::Checking;
         state.dirty = false;
         state.job_causes = std::mem::take(&mut state.causes);
@@ -125,7 +128,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let state = self.state_mut(at);
         state.phase = Phase::Applying;
         state.rechecks = 0;
-        let (fired, announced) = std::mem::take(&mut state.owed).into_iter().partition(|owed| owed.fired);
+        let (fired, announced) =
+            std::mem::take(&mut state.owed).into_iter().partition(|(_, owed)| owed.fired);
         state.refreshing = fired;
         state.owed = announced;
         let job = ApplyJob {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use homeostat_model::{Catalog, CatalogDelta, Digest, Meta, ResourceId};
 
-use super::state::{Leaving, Owed, Phase, Receive, Standing, State};
+use super::state::{Leaving, Owed, Phase, Receive, State, Watching};
 use super::{Command, Scheduler, Subject};
 use crate::event::EventKind;
 use crate::graph::{Claims, Cycle, EdgeKinds};
@@ -451,7 +451,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let meta = state.meta.clone();
         state.pace.redeclare(&meta);
         if meta.hidden {
-            state.standing = Standing::New;
             self.stop_waiting(at);
         }
         self.advance(at);
@@ -464,12 +463,15 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     fn rearm(&mut self, at: u32, incoming: &Incoming<R>) {
         let watched = incoming.meta.poll_seconds == 0 && !incoming.meta.hidden;
         let state = self.state_mut(at);
-        if state.armed && !watched {
-            state.armed = false;
-            let key = self.graph.key(at);
-            self.commands.push(Command::Disarm(key));
-        } else {
-            state.armed &= state.resource.same_watches(&incoming.resource) && !incoming.meta.rewatch;
+        let same = state.resource.same_watches(&incoming.resource) && !incoming.meta.rewatch;
+        match state.watching {
+            Watching::Current | Watching::Former if !watched => {
+                state.watching = Watching::Nothing;
+                let key = self.graph.key(at);
+                self.commands.push(Command::Disarm(key));
+            }
+            Watching::Current if !same => state.watching = Watching::Former,
+            Watching::Current | Watching::Former | Watching::Nothing => {}
         }
     }
 
@@ -516,8 +518,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             let sender = self.graph.at(from).id.clone();
             let lost_notify =
                 kinds.has(EdgeKinds::NOTIFY) && !self.graph.edge(from, to).has(EdgeKinds::NOTIFY);
-            let announced =
-                |state: &State<R, D>| state.owed.iter().any(|owed| owed.sender == sender && !owed.fired);
+            let announced = |state: &State<R, D>| state.owed.get(&sender).is_some_and(|owed| !owed.fired);
             if lost_notify && announced(self.state(to)) && !removed.contains(&to) {
                 let key = self.graph.key(to);
                 self.state_mut(from).announced.push(key);
@@ -618,7 +619,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.state_mut(at).undo_known = false;
         }
         let state = self.state_mut(at);
-        state.owed.extend(owed.into_iter().map(|sender| Owed { sender, fired: true, durable: true }));
+        state.owed.extend(owed.into_iter().map(|sender| (sender, Owed { fired: true, durable: true })));
         if state.is_done() {
             self.release_waiters(at);
         } else {

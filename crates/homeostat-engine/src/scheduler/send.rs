@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use homeostat_model::Value;
 
+use super::state::Watching;
 use super::{Scheduler, Subject};
 use crate::graph::EdgeKinds;
 use crate::resource::{Causes, Drift, Outputs};
@@ -64,7 +65,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.values_version += 1;
         let version = self.values_version;
         let state = self.state_mut(at);
-        state.armed = false;
+        if state.watching == Watching::Current {
+            state.watching = Watching::Former;
+        }
         match &mut state.receives {
             Some(receives) if receives.list.is_empty() => state.receives = None,
             Some(receives) => receives.version = version,

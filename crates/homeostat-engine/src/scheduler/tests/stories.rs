@@ -400,3 +400,30 @@ fn a_hidden_one_is_touched_by_nobody_and_lets_others_go_on() {
     world.start(text(&[0, 1], &[(0, 1, true)]));
     assert_eq!(world.refreshed, [id(1)]);
 }
+
+#[test]
+fn who_receives_something_else_watches_anew() {
+    let mut world = World::new(World::policy(4));
+    let mut pair = text(&[1, 2], &[]);
+    pair.sends.insert(2, 1);
+    world.start(pair.clone());
+    world.armed.clear();
+    pair.resources.insert(1, Desired::new(5));
+    world.start(pair);
+    assert_eq!(world.armed, [(id(2), Arm::Anew)]);
+}
+
+#[test]
+fn permits_go_to_whoever_came_first_of_those_for_whom_all_are_free() {
+    let mut world = World::new(World::policy(200));
+    let mut many = text(&(0..60).collect::<Vec<_>>(), &[]);
+    many.resources.values_mut().for_each(|desired| desired.semas = 1);
+    many.resources.insert(40, Desired { semas: 2, ..Desired::new(40) });
+    world.load(many);
+    world.run_out();
+    world.assert_at_rest();
+    let expected: Vec<_> = (0..60).filter(|number| *number != 40).map(id).collect();
+    let applied: Vec<_> = world.applied.iter().filter(|applied| **applied != id(40)).cloned().collect();
+    assert_eq!(applied, expected);
+    assert!(world.applied.iter().position(|applied| *applied == id(40)) < Some(40), "it needs another one");
+}

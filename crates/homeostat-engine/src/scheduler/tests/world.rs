@@ -97,6 +97,7 @@ pub(super) struct World {
     pub(super) events: Vec<Event>,
     pub(super) applied: Vec<ResourceId>,
     pub(super) checked: Vec<ResourceId>,
+    pub(super) armed: Vec<(ResourceId, Arm)>,
     pub(super) refreshed: Vec<ResourceId>,
 }
 
@@ -128,6 +129,7 @@ impl World {
             events: Vec::new(),
             applied: Vec::new(),
             checked: Vec::new(),
+            armed: Vec::new(),
             refreshed: Vec::new(),
         }
     }
@@ -358,6 +360,7 @@ impl World {
         if job.arm != Arm::No {
             assert!(!self.text.of(&id).is_some_and(|desired| desired.poll), "{id} is polled and watched");
             self.watched.insert(id.clone(), job.ticket.key);
+            self.armed.push((id.clone(), job.arm));
         }
         assert!(!self.text.of(&id).is_some_and(|desired| desired.hidden), "{id} is hidden and checked");
         self.assert_received(&id, job.received.as_ref());
