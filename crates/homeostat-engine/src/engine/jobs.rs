@@ -199,6 +199,7 @@ impl Tools {
         let redact = |failure| managed.redact_failure(failure);
         let mut changes = Vec::new();
         let mut applied = Applied::done();
+        let changed = job.drift.is_some();
         if let Some(drift) = job.drift {
             changes = Drift::changes(&drift);
             let drift = inner(drift);
@@ -207,13 +208,19 @@ impl Tools {
         }
         let refresh = job.refresh && !applied.covers_refresh;
         if refresh {
-            let outputs = resource.clone().refresh(self.host.clone(), job.causes).await.map_err(redact)?;
-            if !outputs.is_empty() {
-                applied.outputs = outputs;
-            }
+            let refreshed = resource.clone().refresh(self.host.clone(), job.causes).await.map_err(redact);
             self.end_look(&managed);
+            match refreshed {
+                Ok(outputs) if !outputs.is_empty() => applied.outputs = outputs,
+                Ok(_) => {}
+                Err(failure) if changed => {
+                    let refresh_failed = Some(failure);
+                    return Ok(ApplyEnd { applied, changes, refreshed: false, refresh_failed });
+                }
+                Err(failure) => return Err(failure),
+            }
         }
-        Ok(ApplyEnd { applied, changes, refreshed: refresh })
+        Ok(ApplyEnd { applied, changes, refreshed: refresh, refresh_failed: None })
     }
 
     /// What was seen before we changed something is no longer right.
@@ -257,7 +264,9 @@ impl Tools {
             ));
         }
         let ends = applied.into_iter().zip(changes);
-        Ok(ends.map(|(applied, changes)| ApplyEnd { applied, changes, refreshed: false }).collect())
+        Ok(ends
+            .map(|(applied, changes)| ApplyEnd { applied, changes, refreshed: false, refresh_failed: None })
+            .collect())
     }
 }
 

@@ -187,7 +187,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         // It may go when it is in order.
         let successors: Vec<VertexKey> =
             self.graph.at(at).succs.iter().map(|link| self.graph.key(link.at)).collect();
-        if self.state(at).version == version {
+        if let Some(failure) = end.refresh_failed.filter(|_| self.state(at).version == version) {
+            self.failed(at, &failure, took);
+        } else if self.state(at).version == version {
             if self.state(at).owes_refresh() {
                 let state = self.state_mut(at);
                 state.dirty = true;

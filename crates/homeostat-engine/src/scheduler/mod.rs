@@ -32,7 +32,7 @@ use homeostat_model::{ResourceId, Value};
 use crate::event::{Cause, Event, EventKind, Totals};
 use crate::graph::{Claims, Graph};
 use crate::journal::Record;
-use crate::resource::{Applied, Causes, Change, Check, Drift, Outputs};
+use crate::resource::{Applied, Causes, Change, Check, Drift, Failure, Outputs};
 use crate::source::VertexKey;
 
 pub(crate) use account::Standpoint;
@@ -166,6 +166,8 @@ pub(crate) struct ApplyEnd {
     pub(crate) changes: Vec<Change>,
     /// Whether a refresh was run besides.
     pub(crate) refreshed: bool,
+    /// Why the refresh after the change failed; the change is true all the same.
+    pub(crate) refresh_failed: Option<Failure>,
 }
 
 /// The state machine.

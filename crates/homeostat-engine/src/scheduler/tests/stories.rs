@@ -427,3 +427,19 @@ fn permits_go_to_whoever_came_first_of_those_for_whom_all_are_free() {
     assert_eq!(applied, expected);
     assert!(world.applied.iter().position(|applied| *applied == id(40)) < Some(40), "it needs another one");
 }
+
+#[test]
+fn a_change_is_told_although_the_refresh_after_it_fails() {
+    let mut world = World::new(World::policy(4));
+    world.load(text(&[0, 1, 2], &[(0, 1, true), (1, 2, false)]));
+    world.end_job(0, false);
+    world.end_job(0, false);
+    world.end_job(0, false);
+    world.end_job(0, false);
+    world.end_job_so(0, End::FailsLate);
+    assert_eq!(kinds_of(&world, 1), ["changed", "failed"]);
+    world.run_out();
+    world.assert_at_rest();
+    assert_eq!(world.refreshed, [id(1)]);
+    assert_eq!(kinds_of(&world, 1), ["changed", "failed", "refreshed", "recovered"]);
+}

@@ -525,6 +525,11 @@ impl World {
                 let result = match end {
                     End::Well => Ok(self.take_effect(&id, write, refresh, &asked_before)),
                     End::Fails => Err(failure()),
+                    End::FailsLate if refresh && write.is_some() => {
+                        let mut end = self.take_effect(&id, write, false, &asked_before);
+                        end.refresh_failed = Some(failure());
+                        Ok(end)
+                    }
                     End::FailsLate => {
                         self.take_effect(&id, write, false, &asked_before);
                         Err(failure())
@@ -604,7 +609,12 @@ impl World {
             .get(id)
             .map_or(Outputs::none(), |number| Outputs::none().with("number", Value::Int(*number)));
         let changes = write.map(|number| Fix(number).changes()).unwrap_or_default();
-        ApplyEnd { applied: Applied { outputs, covers_refresh: false }, changes, refreshed: refresh }
+        ApplyEnd {
+            applied: Applied { outputs, covers_refresh: false },
+            changes,
+            refreshed: refresh,
+            refresh_failed: None,
+        }
     }
 
     fn put(&mut self, id: &ResourceId, number: i64) {
