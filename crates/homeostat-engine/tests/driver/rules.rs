@@ -149,7 +149,7 @@ async fn a_received_value_that_does_not_fit_fails_its_receiver() {
 async fn secrets_are_blanked_out_of_changes_and_failures() {
     let rig = Rig::start("secret", EngineOptions { keep_changes: true, ..EngineOptions::default() }).await;
     let secret = ("want", Value::Sensitive(Box::new(Value::from("hunter2"))));
-    let open = rig.script("open", &[secret.clone()]);
+    let open = rig.script("open", std::slice::from_ref(&secret));
     let fails = rig.script("fails", &[secret.clone(), ("fails", Value::Bool(true))]);
     let panics = rig.script("panics", &[secret, ("panics", Value::Bool(true))]);
     rig.load(catalog(vec![open, fails, panics])).await;
@@ -187,7 +187,7 @@ async fn one_look_answers_many_checks_until_an_event() {
 async fn a_secret_that_begins_another_one_leaves_nothing_of_it() {
     let rig = Rig::start("secrets", EngineOptions::default()).await;
     let secret = |text: &str| Value::Sensitive(Box::new(Value::from(text)));
-    let hidden = Value::List(vec![secret("hunter"), secret("hunter2")].into());
+    let hidden = Value::List(vec![secret("hunter"), secret("hunter2")]);
     let decl = rig.script("fails", &[("tags", hidden), want("hunter2"), ("fails", Value::Bool(true))]);
     rig.load(catalog(vec![decl])).await;
     let error = rig.engine.status().await[0].error.clone().unwrap();
@@ -276,6 +276,28 @@ async fn a_polled_resource_is_looked_at_again_and_not_watched() {
     rig.world.set("a", "broken");
     tokio::time::sleep(Duration::from_secs(11)).await;
     assert_eq!(rig.world.get("a").as_deref(), Some("x"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_polled_is_watched_and_the_other_way_round() {
+    let rig = Rig::start("poll-watch", EngineOptions::default()).await;
+    let watched = rig.script("a", &[want("x")]);
+    let mut polled = watched.clone();
+    polled.meta = Arc::new(Meta { poll_seconds: 10, ..Meta::default() });
+    for (decl, armed) in [(&polled, 0), (&watched, 1), (&polled, 0), (&watched, 1)] {
+        rig.load(catalog(vec![decl.clone()])).await;
+        assert_eq!(rig.bell.armed(), armed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_panics_over_its_parameters_refuses_them() {
+    let rig = Rig::start("panics-early", EngineOptions::default()).await;
+    rig.load(catalog(vec![rig.script("good", &[want("x")])])).await;
+    let bad = rig.script("bad", &[want("panic")]);
+    let diagnostics = rig.engine.load(catalog(vec![bad])).await.unwrap_err();
+    assert!(diagnostics[0].message.contains("script[bad]"), "{diagnostics:?}");
+    assert_eq!(rig.engine.status().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -136,6 +136,7 @@ impl Resource for Script {
         if params.want == "invalid" {
             return Err(vec![ParamError::of("want", "cannot be invalid")]);
         }
+        assert!(params.want != "panic", "the script says so");
         let world = World::named(&params.world);
         Ok(Self { name: name.to_owned(), params, world })
     }
