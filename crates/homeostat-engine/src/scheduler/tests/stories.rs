@@ -328,6 +328,7 @@ fn the_only_member_of_a_batch_fails_as_itself() {
 fn values_from_another_sender_are_taken_for_other_values() {
     let mut world = World::new(World::policy(4));
     let three = text(&[1, 2, 3], &[]);
+    world.start(three.clone());
     for sender in [1, 3] {
         let mut sent = three.clone();
         sent.sends.insert(2, sender);
@@ -442,4 +443,21 @@ fn a_change_is_told_although_the_refresh_after_it_fails() {
     world.assert_at_rest();
     assert_eq!(world.refreshed, [id(1)]);
     assert_eq!(kinds_of(&world, 1), ["changed", "failed", "refreshed", "recovered"]);
+}
+
+#[test]
+fn a_wake_brings_the_next_attempt_forward() {
+    let mut world = World::new(World::policy(1));
+    world.load(text(&[0], &[]));
+    for _ in 0..4 {
+        world.end_job(0, true);
+        world.pass_time();
+    }
+    world.end_job(0, true);
+    let before = world.scheduler.next_deadline().expect("it is tried again");
+    world.meddle(0, 9);
+    world.deliver_wakes();
+    assert!(world.scheduler.next_deadline().expect("it is tried again") < before);
+    world.run_out();
+    world.assert_at_rest();
 }

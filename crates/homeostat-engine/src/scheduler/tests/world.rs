@@ -860,7 +860,8 @@ impl World {
         }
         for intent in &self.durable {
             let there = self.text.of(&intent.receiver).is_some() && self.text.of(&intent.sender).is_some();
-            let stuck = given_up.contains(&intent.receiver) || self.policy.noop;
+            let gave_up = [&intent.receiver, &intent.sender].iter().any(|id| given_up.contains(id));
+            let stuck = gave_up || self.policy.noop;
             let hidden = self.text.of(&intent.receiver).is_some_and(|receiver| receiver.hidden);
             assert!(there || stuck || hidden, "{intent:?} is kept for ever");
         }
