@@ -58,7 +58,8 @@ impl Managed {
         }
         let built = registry.build(&decl).map_err(|diagnostics| {
             let messages: Vec<_> = diagnostics.into_iter().map(|diagnostic| diagnostic.message).collect();
-            Failure::permanent(format!("the received values do not fit: {}", messages.join("; ")))
+            let text = format!("the received values do not fit: {}", messages.join("; "));
+            Failure::permanent(Secrets::of(&decl).map_or(text.clone(), |secrets| secrets.redact(&text)))
         })?;
         let managed = Managed::new(built.0, &decl, false);
         *current = Some((received.version, managed.clone()));
@@ -98,6 +99,8 @@ impl Secrets {
         }
         let mut texts: Vec<Arc<str>> = decl.params.iter().flat_map(|(_, value)| value.secrets()).collect();
         texts.retain(|text| !text.is_empty());
+        // One may be the beginning of another, whose rest must not stay behind.
+        texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
         Some(Self { params, texts })
     }
 
@@ -120,7 +123,9 @@ impl Secrets {
 
 impl Subject for Managed {
     fn same_watches(&self, newer: &Self) -> bool {
-        self.resource().watches() == newer.resource().watches()
+        // What a receiver watches depends on what it received.
+        let receives = self.0.receiver.is_some() || newer.0.receiver.is_some();
+        !receives && self.resource().watches() == newer.resource().watches()
     }
 
     fn batch_key(&self) -> Option<Arc<str>> {
