@@ -33,9 +33,7 @@ pub(crate) fn run(files: &FileSet, calls: Calls) -> anyhow::Result<f64> {
             .map(|worker| {
                 let range = files.count() * worker / THREADS..files.count() * (worker + 1) / THREADS;
                 let (dir, dir_path) = (&dir, &dir_path);
-                scope.spawn(move || {
-                    range.into_iter().try_for_each(|at| one(calls, dir, dir_path, at))
-                })
+                scope.spawn(move || range.into_iter().try_for_each(|at| one(calls, dir, dir_path, at)))
             })
             .collect();
         workers.into_iter().try_for_each(|worker| worker.join().expect("a loop does not panic"))
@@ -135,5 +133,11 @@ fn open_dir(path: &Path) -> Result<OwnedFd> {
 }
 
 fn open_plainly(path: &Path, flags: OFlags) -> Result<OwnedFd> {
-    rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS)
+    rustix::fs::openat2(
+        CWD,
+        path,
+        flags,
+        Mode::empty(),
+        ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+    )
 }

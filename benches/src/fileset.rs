@@ -81,7 +81,11 @@ impl FileSet {
         let mut yaml = String::from("graph: files\nresources:\n  file:\n");
         for at in 0..self.count {
             let (path, content) = (self.file(at), content(at));
-            writeln!(yaml, "  - name: {}\n    content: {content:?}\n    mode: \"{MODE:04o}\"", path.display())?;
+            writeln!(
+                yaml,
+                "  - name: {}\n    content: {content:?}\n    mode: \"{MODE:04o}\"",
+                path.display()
+            )?;
         }
         let path = self.dir.path().join("files.yaml");
         std::fs::write(&path, yaml)?;

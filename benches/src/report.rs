@@ -188,9 +188,7 @@ fn line(cells: [String; 6]) {
 }
 
 fn json_of(row: &Row) -> serde_json::Value {
-    let figure = |figure: &Figure| {
-        json!({ "median": figure.median, "min": figure.min, "max": figure.max, "unit": figure.unit.name() })
-    };
+    let figure = |figure: &Figure| json!({ "median": figure.median, "min": figure.min, "max": figure.max, "unit": figure.unit.name() });
     let budget = match row.budget {
         Budget::Times(times) => json!({ "times_yardstick": times }),
         Budget::AtMost(most) => json!({ "at_most": most }),

@@ -86,7 +86,10 @@ impl Running {
     /// Every resource that is in no good order is an error here.
     pub(crate) fn expect_good(&self) -> anyhow::Result<()> {
         let totals = self.handle.progress().borrow().totals;
-        anyhow::ensure!(totals.unchanged + totals.changed == totals.resources, "not all is in order: {totals:?}");
+        anyhow::ensure!(
+            totals.unchanged + totals.changed == totals.resources,
+            "not all is in order: {totals:?}"
+        );
         Ok(())
     }
 
@@ -101,7 +104,10 @@ pub(crate) fn refused(diagnostics: Vec<Diagnostic>) -> anyhow::Error {
 }
 
 /// Lets time pass between two things that are measured.
-#[allow(clippy::disallowed_methods, reason = "there is no event to wait for: what is measured is that nothing happens")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "there is no event to wait for: what is measured is that nothing happens"
+)]
 pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }

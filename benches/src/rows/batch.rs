@@ -33,8 +33,9 @@ pub(crate) fn all(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Resu
         let prefix = scratch()?;
         let kinds = [Kind::of::<Package>()];
         let running = Running::start_with(prefix.path(), EngineOptions::default(), &kinds, Box::new(()))?;
-        let packages = (0..COUNT)
-            .map(|at| ResourceDecl::new(ResourceId::new("bench-package", format!("p{at}")), Default::default()));
+        let packages = (0..COUNT).map(|at| {
+            ResourceDecl::new(ResourceId::new("bench-package", format!("p{at}")), Default::default())
+        });
         let catalog = Catalog { resources: packages.collect(), ..Catalog::default() };
         let started = Instant::now();
         running.load_and_settle(catalog)?;
@@ -47,8 +48,17 @@ pub(crate) fn all(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Resu
         closing.push((batch - check).as_secs_f64());
         whole.push((batch - started).as_secs_f64());
     }
-    let row = |what: String, figures, budget| Row { what, figure: Figure::seconds(figures), yardstick: None, budget };
-    add(row(format!("a batch out of {COUNT} ready packages, since the last check"), closing, Budget::AtMost(MOST)));
+    let row = |what: String, figures, budget| Row {
+        what,
+        figure: Figure::seconds(figures),
+        yardstick: None,
+        budget,
+    };
+    add(row(
+        format!("a batch out of {COUNT} ready packages, since the last check"),
+        closing,
+        Budget::AtMost(MOST),
+    ));
     add(row(format!("a batch out of {COUNT} ready packages, since the load"), whole, Budget::None));
     Ok(())
 }
@@ -100,7 +110,10 @@ impl Resource for Package {
         Err(Failure::permanent("a package alone"))
     }
 
-    async fn apply_batch(_cx: &Context<'_>, batch: Vec<(Arc<Self>, Missing)>) -> Result<Vec<Applied>, Failure> {
+    async fn apply_batch(
+        _cx: &Context<'_>,
+        batch: Vec<(Arc<Self>, Missing)>,
+    ) -> Result<Vec<Applied>, Failure> {
         seen().batch = Some((Instant::now(), batch.len()));
         Ok(batch.iter().map(|_| Applied::done()).collect())
     }

@@ -22,7 +22,8 @@ pub(crate) fn all(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Resu
     let (mut deltas, mut fulls, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..settings.runs {
         let at = COUNT / 2 + run;
-        let delta = CatalogDelta { set: vec![files.decl(at, &format!("delta {run}\n"))], ..CatalogDelta::default() };
+        let delta =
+            CatalogDelta { set: vec![files.decl(at, &format!("delta {run}\n"))], ..CatalogDelta::default() };
         catalog.resources[at] = delta.set[0].clone();
         let (seconds, checked) = load(&running, &catalog.resources[at].id, async || {
             running.handle.load_delta(delta.clone()).await.map_err(refused)
@@ -70,7 +71,10 @@ fn load(
         let summary = load().await?;
         anyhow::Ok((summary, started.elapsed().as_secs_f64()))
     })?;
-    anyhow::ensure!(summary.changed == 1 && summary.added == 0 && summary.removed == 0, "not one change: {summary:?}");
+    anyhow::ensure!(
+        summary.changed == 1 && summary.added == 0 && summary.removed == 0,
+        "not one change: {summary:?}"
+    );
     running.wait_for_quiet(Duration::from_millis(300));
     let after = checks(running);
     anyhow::ensure!(after.get(changed) > before.get(changed), "{changed} was not looked at");

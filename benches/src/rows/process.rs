@@ -19,7 +19,8 @@ pub(crate) fn all(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Resu
     for count in counts(settings) {
         let files = FileSet::new(count)?;
         let yaml = files.write_yaml()?;
-        let (mut created, mut least, mut again, mut compared) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut created, mut least, mut again, mut compared) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..settings.runs {
             files.empty()?;
             least.push(bare::run(&files, Calls::CreateAsKind)?);
