@@ -43,6 +43,20 @@ pub(super) enum Message {
     Stop(Stop, oneshot::Sender<()>),
 }
 
+impl Message {
+    /// Whether something happened. Who only asks how things stand must not keep them from being quiet.
+    fn is_activity(&self) -> bool {
+        match self {
+            Self::LoadFull(..)
+            | Self::LoadDelta(..)
+            | Self::Ran { .. }
+            | Self::Recorded(..)
+            | Self::Stop(..) => true,
+            Self::Status(_) | Self::Graph(_) | Self::Running(..) | Self::PlanFacts(_) => false,
+        }
+    }
+}
+
 pub(super) struct GraphTask {
     scheduler: Scheduler<Managed, AnyDrift>,
     loader: Loader,
@@ -163,7 +177,7 @@ impl GraphTask {
     }
 
     async fn handle(&mut self, message: Message) {
-        self.activity += 1;
+        self.activity += u64::from(message.is_activity());
         match message {
             Message::LoadFull(catalog, reply) => {
                 self.prepare_load().await;
