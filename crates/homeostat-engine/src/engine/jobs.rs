@@ -137,7 +137,7 @@ impl Tools {
         let foretold = if drifted && job.foretell { managed.resource().foretell() } else { None };
         let check = match check {
             Check::Drifted(drift) => Check::Drifted(redacted(drift, &managed)),
-            Check::Converged(outputs) => Check::Converged(outputs),
+            Check::Converged(outputs) => Check::Converged(managed.redact_outputs(outputs)),
         };
         Ok(CheckEnd { check, undo, foretold })
     }
@@ -211,6 +211,7 @@ impl Tools {
             }
             self.end_look(&managed);
         }
+        applied.outputs = managed.redact_outputs(applied.outputs);
         Ok(ApplyEnd { applied, changes, refreshed: refresh })
     }
 
@@ -251,8 +252,11 @@ impl Tools {
                 "the program itself failed: a batch of its kind came back with other members",
             ));
         }
-        let ends = applied.into_iter().zip(changes);
-        Ok(ends.map(|(applied, changes)| ApplyEnd { applied, changes, refreshed: false }).collect())
+        let ends = applied.into_iter().zip(changes).zip(members).map(|((mut applied, changes), member)| {
+            applied.outputs = member.redact_outputs(applied.outputs);
+            ApplyEnd { applied, changes, refreshed: false }
+        });
+        Ok(ends.collect())
     }
 }
 
