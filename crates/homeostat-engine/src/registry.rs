@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 use std::sync::{Arc, OnceLock};
 
+use homeostat_model::value::redact;
 use homeostat_model::{Diagnostic, KindSchema, ResourceDecl, Stage, codes, schema};
 
 use crate::resource::{DynResource, ParamError, Resource};
@@ -103,10 +104,14 @@ impl Registry {
 }
 
 fn diagnostic(decl: &ResourceDecl, error: ParamError) -> Diagnostic {
+    let secrets = decl.params.secrets();
     let span = error.param.map_or(decl.origin, |param| decl.span_of(param));
-    let mut diagnostic =
-        Diagnostic::error(codes::INVALID_PARAM, Stage::Type, format!("{}: {}", decl.id, error.message))
-            .at(span);
-    diagnostic.help = error.help;
+    let mut diagnostic = Diagnostic::error(
+        codes::INVALID_PARAM,
+        Stage::Type,
+        format!("{}: {}", decl.id, redact(&error.message, &secrets)),
+    )
+    .at(span);
+    diagnostic.help = error.help.map(|help| redact(&help, &secrets));
     diagnostic
 }

@@ -142,7 +142,7 @@ impl Tools {
                 Check::Drifted(Box::new(InWords(changes)) as AnyDrift)
             }
             Check::Drifted(drift) => Check::Drifted(redacted(drift, &managed)),
-            Check::Converged(outputs) => Check::Converged(outputs),
+            Check::Converged(outputs) => Check::Converged(managed.redact_outputs(outputs)),
         };
         Ok(CheckEnd { check, undo, foretold })
     }
@@ -212,20 +212,19 @@ impl Tools {
             self.end_look(&managed);
         }
         let refresh = job.refresh && !applied.covers_refresh;
+        let mut refresh_failed = None;
         if refresh {
             let refreshed = resource.clone().refresh(self.host.clone(), job.causes).await.map_err(redact);
             self.end_look(&managed);
             match refreshed {
                 Ok(outputs) if !outputs.is_empty() => applied.outputs = outputs,
                 Ok(_) => {}
-                Err(failure) if changed => {
-                    let refresh_failed = Some(failure);
-                    return Ok(ApplyEnd { applied, changes, refreshed: false, refresh_failed });
-                }
+                Err(failure) if changed => refresh_failed = Some(failure),
                 Err(failure) => return Err(failure),
             }
         }
-        Ok(ApplyEnd { applied, changes, refreshed: refresh, refresh_failed: None })
+        applied.outputs = managed.redact_outputs(applied.outputs);
+        Ok(ApplyEnd { applied, changes, refreshed: refresh && refresh_failed.is_none(), refresh_failed })
     }
 
     /// What was seen before we changed something is no longer right.
@@ -268,10 +267,11 @@ impl Tools {
                 "the program itself failed: a batch of its kind came back with other members",
             ));
         }
-        let ends = applied.into_iter().zip(changes);
-        Ok(ends
-            .map(|(applied, changes)| ApplyEnd { applied, changes, refreshed: false, refresh_failed: None })
-            .collect())
+        let ends = applied.into_iter().zip(changes).zip(members).map(|((mut applied, changes), member)| {
+            applied.outputs = member.redact_outputs(applied.outputs);
+            ApplyEnd { applied, changes, refreshed: false, refresh_failed: None }
+        });
+        Ok(ends.collect())
     }
 }
 

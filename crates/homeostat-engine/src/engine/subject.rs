@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use homeostat_model::ResourceDecl;
-use homeostat_model::value::REDACTED;
+use homeostat_model::value::{REDACTED, redact};
 
 use crate::graph::Claims;
 use crate::registry::Registry;
-use crate::resource::{Change, DynResource, Failure};
+use crate::resource::{Change, DynResource, Failure, Outputs};
 use crate::scheduler::{Received, Subject};
 
 /// One declared resource. Cheap to clone.
@@ -76,6 +76,11 @@ impl Managed {
         changes.into_iter().map(|change| secrets.redact_change(change)).collect()
     }
 
+    /// What a resource with secrets sends may hold them, in whatever form: it stays secret.
+    pub(crate) fn redact_outputs(&self, outputs: Outputs) -> Outputs {
+        if self.has_secrets() { outputs.sensitive() } else { outputs }
+    }
+
     /// Blanks out of a failure what must not be shown.
     pub(crate) fn redact_failure(&self, failure: Failure) -> Failure {
         match &self.0.secrets {
@@ -97,15 +102,11 @@ impl Secrets {
         if params.is_empty() {
             return None;
         }
-        let mut texts: Vec<Arc<str>> = decl.params.iter().flat_map(|(_, value)| value.secrets()).collect();
-        texts.retain(|text| !text.is_empty());
-        // One may be the beginning of another, whose rest must not stay behind.
-        texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        Some(Self { params, texts })
+        Some(Self { params, texts: decl.params.secrets() })
     }
 
     fn redact(&self, text: &str) -> String {
-        self.texts.iter().fold(text.to_owned(), |text, secret| text.replace(&**secret, REDACTED))
+        redact(text, &self.texts)
     }
 
     fn redact_change(&self, change: Change) -> Change {
