@@ -7,5 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod etcd;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use etcd::{EtcdOptions, EtcdStore, Identity, OptionsError, Times};

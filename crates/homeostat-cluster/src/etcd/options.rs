@@ -168,7 +168,9 @@ impl Default for Times {
 }
 
 fn parse(url: &str) -> Result<Uri, OptionsError> {
-    let wrong = |why| OptionsError::Url { url: url.into(), why };
+    // What stands before an @ may be a secret.
+    let shown = url.rsplit('@').next().unwrap_or(url);
+    let wrong = |why| OptionsError::Url { url: shown.into(), why };
     let uri: Uri = url.parse().map_err(|_| wrong("it cannot be read"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(wrong("it must begin with https:// or http://"));
@@ -214,7 +216,7 @@ mod tests {
     #[test]
     fn urls_name_a_scheme_a_host_and_a_port() {
         for (url, why) in [
-            ("127.0.0.1:2379", "cannot be read"),
+            ("127.0.0.1:2379", "https://"),
             ("localhost:2379", "https://"),
             ("ftp://localhost:2379", "https://"),
             ("http://localhost", "no port"),
@@ -228,6 +230,13 @@ mod tests {
         for url in ["http://localhost:2379", "http://127.0.0.1:2379/", "http://[::1]:2379"] {
             assert!(EtcdOptions::new([url]).check().is_ok(), "{url}");
         }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_repeated() {
+        let error =
+            EtcdOptions::new(["http://me:hunter2@localhost:2379"]).check().expect_err("a user is named");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 
     #[test]

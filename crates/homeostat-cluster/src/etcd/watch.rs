@@ -120,6 +120,7 @@ impl Follower {
     }
 
     async fn open_again(&self) -> Result<Opened, End> {
+        let mut told = false;
         loop {
             if self.watcher.is_closed() {
                 return Err(End::Unwanted);
@@ -128,7 +129,11 @@ impl Follower {
                 Ok(opened) => return Ok(opened),
                 Err(Failed::OtherTime | Failed::TooMuch) => return Err(End::Lost),
                 Err(Failed::Gone { why, .. }) => tracing::debug!("the watch cannot go on yet: {why}"),
-                Err(Failed::Answered(error)) => tracing::warn!("the watch cannot go on: {error}"),
+                // Such as a permission that was taken away: somebody has to do something.
+                Err(Failed::Answered(error)) if !std::mem::replace(&mut told, true) => {
+                    tracing::warn!("a watch of the store cannot go on: {error}");
+                }
+                Err(Failed::Answered(_)) => {}
             }
             tokio::select! {
                 () = self.watcher.closed() => return Err(End::Unwanted),
