@@ -140,7 +140,7 @@ async fn ask(prefix: &Prefix, request: Request) -> anyhow::Result<Answer> {
         }
         match Lock::take(prefix, "kv").context("cannot lock the prefix")? {
             Ok(_lock) => {
-                let opened = store::open(prefix);
+                let opened = store::open(prefix, None);
                 return Ok(kv::handle(&*opened.store, request).await);
             }
             Err(holder) if start.elapsed() > PATIENCE => return Err(busy(&holder)),
