@@ -51,6 +51,16 @@ impl Given {
         (params.collect(), spans)
     }
 
+    pub(crate) fn value(&self, param: &str) -> Option<&Value> {
+        self.entries.iter().find(|(name, ..)| &**name == param).map(|(_, value, _)| value)
+    }
+
+    /// Forgets a parameter; says where it was given.
+    pub(crate) fn leave_out(&mut self, param: &str) -> Option<Span> {
+        let at = self.entries.iter().position(|(name, ..)| &**name == param)?;
+        Some(self.entries.remove(at).2)
+    }
+
     pub(crate) fn received(&mut self, schema: &KindSchema, param: &str) {
         if let Some(at) = schema.params.iter().position(|have| &*have.name == param) {
             self.seen[at] = true;

@@ -75,23 +75,28 @@ pub(super) async fn run_alone(job: Job, out: mpsc::WeakSender<Message>) {
     }
 }
 
-/// Within the deadline, and without a panic reaching anybody.
+/// Within the deadline, and without a panic reaching anybody. What is over its deadline has ended when this returns.
 async fn guarded<T>(
     work: impl Future<Output = Result<T, Failure>> + Send,
     deadline: Option<Duration>,
+    host: &Host,
 ) -> Result<T, Failure> {
-    let mut work = std::pin::pin!(work);
-    let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(result)) => Poll::Ready(result),
-        Err(panic) => Poll::Ready(Err(failure_of(&*panic))),
-    });
-    match deadline {
-        None => caught.await,
-        Some(deadline) => tokio::time::timeout(deadline, caught).await.unwrap_or_else(|_| {
-            Err(Failure::transient(format!("not done within its timeout of {} s", deadline.as_secs())))
-        }),
+    let caught = async {
+        let mut work = std::pin::pin!(work);
+        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(result)) => Poll::Ready(result),
+            Err(panic) => Poll::Ready(Err(failure_of(&*panic))),
+        })
+        .await
+    };
+    let Some(deadline) = deadline else { return caught.await };
+    if let Ok(result) = tokio::time::timeout(deadline, caught).await {
+        return result;
     }
+    // Its commands may take a while to end, and the next attempt must not run beside them.
+    host.processes().ended().await;
+    Err(Failure::transient(format!("not done within its timeout of {} s", deadline.as_secs())))
 }
 
 fn failure_of(panic: &(dyn Any + Send)) -> Failure {
@@ -106,7 +111,7 @@ impl Tools {
             let started = Instant::now();
             let ticket = job.ticket;
             let deadline = job.timeout;
-            let result = guarded(self.look(job, started), deadline).await;
+            let result = guarded(self.look(job, started), deadline, &self.host).await;
             Ended::Check(ticket, result, started.elapsed())
         })
     }
@@ -181,7 +186,7 @@ impl Tools {
             let started = Instant::now();
             let ticket = job.ticket;
             let deadline = job.timeout;
-            let result = guarded(self.change(job), deadline).await;
+            let result = guarded(self.change(job), deadline, &self.host).await;
             Ended::Apply(ticket, result, started.elapsed())
         })
     }
@@ -220,7 +225,7 @@ impl Tools {
         Box::pin(async move {
             let started = Instant::now();
             let (id, deadline) = (job.id, job.timeout.filter(|deadline| !deadline.is_zero()));
-            let result = guarded(self.change_batch(job), deadline).await;
+            let result = guarded(self.change_batch(job), deadline, &self.host).await;
             Ended::Batch(id, result, started.elapsed())
         })
     }

@@ -11,7 +11,6 @@ use homeostat_model::{
 use super::LoadSummary;
 use super::jobs::AnyDrift;
 use super::subject::Managed;
-use crate::graph::EdgeKinds;
 use crate::journal::Record;
 use crate::registry::Registry;
 use crate::resource::Claim;
@@ -152,23 +151,7 @@ impl Loader {
                 None => diff.remove.push(id.clone()),
             }
         }
-        for id in &undoing {
-            let Some(at) = graph.graph.find(id) else { continue };
-            let vertex = graph.graph.at(at);
-            for link in vertex.succs.iter() {
-                let other = &graph.graph.at(link.at).id;
-                diff.edges.push(edge(id, other, None));
-                if undoing.contains(other) {
-                    diff.edges.push(edge(other, id, Some(false)));
-                }
-            }
-            for link in vertex.preds.iter().filter(|link| link.kinds.has(EdgeKinds::EXPLICIT)) {
-                diff.edges.push(edge(&graph.graph.at(link.at).id, id, None));
-            }
-            for receive in vertex.data.receives.iter().flat_map(|receives| &receives.list) {
-                diff.sends.push(NewSend { to: id.clone(), param: receive.param.clone(), from: None });
-            }
-        }
+        diff.edges.extend(graph.turned_around(&undoing));
     }
 
     /// Keeps the host's knowledge of what is declared up to date.

@@ -142,6 +142,8 @@ impl GraphTask {
             }
             self.follow();
             if !self.stopping.is_empty() && (self.cancelled || self.scheduler.in_flight() == 0) {
+                // Those that were cancelled, and those that watch.
+                self.tools.host.processes().close().await;
                 self.finish_records(&mut inbox).await;
                 return self.answer_late(inbox).await;
             }

@@ -82,7 +82,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         match &state.standing {
             Standing::Failed(text) => error = Some(text.clone()),
             Standing::Waiting(on) if outcome == Outcome::Waiting => waiting_on = Some(on.clone()),
-            Standing::Waiting(_) | Standing::New | Standing::InOrder | Standing::Reported(_) => {}
+            Standing::Waiting(_) | Standing::New | Standing::InOrder | Standing::Reported => {}
         }
         Some(Standpoint {
             id: vertex.id.clone(),
@@ -118,6 +118,27 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             .filter(|(_, vertex)| matches!(vertex.data.phase, Phase::Applying | Phase::Checking));
         running.take(at_most).map(|(_, vertex)| vertex.id.clone()).collect()
     }
+
+    /// The counts are what counting everything anew gives.
+    #[cfg(test)]
+    pub(super) fn assert_consistent(&self) {
+        let (mut totals, mut unsettled) = (Totals::default(), 0);
+        for (_, vertex) in self.graph.iter().filter(|(_, vertex)| vertex.data.leaving != Leaving::Now) {
+            let (outcome, open) = stand(&vertex.data);
+            totals.count(outcome);
+            unsettled += usize::from(open);
+        }
+        assert_eq!((self.totals, self.unsettled), (totals, unsettled));
+        self.assert_permits();
+    }
+
+    /// Nothing is left over of what went on.
+    #[cfg(test)]
+    pub(super) fn assert_idle(&self) {
+        self.assert_no_permits();
+        assert!(self.batches.is_empty() && self.running_batches.is_empty());
+        assert!(self.checks.is_empty() && self.applies.is_empty() && self.closing.is_empty());
+    }
 }
 
 /// How a vertex stands, and whether the run has to wait for it.
@@ -132,9 +153,9 @@ fn stand<R, D>(state: &State<R, D>) -> (Outcome, bool) {
         (Standing::Failed(_), _) => (Outcome::Failed, !(idle && state.pace.is_final(&state.meta))),
         (Standing::Waiting(_), _) if idle => (Outcome::Waiting, false),
         (Standing::InOrder, _) if !state.dirty && idle => (in_order(state), false),
-        (Standing::Reported(_), _) if !state.dirty && idle => (Outcome::WouldChange, false),
+        (Standing::Reported, _) if !state.dirty && idle => (Outcome::WouldChange, false),
         (Standing::InOrder, _) => (in_order(state), true),
-        (Standing::Reported(_), _) => (Outcome::WouldChange, true),
+        (Standing::Reported, _) => (Outcome::WouldChange, true),
         (Standing::New | Standing::Waiting(_), _) => (Outcome::Pending, true),
     }
 }

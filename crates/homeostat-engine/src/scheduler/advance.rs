@@ -75,10 +75,12 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.follow_hindrance(at);
     }
 
+    /// Those that wait for it are no longer hindered by what hindered it.
     fn stop_waiting(&mut self, at: u32) {
-        let state = self.state_mut(at);
-        state.waiting_on = None;
-        state.hindrance = None;
+        self.state_mut(at).waiting_on = None;
+        if self.state(at).hindrance.is_some() {
+            self.follow_hindrance(at);
+        }
     }
 
     /// Lets those go on that waited for a vertex which is done, or gone.
@@ -132,7 +134,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             (Standing::Failed(_), _) => Some(Hindrance::Blocked(vertex.id.clone())),
             (_, Some(hindrance)) => Some((**hindrance).clone()),
             (Standing::Waiting(on), None) => Some(Hindrance::Waiting(on.clone())),
-            (Standing::New | Standing::InOrder | Standing::Reported(_), None) => None,
+            (Standing::New | Standing::InOrder | Standing::Reported, None) => None,
         }
     }
 

@@ -34,6 +34,20 @@ pub(super) struct Running {
     permits: Vec<Semaphore>,
 }
 
+#[cfg(test)]
+impl Batch {
+    pub(super) fn permits(&self) -> impl Iterator<Item = &Semaphore> {
+        self.permits.iter().flatten()
+    }
+}
+
+#[cfg(test)]
+impl Running {
+    pub(super) fn permits(&self) -> impl Iterator<Item = &Semaphore> {
+        self.permits.iter()
+    }
+}
+
 impl<R: Subject, D: Drift> Scheduler<R, D> {
     /// The batch that a vertex would be part of.
     pub(super) fn batch_key(&self, at: u32) -> Option<Key> {
@@ -241,22 +255,26 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                     }
                 }
             }
-            Err(failure) => members.into_iter().for_each(|ticket| self.retry_alone(ticket, &failure, took)),
+            Err(failure) => {
+                let alone = members.len() == 1;
+                members.into_iter().for_each(|ticket| self.batch_failed(ticket, alone, &failure, took));
+            }
         }
         self.pump();
     }
 
     /// The failure of a batch is not yet the failure of any of its members, unless there was only one.
-    fn retry_alone(&mut self, ticket: Ticket, failure: &Failure, took: Duration) {
+    fn batch_failed(&mut self, ticket: Ticket, alone: bool, failure: &Failure, took: Duration) {
         let Some(at) = self.graph.resolve(ticket.key) else {
             return;
         };
         self.state_mut(at).phase = Phase::Idle;
-        if self.state(at).leaving == Leaving::Now {
+        if alone || self.state(at).leaving == Leaving::Now {
             self.apply_failed(at, ticket.version, failure, took);
             return;
         }
         let state = self.state_mut(at);
+        state.half_applied = true;
         state.single = true;
         state.dirty = true;
         state.causes = state.causes.and(state.job_causes);

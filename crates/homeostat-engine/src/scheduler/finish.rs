@@ -7,6 +7,7 @@ use super::state::{Leaving, Phase, Standing};
 use super::{ApplyEnd, CheckEnd, Scheduler, Subject, Ticket};
 use crate::event::EventKind;
 use crate::resource::{Causes, Check, Drift, Failure, Outputs};
+use crate::source::VertexKey;
 
 impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(crate) fn check_ended(
@@ -41,6 +42,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         match end.check {
             Check::Converged(outputs) => {
                 self.send(at, &outputs);
+                self.tell_what_was_half_applied(at);
                 if self.state(at).owes_refresh() {
                     self.refresh_or_report(at);
                 } else {
@@ -49,6 +51,14 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             }
             Check::Drifted(drift) if self.only_reports(at) => self.report(at, &drift, end.foretold, took),
             Check::Drifted(drift) => self.act(at, Some(drift)),
+        }
+    }
+
+    /// An apply that failed may have changed something all the same; whoever was to know of that is told at last.
+    fn tell_what_was_half_applied(&mut self, at: u32) {
+        if std::mem::take(&mut self.state_mut(at).half_applied) {
+            self.fire_announced(at);
+            self.tell_successors(at);
         }
     }
 
@@ -69,10 +79,11 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     /// A vertex that only reports counts as done; what it would send is sent, so that others can report too.
     fn report(&mut self, at: u32, drift: &D, foretold: Option<Outputs>, took: Duration) {
         let causes = self.state(at).job_causes;
-        let known = matches!(self.state(at).standing, Standing::Reported(_));
-        if !known {
-            let now = self.now;
-            self.state_mut(at).standing = Standing::Reported(now);
+        self.tell_recovery(at);
+        self.tell_what_was_half_applied(at);
+        self.state_mut(at).standing = Standing::Reported;
+        if self.state(at).drifting.is_none() {
+            self.state_mut(at).drifting = Some(self.now);
             self.event(Some(at), causes, Some(took), EventKind::WouldChange(drift.changes()));
             if self.policy.noop {
                 self.announce_would_change(at);
@@ -141,6 +152,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         state.counts.applies += u32::from(!only_refreshed);
         state.counts.refreshes += u32::from(refreshed);
         state.changed = true;
+        state.half_applied = false;
         if !only_refreshed {
             self.event(Some(at), causes, Some(took), EventKind::Changed(end.changes));
         }
@@ -158,6 +170,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             if let Some(kind) = notice {
                 self.event(Some(at), causes, None, kind);
             }
+            if let Some(calm) = self.state(at).pace.next_after(now) {
+                self.schedule(at, calm);
+            }
         }
         self.fire_announced(at);
         if self.state(at).leaving == Leaving::Now {
@@ -166,6 +181,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             return;
         }
         self.send(at, &end.applied.outputs);
+        // It may go when it is in order.
+        let successors: Vec<VertexKey> =
+            self.graph.at(at).succs.iter().map(|link| self.graph.key(link.at)).collect();
         if self.state(at).version == version {
             if self.state(at).owes_refresh() {
                 let state = self.state_mut(at);
@@ -177,17 +195,15 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.release_permits(at);
             self.advance(at);
         }
-        self.tell_successors_of(at);
-    }
-
-    /// The vertex may have gone in between: only those that are still its successors are told.
-    fn tell_successors_of(&mut self, at: u32) {
-        if self.graph.is_used(at) {
-            self.tell_successors(at);
+        for successor in successors {
+            if let Some(at) = self.graph.resolve(successor) {
+                self.wake(at, Causes::PREDECESSOR);
+            }
         }
     }
 
     pub(super) fn apply_failed(&mut self, at: u32, version: u32, failure: &Failure, took: Duration) {
+        self.state_mut(at).half_applied = true;
         if self.state(at).leaving == Leaving::Now {
             self.release_permits(at);
             self.fire_announced(at);
@@ -209,6 +225,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let seed = self.graph.key(at);
         let state = self.state_mut(at);
         state.standing = Standing::Failed(error.clone());
+        state.failing = true;
         state.phase = Phase::Idle;
         state.counts.ended = Some(now);
         state.rechecks = 0;

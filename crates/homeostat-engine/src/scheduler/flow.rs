@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::state::{Phase, Standing, State};
 use super::{ApplyJob, CheckJob, Command, Scheduler, Subject};
+use crate::event::EventKind;
 use crate::journal::Record;
 use crate::resource::{Causes, Drift};
 
@@ -43,6 +44,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let (now, noop) = (self.now, self.policy.noop);
         let ticket = self.ticket(at);
         let state = self.state_mut(at);
+        let arm = !state.armed && state.meta.poll_seconds == 0;
+        state.armed |= arm;
         state.phase = Phase::Checking;
         state.dirty = false;
         state.job_causes = std::mem::take(&mut state.causes);
@@ -53,12 +56,11 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             resource: state.resource.clone(),
             causes: state.job_causes,
             received: received(state),
-            arm: !state.armed && state.meta.poll_seconds == 0,
+            arm,
             capture: state.meta.reverse && !state.undo_known && !noop,
             foretell: noop || state.meta.noop,
             timeout: timeout(state),
         };
-        state.armed = true;
         self.in_flight += 1;
         self.commands.push(Command::Check(job));
     }
@@ -182,22 +184,20 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     /// Nothing is to be done: the vertex is in order.
     pub(super) fn become_done(&mut self, at: u32) {
         self.release_permits(at);
-        let now = self.now;
-        let failed = matches!(self.state(at).standing, Standing::Failed(_));
-        let reported_since = match self.state(at).standing {
-            Standing::Reported(since) => Some(since),
-            _ => None,
-        };
-        let job_causes = self.state(at).job_causes;
-        if failed {
-            self.event(Some(at), job_causes, None, crate::event::EventKind::Recovered);
-        }
-        if let Some(since) = reported_since {
-            let lasted = now.saturating_sub(since);
-            self.event(Some(at), job_causes, None, crate::event::EventKind::DriftEnded { lasted });
+        self.tell_recovery(at);
+        if let Some(since) = self.state_mut(at).drifting.take() {
+            let lasted = self.now.saturating_sub(since);
+            let causes = self.state(at).job_causes;
+            self.event(Some(at), causes, None, EventKind::DriftEnded { lasted });
         }
         self.state_mut(at).standing = Standing::InOrder;
         self.come_to_rest(at);
+    }
+
+    pub(super) fn tell_recovery(&mut self, at: u32) {
+        if std::mem::take(&mut self.state_mut(at).failing) {
+            self.event(Some(at), self.state(at).job_causes, None, EventKind::Recovered);
+        }
     }
 
     /// Ends an attempt that left the vertex in order or reported.

@@ -81,7 +81,17 @@ struct Staged {
     removed: Vec<u32>,
     /// They go, but asked to be brought in order before.
     realized: Vec<u32>,
+    /// Their declared edges and sends go with the declaration that they belonged to.
+    unlinked: BTreeSet<u32>,
     claims_before: Vec<(u32, Claims)>,
+}
+
+impl Staged {
+    /// Whether a send that was declared before is still there, unless the diff says otherwise.
+    fn keeps_send(&self, from: u32, to: u32) -> bool {
+        let sends = !self.removed.contains(&from) && !self.realized.contains(&from);
+        sends && !self.unlinked.contains(&from) && !self.unlinked.contains(&to)
+    }
 }
 
 impl<R: Subject, D: Drift> Scheduler<R, D> {
@@ -117,7 +127,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let mut wanted: BTreeSet<(u32, u32)> = BTreeSet::new();
         for edge in &catalog.edges {
             let ends = self.graph.find(&edge.from).zip(self.graph.find(&edge.to));
-            let kinds = ends.map_or(EdgeKinds::NONE, |(from, to)| self.graph.edge(from, to));
+            let stay = ends.filter(|(from, to)| stay.contains(from) && stay.contains(to));
+            let kinds = stay.map_or(EdgeKinds::NONE, |(from, to)| self.graph.edge(from, to));
             let same = kinds.has(EdgeKinds::DECLARED) && kinds.has(EdgeKinds::NOTIFY) == edge.notify;
             wanted.extend(ends);
             if !same {
@@ -138,13 +149,12 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let mut wanted: BTreeSet<(u32, &str)> = BTreeSet::new();
         for send in &catalog.sends {
             let receiver = self.graph.find(&send.to);
-            let same = receiver.is_some_and(|at| {
+            let sender = self.graph.find(&send.from).filter(|at| stay.contains(at));
+            let same = receiver.filter(|at| stay.contains(at)).zip(sender).is_some_and(|(at, sender)| {
                 wanted.insert((at, &send.param));
                 let list = self.state(at).receives.iter().flat_map(|receives| &receives.list);
                 let mut same = list.filter(|receive| receive.param == send.param);
-                same.any(|receive| {
-                    receive.key == send.key && self.graph.find(&send.from) == Some(receive.from)
-                })
+                same.any(|receive| receive.key == send.key && receive.from == sender)
             });
             if !same {
                 delta.set_sends.push(send.clone());
@@ -216,6 +226,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         for at in &staged.realized {
             self.state_mut(*at).leaving = Leaving::WhenDone;
         }
+        self.drop_sends(&edges_before, &staged);
         self.follow_sends(sends);
         self.follow_edges(&edges_before, &staged.removed);
         for at in &staged.removed {
@@ -247,6 +258,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             };
             let at = match self.graph.find(&resource.id) {
                 Some(at) => {
+                    if resource.undoes || self.state(at).leaving != Leaving::No {
+                        self.unlink(at);
+                        staged.unlinked.insert(at);
+                    }
                     staged.changed.push(at);
                     staged.claims_before.push((at, self.graph.claims_mut().of(at)));
                     at
@@ -266,7 +281,11 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let going: Vec<u32> = remove.iter().filter_map(|id| self.graph.find(id)).collect();
         for at in going {
             let state = self.state(at);
-            if state.meta.realize && !state.is_done() && !self.policy.noop {
+            // One that would have to be undone right after is not brought in order first.
+            let realize = state.meta.realize && !state.meta.reverse;
+            if realize && !state.is_done() && !self.policy.noop {
+                // Those that come before it still do; what came after it has nothing to wait for any more.
+                self.unlink_successors(at);
                 staged.realized.push(at);
             } else if state.leaving != Leaving::Now {
                 staged.removed.push(at);
@@ -276,6 +295,37 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             }
         }
         staged
+    }
+
+    /// Takes all that was declared between a vertex and others.
+    fn unlink(&mut self, at: u32) {
+        let preds: Vec<u32> = self.graph.at(at).preds.iter().map(|link| link.at).collect();
+        for pred in preds {
+            self.graph.take_edge(pred, at, EdgeKinds::EXPLICIT);
+        }
+        self.unlink_successors(at);
+    }
+
+    fn unlink_successors(&mut self, at: u32) {
+        let succs: Vec<u32> = self.graph.at(at).succs.iter().map(|link| link.at).collect();
+        for succ in succs {
+            self.graph.take_edge(at, succ, EdgeKinds::EXPLICIT);
+        }
+    }
+
+    /// The declared order between those that are to be undone, in the opposite direction.
+    pub(crate) fn turned_around(&self, undone: &BTreeSet<ResourceId>) -> Vec<NewEdge> {
+        let mut edges = Vec::new();
+        for at in undone.iter().filter_map(|id| self.graph.find(id)) {
+            let vertex = self.graph.at(at);
+            let after = vertex.succs.iter().map(|link| &self.graph.at(link.at).id);
+            edges.extend(after.filter(|other| undone.contains(other)).map(|other| NewEdge {
+                from: other.clone(),
+                to: vertex.id.clone(),
+                notify: Some(false),
+            }));
+        }
+        edges
     }
 
     /// Takes a staged diff back out.
@@ -317,7 +367,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 None => *kinds,
             };
         }
-        self.explicit_sends(sends, &find, &mut explicit)?;
+        self.explicit_sends(sends, staged, &find, &mut explicit)?;
         Ok(explicit.into_iter().map(|((from, to), kinds)| (from, to, kinds)).collect())
     }
 
@@ -328,6 +378,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     fn explicit_sends(
         &self,
         sends: &[NewSend],
+        staged: &Staged,
         find: &impl Fn(&ResourceId) -> Option<u32>,
         explicit: &mut BTreeMap<(u32, u32), EdgeKinds>,
     ) -> Result<(), LoadError> {
@@ -342,6 +393,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         for (to, changes) in receivers {
             let mut senders: BTreeMap<Arc<str>, u32> = BTreeMap::new();
             let list = self.state(to).receives.iter().flat_map(|receives| &receives.list);
+            let list = list.filter(|receive| staged.keeps_send(receive.from, to));
             let before: BTreeSet<u32> = list.clone().map(|receive| receive.from).collect();
             senders.extend(list.map(|receive| (receive.param.clone(), receive.from)));
             for change in changes {
@@ -380,18 +432,21 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 self.call_back(at);
             }
         }
-        let forget = self.state(at).undo_known && !incoming.meta.reverse && !incoming.undoes;
+        // What was captured may be on its way to the journal.
+        let known = incoming.undo_known || self.state(at).undo_known || self.state(at).undo.is_some();
+        let forget = known && !incoming.meta.reverse && !incoming.undoes;
         if forget {
             self.commands.push(Command::Record(None, vec![Record::ForgetUndo(incoming.id.clone())]));
+            self.state_mut(at).undo = None;
         }
+        self.rearm(at, &incoming);
         let state = self.state_mut(at);
-        state.armed &= state.resource.same_watches(&incoming.resource) && !incoming.meta.rewatch;
         state.resource = incoming.resource;
         state.digest = incoming.digest;
         state.meta = incoming.meta;
         state.version += 1;
         state.leaving = if incoming.undoes { Leaving::WhenUndone } else { Leaving::No };
-        state.undo_known = (state.undo_known && !forget) || incoming.undo_known;
+        state.undo_known = (state.undo_known || incoming.undo_known) && !forget;
         state.dirty = true;
         state.causes = state.causes.and(Causes::DECLARED);
         let meta = state.meta.clone();
@@ -399,6 +454,19 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.advance(at);
         if self.state(at).is_done() {
             self.release_waiters(at);
+        }
+    }
+
+    /// Makes the next check arm the watches of a new declaration where they differ. What is polled or hidden is not watched.
+    fn rearm(&mut self, at: u32, incoming: &Incoming<R>) {
+        let watched = incoming.meta.poll_seconds == 0 && !incoming.meta.hidden;
+        let state = self.state_mut(at);
+        if state.armed && !watched {
+            state.armed = false;
+            let key = self.graph.key(at);
+            self.commands.push(Command::Disarm(key));
+        } else {
+            state.armed &= state.resource.same_watches(&incoming.resource) && !incoming.meta.rewatch;
         }
     }
 
@@ -454,26 +522,37 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 let key = self.graph.key(to);
                 self.state_mut(from).announced.push(key);
             }
-            if kinds.has(EdgeKinds::SEND) && removed.contains(&from) && !removed.contains(&to) {
-                self.drop_receives(to, from);
-            }
             if self.state(to).waiting_on == Some(from) {
                 self.state_mut(to).waiting_on = None;
-                self.follow_hindrance(to);
                 self.advance(to);
             }
         }
     }
 
-    fn drop_receives(&mut self, at: u32, from: u32) {
-        if let Some(receives) = &mut self.state_mut(at).receives {
-            receives.list.retain(|receive| receive.from != from);
-            receives.version += 1;
-            if receives.list.is_empty() {
-                self.state_mut(at).receives = None;
+    /// Forgets the sends that went with one of their ends.
+    fn drop_sends(&mut self, before: &[(u32, u32, EdgeKinds)], staged: &Staged) {
+        for (from, to, kinds) in before.iter().copied() {
+            if kinds.has(EdgeKinds::SEND) && !staged.keeps_send(from, to) {
+                self.drop_receives(to, from);
             }
-            self.wake(at, Causes::RECEIVED);
         }
+        for at in &staged.unlinked {
+            self.state_mut(*at).receives = None;
+        }
+    }
+
+    fn drop_receives(&mut self, at: u32, from: u32) {
+        let Some(receives) = &mut self.state_mut(at).receives else { return };
+        let before = receives.list.len();
+        receives.list.retain(|receive| receive.from != from);
+        if receives.list.len() == before {
+            return;
+        }
+        receives.version += 1;
+        if receives.list.is_empty() {
+            self.state_mut(at).receives = None;
+        }
+        self.wake(at, Causes::RECEIVED);
     }
 
     /// A vertex goes: at once, or when what runs for it has ended.

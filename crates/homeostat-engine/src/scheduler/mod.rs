@@ -39,7 +39,7 @@ pub(crate) use account::Standpoint;
 pub(crate) use load::{GraphDiff, Incoming, LoadError, NewEdge, NewSend};
 pub(crate) use pace::Flapping;
 use permits::Permits;
-use state::State;
+use state::{Leaving, State};
 
 /// Rechecks in a row of a drift that wakes keep making stale, before it is applied all the same.
 const RECHECKS_MAX: u8 = 8;
@@ -287,11 +287,12 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 
     fn event(&mut self, at: Option<u32>, causes: Causes, duration: Option<Duration>, kind: EventKind) {
+        let goes = at.is_some_and(|at| matches!(self.state(at).leaving, Leaving::Now | Leaving::WhenUndone));
         self.events.push(Event {
             time: self.wall,
             since_start: self.now,
             id: at.map(|at| self.graph.at(at).id.clone()),
-            cause: cause_of(causes),
+            cause: if goes || kind == EventKind::Removed { Cause::Removed } else { cause_of(causes) },
             duration,
             kind,
         });

@@ -139,6 +139,25 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 }
 
+#[cfg(test)]
+impl<R: Subject, D: Drift> Scheduler<R, D> {
+    /// Every permit that is held is held by somebody.
+    pub(super) fn assert_permits(&self) {
+        let mut held: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+        let vertices = self.graph.iter().flat_map(|(_, vertex)| &vertex.data.permits);
+        let batches = self.batches.values().flat_map(super::batch::Batch::permits);
+        let running = self.running_batches.values().flat_map(super::batch::Running::permits);
+        for semaphore in vertices.chain(batches).chain(running) {
+            *held.entry(semaphore.name.clone()).or_default() += 1;
+        }
+        assert_eq!(held, self.permits.held);
+    }
+
+    pub(super) fn assert_no_permits(&self) {
+        assert!(self.permits.held.is_empty(), "{:?} are held", self.permits.held);
+    }
+}
+
 fn starving<R, D>(graph: &Graph<super::State<R, D>>, key: crate::source::VertexKey) -> Option<u32> {
     graph.resolve(key).filter(|at| matches!(graph.at(*at).data.phase, Phase::Starved))
 }

@@ -39,8 +39,8 @@ pub(crate) enum Standing {
     New,
     /// In order.
     InOrder,
-    /// Different, and only reported, since then.
-    Reported(Duration),
+    /// Different, and only reported.
+    Reported,
     /// Failed.
     Failed(Arc<str>),
     /// Needs something from outside.
@@ -125,6 +125,12 @@ pub(crate) struct State<R, D> {
     pub(crate) standing: Standing,
     /// It must be looked at.
     pub(crate) dirty: bool,
+    /// It was said to have failed, and not to have recovered.
+    pub(crate) failing: bool,
+    /// It was said to be different, then, and not to be in order again.
+    pub(crate) drifting: Option<Duration>,
+    /// An apply failed, so that nobody knows how much of it was done.
+    pub(crate) half_applied: bool,
     /// Why, since the last look began.
     pub(crate) causes: Causes,
     /// Why the look or apply under way was begun.
@@ -178,6 +184,9 @@ impl<R, D> State<R, D> {
             phase: Phase::Idle,
             standing: Standing::New,
             dirty: true,
+            failing: false,
+            drifting: None,
+            half_applied: false,
             causes: Causes::DECLARED,
             job_causes: Causes::none(),
             armed: false,
@@ -210,7 +219,7 @@ impl<R, D> State<R, D> {
         if self.leaving == Leaving::Now || self.meta.hidden {
             return true;
         }
-        let in_order = matches!(self.standing, Standing::InOrder | Standing::Reported(_));
+        let in_order = matches!(self.standing, Standing::InOrder | Standing::Reported);
         in_order && !self.dirty && matches!(self.phase, Phase::Idle)
     }
 

@@ -14,6 +14,8 @@ const OF_EXEC: [&str; 5] = ["timeout", "pollint", "state", "watchshell", "ifshel
 #[derive(Default)]
 pub(super) struct Legacy {
     names: Vec<(&'static str, Span)>,
+    /// Where content was first given to a file that should not be there.
+    idle_content: Option<Span>,
 }
 
 /// Whether a kind had a parameter of that name once, and which.
@@ -31,7 +33,19 @@ impl Legacy {
         }
     }
 
-    pub(super) fn note(self) -> Option<Diagnostic> {
+    pub(super) fn idle_content(&mut self, span: Span) {
+        self.idle_content.get_or_insert(span);
+    }
+
+    pub(super) fn notes(self) -> impl Iterator<Item = Diagnostic> {
+        let idle_content = self.idle_content.map(|span| {
+            let message = "`content` of a file that should be absent does nothing";
+            Diagnostic::note(codes::LEGACY_KEY, Stage::Structure, message).at(span)
+        });
+        self.note().into_iter().chain(idle_content)
+    }
+
+    fn note(self) -> Option<Diagnostic> {
         let (_, first) = self.names.first()?;
         let (meant, idle): (Vec<&str>, Vec<&str>) = self
             .names

@@ -35,7 +35,7 @@ pub(crate) fn read(tree: &Tree, cx: &Context<'_>, draft: &mut Draft, findings: &
             draft.drop_beside(beside);
         }
     }
-    findings.extend(legacy.note());
+    findings.extend(legacy.notes());
 }
 
 fn selects(tree: &Tree, root: At, hostname: &str) -> bool {

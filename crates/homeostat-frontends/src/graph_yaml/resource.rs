@@ -51,6 +51,7 @@ impl<'a> Document<'a, '_> {
         if !meta.hidden {
             self.reader.missing_params(kind, &self.given, &id.to_string(), origin);
         }
+        self.leave_out_idle_content(kind);
         let (params, param_spans) = self.given.take();
         let resource = ResourceDecl { id, params, meta, origin: Some(origin), param_spans };
         self.add(resource, is_exported, origin);
@@ -104,6 +105,17 @@ impl<'a> Document<'a, '_> {
             slot.get_or_insert(value);
         }
         extras
+    }
+
+    /// What a file would hold that should not be there: it is refused everywhere but in the texts of old.
+    fn leave_out_idle_content(&mut self, kind: &KindInUse<'_>) {
+        let absent = Value::Str("absent".into());
+        if kind.schema.kind != "file" || self.given.value("state") != Some(&absent) {
+            return;
+        }
+        if let Some(span) = self.given.leave_out("content") {
+            self.legacy.idle_content(span);
+        }
     }
 
     fn other_key(&mut self, kind: &KindInUse<'_>, key: At, value: At, extras: &mut Extras) {

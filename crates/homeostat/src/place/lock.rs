@@ -38,9 +38,10 @@ impl Lock {
             Err(rustix::io::Errno::WOULDBLOCK) => return Ok(Err(holder(&mut file))),
             Err(error) => return Err(error.into()),
         }
-        file.set_len(0)?;
-        file.rewind()?;
-        writeln!(file, "{} {command}", std::process::id())?;
+        // Our name is for people: without room for it the lock is as good.
+        if let Err(error) = write_name(&mut file, command) {
+            tracing::warn!("cannot write down who has the lock on the prefix: {error}");
+        }
         Ok(Ok(Self { _file: file }))
     }
 }
@@ -50,6 +51,12 @@ impl Holder {
     pub(crate) fn is_short(&self) -> bool {
         self.pid.is_none() || self.command == "kv"
     }
+}
+
+fn write_name(file: &mut File, command: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{} {command}", std::process::id())
 }
 
 fn holder(file: &mut File) -> Holder {

@@ -7,6 +7,7 @@
 
 mod capture;
 mod child;
+mod live;
 mod signal;
 #[cfg_attr(not(target_os = "linux"), path = "spawn_elsewhere.rs")]
 mod spawn;
@@ -24,6 +25,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use self::child::Place;
+use self::live::Live;
 use self::thread::{Job, LineFn, Thread};
 use super::RootExec;
 use crate::source::AbsPath;
@@ -191,6 +193,8 @@ pub struct Processes {
     place: Place,
     grace: Duration,
     thread: OnceLock<Option<Thread>>,
+    live: Live,
+    closing: CancellationToken,
 }
 
 impl Processes {
@@ -200,7 +204,13 @@ impl Processes {
             RootExec::In if root.as_str() != "/" => Place::Inside(root.clone()),
             RootExec::In | RootExec::Host => Place::Host,
         };
-        Self { place, grace, thread: OnceLock::new() }
+        Self {
+            place,
+            grace,
+            thread: OnceLock::new(),
+            live: Live::default(),
+            closing: CancellationToken::new(),
+        }
     }
 
     /// Runs a command until it ends. Dropping the future ends the command, with its whole process group.
@@ -218,13 +228,23 @@ impl Processes {
         self.start(command, Some(Box::new(line))).await
     }
 
+    /// Waits until those commands are gone that nobody waits for any more: each within its grace.
+    pub async fn ended(&self) {
+        self.live.ended().await;
+    }
+
+    /// Ends all commands, starts no others, and waits until they are gone.
+    pub async fn close(&self) {
+        self.closing.cancel();
+        self.live.gone().await;
+    }
+
     async fn start(&self, command: Command, line: Option<LineFn>) -> Result<Finished, ProcessError> {
-        let thread = self.thread.get_or_init(|| Thread::start(self.place.clone(), self.grace).ok());
-        let thread = thread.as_ref().ok_or(ProcessError::Closed)?;
-        let cancel = CancellationToken::new();
-        let _ends_it = cancel.clone().drop_guard();
+        let start = || Thread::start(self.place.clone(), self.grace, self.closing.clone()).ok();
+        let thread = self.thread.get_or_init(start).as_ref().ok_or(ProcessError::Closed)?;
+        let (waiting, presence) = self.live.enter();
         let (reply, finished) = oneshot::channel();
-        let job = Job { command, line, cancel, reply };
+        let job = Job { command, line, cancel: waiting.cancel.clone(), reply, presence };
         thread.send(job).await?;
         finished.await.map_err(|_| ProcessError::Closed)?
     }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::capture::Captured;
 use super::child::{self, Place};
+use super::live::Presence;
 use super::spawn::Running;
 use super::{Command, Exit, Finished, OUTPUT_BYTES_MAX, ProcessError};
 
@@ -35,6 +36,7 @@ pub(super) struct Job {
     pub(super) line: Option<LineFn>,
     pub(super) cancel: CancellationToken,
     pub(super) reply: oneshot::Sender<Result<Finished, ProcessError>>,
+    pub(super) presence: Presence,
 }
 
 /// The thread. Dropping it ends all commands and waits until they are gone.
@@ -44,12 +46,12 @@ pub(super) struct Thread {
 }
 
 impl Thread {
-    pub(super) fn start(place: Place, grace: Duration) -> io::Result<Self> {
+    pub(super) fn start(place: Place, grace: Duration, closing: CancellationToken) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (jobs, arriving) = mpsc::channel(JOBS_MAX);
         let handle = std::thread::Builder::new()
             .name("processes".into())
-            .spawn(move || runtime.block_on(serve(arriving, place, grace)))?;
+            .spawn(move || runtime.block_on(serve(arriving, place, grace, closing)))?;
         Ok(Self { jobs: Some(jobs), handle: Some(handle) })
     }
 
@@ -71,9 +73,8 @@ impl Drop for Thread {
     }
 }
 
-async fn serve(mut arriving: mpsc::Receiver<Job>, place: Place, grace: Duration) {
+async fn serve(mut arriving: mpsc::Receiver<Job>, place: Place, grace: Duration, closing: CancellationToken) {
     let mut running = JoinSet::new();
-    let closing = CancellationToken::new();
     loop {
         tokio::select! {
             job = arriving.recv() => match job {
@@ -88,7 +89,7 @@ async fn serve(mut arriving: mpsc::Receiver<Job>, place: Place, grace: Duration)
 }
 
 async fn run(job: Job, place: Place, grace: Duration, closing: CancellationToken) {
-    let Job { command, mut line, cancel, reply } = job;
+    let Job { command, mut line, cancel, reply, presence: _until_it_is_gone } = job;
     if cancel.is_cancelled() || closing.is_cancelled() {
         return;
     }

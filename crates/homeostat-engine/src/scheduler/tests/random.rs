@@ -5,38 +5,98 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::world::{Desired, Text, World};
+use super::text::{Desired, Text};
+use super::world::{End, World};
+use crate::scheduler::{Flapping, Policy};
 
 /// One thing that happens. The numbers are taken modulo whatever there is to choose from.
 #[derive(Debug, Clone)]
 enum Step {
-    End { job: u8, fail: bool },
-    Meddle { resource: u8, value: i8 },
+    End {
+        job: u8,
+        end: End,
+    },
+    Meddle {
+        resource: u8,
+        value: i8,
+    },
     Deliver,
     PassTime,
-    Declare { resource: u8, desired: Desired },
-    Remove { resource: u8 },
-    Edge { from: u8, to: u8, notify: Option<bool> },
-    Send { from: u8, to: Option<u8> },
-    Crash { luck: u8 },
+    Declare {
+        resource: u8,
+        desired: Desired,
+    },
+    Remove {
+        resource: u8,
+    },
+    Edge {
+        from: u8,
+        to: u8,
+        notify: Option<bool>,
+    },
+    Send {
+        from: u8,
+        to: Option<u8>,
+    },
+    Crash {
+        luck: u8,
+        removes: Option<u8>,
+    },
+    /// From now on texts are handed over as a whole, or as what differs.
+    Whole(bool),
 }
 
 const RESOURCES: u8 = 7;
 
 fn desired() -> impl Strategy<Value = Desired> {
-    (
-        0i64..4,
-        prop::option::weighted(0.3, 0u8..2),
-        prop::option::weighted(0.3, 0u8..2),
-        prop::bool::weighted(0.08),
+    let seldom = prop::bool::weighted(0.08);
+    let claims = (prop::option::weighted(0.3, 0u8..3), prop::option::weighted(0.3, 0u8..3));
+    let plain = (0i64..4, prop::option::weighted(0.3, 0u8..2), prop_oneof![3 => Just(0u8), 2 => 1u8..4]);
+    let flags = (seldom, seldom, prop::bool::weighted(0.25), prop::bool::weighted(0.15), seldom, seldom);
+    (plain, flags, claims, prop::option::weighted(0.15, 0u16..3)).prop_map(
+        |((want, batch, semas), (noop, hidden, reverse, realize, poll, limit), (provides, needs), retry)| {
+            Desired {
+                want,
+                batch,
+                semas,
+                noop,
+                retry,
+                hidden,
+                reverse,
+                realize,
+                poll,
+                limit,
+                provides,
+                needs,
+            }
+        },
     )
-        .prop_map(|(want, batch, sema, noop)| Desired { want, batch, sema, noop, retry: None })
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![17 => Just(End::Well), 2 => Just(End::Fails), 1 => Just(End::FailsLate)]
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let flapping = Flapping { repairs: 3, window: std::time::Duration::from_secs(10) };
+    (
+        1usize..4,
+        prop::option::weighted(0.2, 1u32..3),
+        prop::bool::weighted(0.05),
+        prop::option::of(Just(flapping)),
+    )
+        .prop_map(|(parallel, semaphore, noop, flapping)| Policy {
+            noop,
+            semaphore: semaphore.and_then(std::num::NonZeroU32::new),
+            flapping,
+            ..World::policy(parallel)
+        })
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let resource = 0..RESOURCES;
     prop_oneof![
-        10 => (any::<u8>(), prop::bool::weighted(0.15)).prop_map(|(job, fail)| Step::End { job, fail }),
+        10 => (any::<u8>(), end()).prop_map(|(job, end)| Step::End { job, end }),
         3 => (resource.clone(), -3i8..3).prop_map(|(resource, value)| Step::Meddle { resource, value }),
         4 => Just(Step::Deliver),
         2 => Just(Step::PassTime),
@@ -45,7 +105,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (resource.clone(), resource.clone(), prop::option::weighted(0.7, any::<bool>()))
             .prop_map(|(from, to, notify)| Step::Edge { from, to, notify }),
         1 => (resource.clone(), prop::option::weighted(0.7, resource)).prop_map(|(from, to)| Step::Send { from, to }),
-        1 => any::<u8>().prop_map(|luck| Step::Crash { luck }),
+        1 => (any::<u8>(), prop::option::weighted(0.3, 0..RESOURCES)).prop_map(|(luck, removes)| Step::Crash { luck, removes }),
+        1 => any::<bool>().prop_map(Step::Whole),
     ]
 }
 
@@ -67,9 +128,7 @@ fn edit(world: &World, step: &Step) -> Option<Text> {
             text.resources.insert(*resource, desired.clone());
         }
         Step::Remove { resource } => {
-            text.resources.remove(resource);
-            text.edges.retain(|(from, to), _| from != resource && to != resource);
-            text.sends.retain(|to, from| from != resource && to != resource);
+            text.without(*resource);
         }
         Step::Edge { from, to, notify }
             if text.resources.contains_key(from) && text.resources.contains_key(to) =>
@@ -92,19 +151,27 @@ fn edit(world: &World, step: &Step) -> Option<Text> {
     Some(text)
 }
 
-fn run(parallel: usize, text: Text, steps: &[Step]) {
-    let mut world = World::new(World::policy(parallel));
+fn run(policy: Policy, text: Text, steps: &[Step]) {
+    let mut world = World::new(policy);
+    let mut whole = true;
     world.load(text);
     for step in steps {
         match step {
-            Step::End { job, fail } => world.end_job(usize::from(*job), *fail),
+            Step::End { job, end } => world.end_job_so(usize::from(*job), *end),
             Step::Meddle { resource, value } => world.meddle(*resource, i64::from(*value)),
             Step::Deliver => world.deliver_wakes(),
             Step::PassTime => world.pass_time(),
-            Step::Crash { luck } => world.crash(*luck),
+            Step::Crash { luck, removes } => {
+                let mut text = world.text.clone();
+                removes.iter().for_each(|resource| text.without(*resource));
+                world.crash_and_load(*luck, text);
+            }
+            Step::Whole(now) => whole = *now,
             Step::Declare { .. } | Step::Remove { .. } | Step::Edge { .. } | Step::Send { .. } => {
-                if let Some(text) = edit(&world, step) {
-                    world.load(text);
+                match edit(&world, step) {
+                    Some(text) if whole => drop(world.load(text)),
+                    Some(text) => drop(world.load_delta(text)),
+                    None => {}
                 }
             }
         }
@@ -118,9 +185,9 @@ fn run(parallel: usize, text: Text, steps: &[Step]) {
 fn every_schedule_keeps_the_invariants_and_ends_as_declared() {
     let cases = std::env::var("HOMEOSTAT_SCHEDULES").ok().and_then(|text| text.parse().ok()).unwrap_or(4000);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
-    let schedules = (1usize..4, text(), prop::collection::vec(step(), 0..60));
-    let result = TestRunner::new(config).run(&schedules, |(parallel, text, steps)| {
-        run(parallel, text, &steps);
+    let schedules = (policy(), text(), prop::collection::vec(step(), 0..60));
+    let result = TestRunner::new(config).run(&schedules, |(policy, text, steps)| {
+        run(policy, text, &steps);
         Ok(())
     });
     if let Err(error) = result {

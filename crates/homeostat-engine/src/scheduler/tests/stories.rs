@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::*;
-use super::world::{Desired, Text, World, id};
+use super::text::{Desired, Text, id};
+use super::world::World;
 use crate::event::Outcome;
 
 fn text(resources: &[u8], edges: &[(u8, u8, bool)]) -> Text {

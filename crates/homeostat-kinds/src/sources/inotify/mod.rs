@@ -79,15 +79,29 @@ impl Inotify {
 
     async fn read_events(self: Arc<Self>, readable: AsyncFd<Arc<OwnedFd>>) {
         let mut buffer = vec![MaybeUninit::uninit(); BUFFER_BYTES];
+        // The timer belongs to this task: to wake another one for it would wake another thread before every repair.
+        let mut suspects_due = None;
         loop {
-            let Ok(mut ready) = readable.readable().await else {
-                return;
-            };
-            if self.read_some(&mut buffer) {
-                ready.clear_ready();
-            } else {
-                drop(ready);
-                tokio::task::yield_now().await;
+            tokio::select! {
+                biased;
+                ready = readable.readable() => {
+                    let Ok(mut ready) = ready else {
+                        return;
+                    };
+                    if self.read_some(&mut buffer) {
+                        ready.clear_ready();
+                    } else {
+                        drop(ready);
+                        tokio::task::yield_now().await;
+                    }
+                }
+                () = sleep_until(suspects_due) => {
+                    suspects_due = None;
+                    self.look_at_suspects();
+                }
+            }
+            if suspects_due.is_none() && !self.armed().suspects.is_empty() {
+                suspects_due = Some(tokio::time::Instant::now() + SUSPECT_AFTER);
             }
         }
     }
@@ -120,7 +134,7 @@ impl Inotify {
 
     /// Only now, when everything is armed again, may those concerned look.
     fn wake(&self, armed: MutexGuard<'_, Armed>, woken: &mut BTreeSet<VertexKey>) {
-        let is_timed = !armed.polled.is_empty() || !armed.suspects.is_empty();
+        let is_timed = !armed.polled.is_empty();
         let wakes = armed.wakes.clone();
         drop(armed);
         if !woken.is_empty() {
@@ -256,6 +270,13 @@ impl Source for Inotify {
 
     fn disarm(&self, vertex: VertexKey) {
         self.armed().disarm(vertex);
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }
 

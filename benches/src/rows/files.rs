@@ -1,0 +1,76 @@
+//! Creating files and finding them in order, by an engine in this process.
+
+use homeostat_engine::EngineOptions;
+
+use crate::Settings;
+use crate::bare::{self, Calls};
+use crate::fileset::FileSet;
+use crate::report::{Budget, Figure, Row};
+use crate::running::Running;
+
+/// From the load of a catalog of missing files until everything has settled.
+pub(crate) fn create(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Result<()> {
+    for count in counts(settings) {
+        let files = FileSet::new(count)?;
+        let (mut engine, mut bare, mut least) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..settings.runs {
+            files.empty()?;
+            engine.push(settle(&files)?.1);
+            files.verify()?;
+            files.empty()?;
+            bare.push(bare::run(&files, Calls::CreateAsKind)?);
+            files.empty()?;
+            least.push(bare::run(&files, Calls::CreateAtLeast)?);
+        }
+        let row = |yardstick, budget| Row {
+            what: format!("create {count} files, engine"),
+            figure: Figure::seconds(engine.clone()),
+            yardstick: Some(yardstick),
+            budget,
+        };
+        add(row((Figure::seconds(bare), "the kind's calls"), Budget::Times(1.5)));
+        add(row((Figure::seconds(least), "fewest calls"), Budget::None));
+    }
+    Ok(())
+}
+
+/// From the load of a catalog of files that are in order until everything has settled.
+pub(crate) fn again(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Result<()> {
+    for count in counts(settings) {
+        let files = FileSet::new(count)?;
+        files.fill()?;
+        let (mut engine, mut loads, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..settings.runs {
+            let (loaded, settled) = settle(&files)?;
+            loads.push(loaded);
+            engine.push(settled);
+            bare.push(bare::run(&files, Calls::Compare)?);
+        }
+        add(Row {
+            what: format!("run again over {count} files, engine"),
+            figure: Figure::seconds(engine),
+            yardstick: Some((Figure::seconds(bare), "read and compare")),
+            budget: Budget::Times(1.5),
+        });
+        add(Row {
+            what: format!("  of which loading {count} resources, one thread"),
+            figure: Figure::seconds(loads),
+            yardstick: None,
+            budget: Budget::None,
+        });
+    }
+    Ok(())
+}
+
+pub(crate) fn counts(settings: &Settings) -> Vec<usize> {
+    if settings.quick { vec![10_000] } else { vec![10_000, 100_000] }
+}
+
+/// A new engine each time, which knows nothing of the files.
+fn settle(files: &FileSet) -> anyhow::Result<(f64, f64)> {
+    let running = Running::start(&files.beside("prefix"), EngineOptions::default())?;
+    let seconds = running.load_and_settle(files.catalog())?;
+    running.expect_good()?;
+    running.stop();
+    Ok(seconds)
+}
