@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::Context;
 use clap::Args;
 
 use super::runtime;
@@ -131,7 +130,8 @@ impl ClusterArgs {
 pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let started = (SystemTime::now(), Instant::now());
     args.cluster.refuse()?;
-    for path in [&args.written.graphviz, &args.written.report].into_iter().flatten() {
+    let WrittenArgs { graphviz, report, events } = &args.written;
+    for path in [graphviz, report, events].into_iter().flatten().filter(|path| path.as_os_str() != "-") {
         expect_place_for(path)?;
     }
     let hostname = catalog::hostname(&args.input)?;
@@ -195,7 +195,7 @@ fn expect_place_for(path: &Path) -> anyhow::Result<()> {
 fn lock(prefix: &Prefix) -> anyhow::Result<Lock> {
     let start = Instant::now();
     loop {
-        match Lock::take(prefix, "run").context("cannot lock the prefix")? {
+        match Lock::take(prefix, "run").map_err(|error| cannot_lock(prefix, &error))? {
             Ok(lock) => return Ok(lock),
             Err(holder) if holder.is_short() && start.elapsed() < PATIENCE => pause(),
             Err(holder) => return Err(taken(prefix, &holder)),
@@ -207,6 +207,10 @@ fn lock(prefix: &Prefix) -> anyhow::Result<Lock> {
 #[allow(clippy::disallowed_methods)]
 fn pause() {
     std::thread::sleep(BETWEEN);
+}
+
+fn cannot_lock(prefix: &Prefix, error: &std::io::Error) -> anyhow::Error {
+    refused(format!("cannot lock the prefix {}: {error}", prefix.path().display()))
 }
 
 fn taken(prefix: &Prefix, holder: &Holder) -> anyhow::Error {

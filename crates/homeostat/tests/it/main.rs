@@ -12,4 +12,5 @@ mod place;
 mod plan;
 mod reload;
 mod run;
+mod secrets;
 mod usage;

@@ -92,9 +92,12 @@ pub(super) struct World {
     unanswered: BTreeMap<ResourceId, BTreeSet<ResourceId>>,
     /// Senders, and whom they notified when their apply began.
     notifies: BTreeMap<ResourceId, BTreeSet<u8>>,
+    /// Whether a source takes our own changes for somebody else's.
+    pub(super) own_changes_wake: bool,
     pub(super) events: Vec<Event>,
     pub(super) applied: Vec<ResourceId>,
     pub(super) checked: Vec<ResourceId>,
+    pub(super) armed: Vec<(ResourceId, Arm)>,
     pub(super) refreshed: Vec<ResourceId>,
 }
 
@@ -122,9 +125,11 @@ impl World {
             fine: BTreeSet::new(),
             unanswered: BTreeMap::new(),
             notifies: BTreeMap::new(),
+            own_changes_wake: true,
             events: Vec::new(),
             applied: Vec::new(),
             checked: Vec::new(),
+            armed: Vec::new(),
             refreshed: Vec::new(),
         }
     }
@@ -352,9 +357,10 @@ impl World {
 
     fn begin_check(&mut self, job: CheckJob<Desired>) {
         let id = self.scheduler.graph.at(job.ticket.key.index).id.clone();
-        if job.arm {
+        if job.arm != Arm::No {
             assert!(!self.text.of(&id).is_some_and(|desired| desired.poll), "{id} is polled and watched");
             self.watched.insert(id.clone(), job.ticket.key);
+            self.armed.push((id.clone(), job.arm));
         }
         assert!(!self.text.of(&id).is_some_and(|desired| desired.hidden), "{id} is hidden and checked");
         self.assert_received(&id, job.received.as_ref());
@@ -519,6 +525,11 @@ impl World {
                 let result = match end {
                     End::Well => Ok(self.take_effect(&id, write, refresh, &asked_before)),
                     End::Fails => Err(failure()),
+                    End::FailsLate if refresh && write.is_some() => {
+                        let mut end = self.take_effect(&id, write, false, &asked_before);
+                        end.refresh_failed = Some(failure());
+                        Ok(end)
+                    }
                     End::FailsLate => {
                         self.take_effect(&id, write, false, &asked_before);
                         Err(failure())
@@ -581,7 +592,9 @@ impl World {
     ) -> ApplyEnd {
         if let Some(number) = write {
             self.put(id, number);
-            self.wakes.extend(self.watched.get(id));
+            if self.own_changes_wake {
+                self.wakes.extend(self.watched.get(id));
+            }
             self.applied.push(id.clone());
         }
         if refresh {
@@ -596,7 +609,12 @@ impl World {
             .get(id)
             .map_or(Outputs::none(), |number| Outputs::none().with("number", Value::Int(*number)));
         let changes = write.map(|number| Fix(number).changes()).unwrap_or_default();
-        ApplyEnd { applied: Applied { outputs, covers_refresh: false }, changes, refreshed: refresh }
+        ApplyEnd {
+            applied: Applied { outputs, covers_refresh: false },
+            changes,
+            refreshed: refresh,
+            refresh_failed: None,
+        }
     }
 
     fn put(&mut self, id: &ResourceId, number: i64) {
@@ -811,9 +829,12 @@ impl World {
             }
         }
         for (receiver, senders) in &self.unanswered {
-            if !given_up.contains(receiver) {
-                assert!(senders.is_empty(), "{receiver} was not refreshed for {senders:?}");
-            }
+            // Whoever failed half-way tells its receivers when it is in order, and not before.
+            let open: BTreeSet<_> = senders.difference(&given_up).collect();
+            assert!(
+                open.is_empty() || given_up.contains(receiver),
+                "{receiver} was not refreshed for {open:?}"
+            );
         }
         self.assert_books_closed(&given_up);
     }
@@ -836,6 +857,13 @@ impl World {
                 self.text.of(id).is_some_and(|desired| desired.reverse),
                 "what undoes {id} is not forgotten"
             );
+        }
+        for intent in &self.durable {
+            let there = self.text.of(&intent.receiver).is_some() && self.text.of(&intent.sender).is_some();
+            let gave_up = [&intent.receiver, &intent.sender].iter().any(|id| given_up.contains(id));
+            let stuck = gave_up || self.policy.noop;
+            let hidden = self.text.of(&intent.receiver).is_some_and(|receiver| receiver.hidden);
+            assert!(there || stuck || hidden, "{intent:?} is kept for ever");
         }
         assert!(self.flapping.is_empty(), "nobody says that {:?} are calm", self.flapping);
         self.scheduler.assert_idle();
