@@ -358,9 +358,12 @@ impl GraphTask {
         let settled = self.loaded && self.scheduler.is_settled();
         self.progress.send_if_modified(|progress| {
             let news = progress.settled != settled;
+            let active_at =
+                if progress.activity == self.activity { progress.active_at } else { Some(Instant::now()) };
             *progress = Progress {
                 settled,
                 activity: self.activity,
+                active_at,
                 totals: self.scheduler.totals(),
                 in_flight: self.scheduler.in_flight(),
             };
