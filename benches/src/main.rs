@@ -58,11 +58,11 @@ fn main() -> ExitCode {
 
 /// Says whether every budget holds.
 fn run(args: Vec<String>) -> anyhow::Result<bool> {
-    if let [child, rest @ ..] = args.as_slice() {
-        if child == rows::idle::CHILD {
-            rows::idle::run_child(rest)?;
-            return Ok(true);
-        }
+    if let [child, rest @ ..] = args.as_slice()
+        && child == rows::idle::CHILD
+    {
+        rows::idle::run_child(rest)?;
+        return Ok(true);
     }
     let mut settings = Settings { quick: false, runs: 5 };
     let (mut json, mut chosen) = (false, Vec::new());

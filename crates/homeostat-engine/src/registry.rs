@@ -1,6 +1,7 @@
 //! The kinds that an agent knows.
 
 use std::collections::BTreeMap;
+use std::panic::catch_unwind;
 use std::sync::{Arc, OnceLock};
 
 use homeostat_model::value::redact;
@@ -94,9 +95,11 @@ impl Registry {
             let message = format!("there is no kind `{}`", decl.id.kind);
             return Err(vec![Diagnostic::error(codes::UNKNOWN_KIND, Stage::Type, message).at(decl.origin)]);
         };
-        (registered.kind.build)(decl)
-            .map(Built)
-            .map_err(|errors| errors.into_iter().map(|error| diagnostic(decl, error)).collect())
+        // A mistake of one kind must not end the engine. What it says may hold secrets.
+        let built = catch_unwind(|| (registered.kind.build)(decl)).unwrap_or_else(|_| {
+            Err(vec![ParamError::new("the program itself failed while it read these parameters")])
+        });
+        built.map(Built).map_err(|errors| errors.into_iter().map(|error| diagnostic(decl, error)).collect())
     }
 }
 

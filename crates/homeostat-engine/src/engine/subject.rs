@@ -58,7 +58,8 @@ impl Managed {
         }
         let built = registry.build(&decl).map_err(|diagnostics| {
             let messages: Vec<_> = diagnostics.into_iter().map(|diagnostic| diagnostic.message).collect();
-            Failure::permanent(format!("the received values do not fit: {}", messages.join("; ")))
+            let text = format!("the received values do not fit: {}", messages.join("; "));
+            Failure::permanent(Secrets::of(&decl).map_or(text.clone(), |secrets| secrets.redact(&text)))
         })?;
         let managed = Managed::new(built.0, &decl, false);
         *current = Some((received.version, managed.clone()));
@@ -123,7 +124,9 @@ impl Secrets {
 
 impl Subject for Managed {
     fn same_watches(&self, newer: &Self) -> bool {
-        self.resource().watches() == newer.resource().watches()
+        // What a receiver watches depends on what it received.
+        let receives = self.0.receiver.is_some() || newer.0.receiver.is_some();
+        !receives && self.resource().watches() == newer.resource().watches()
     }
 
     fn batch_key(&self) -> Option<Arc<str>> {

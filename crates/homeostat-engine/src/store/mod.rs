@@ -135,3 +135,27 @@ pub trait Store: Send + Sync + 'static {
     /// Reports the changes below a prefix that came after a revision.
     fn watch<'a>(&'a self, prefix: &'a str, after: u64) -> StoreFuture<'a, Watching>;
 }
+
+/// Refuses what is too large; says how many bytes it is otherwise.
+pub fn within_limits(when: &[Compare], then: &[Operation]) -> Result<usize, StoreError> {
+    for (count, what) in [(when.len(), "comparisons"), (then.len(), "operations")] {
+        if count > OPERATIONS_MAX {
+            return Err(StoreError::TooLarge(format!(
+                "{count} {what} in a transaction are more than {OPERATIONS_MAX}"
+            )));
+        }
+    }
+    let mut bytes = 0;
+    for operation in then {
+        if let Operation::Put { key, value, .. } = operation {
+            if value.len() > VALUE_BYTES_MAX {
+                return Err(StoreError::TooLarge(format!(
+                    "the value of `{key}` has {} bytes, more than {VALUE_BYTES_MAX}",
+                    value.len()
+                )));
+            }
+            bytes += value.len();
+        }
+    }
+    Ok(bytes)
+}

@@ -185,7 +185,7 @@ impl Agent<'_> {
         let last =
             self.task.at_most.map(|at_most| tokio::time::Instant::from_std(self.task.started.1) + at_most);
         let mut reported = None;
-        let mut quiet = Quiet::new(self.task.quiet_for);
+        let quiet = Quiet::new(self.task.quiet_for);
         loop {
             let now = self.progress.borrow_and_update().clone();
             if now.settled && reported != Some(now.activity) {
@@ -213,7 +213,7 @@ impl Agent<'_> {
                     }
                 },
                 changed = self.progress.changed() => changed.context("the engine ended by itself")?,
-                () = until(quiet.look_again_at()) => {}
+                () = until(quiet.over_at(&now)) => {}
             }
         }
     }

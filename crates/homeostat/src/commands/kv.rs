@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use homeostat_engine::Store;
 use homeostat_engine::store::VALUE_BYTES_MAX;
 use homeostat_model::suggest::printable;
 
 use super::runtime;
 use crate::exit::{Exit, refused};
+use crate::place::etcd::EtcdArgs;
 use crate::place::kv::{Answer, Change, Request};
 use crate::place::socket::Client;
 use crate::place::{Holder, Lock, Prefix, kv, store};
@@ -22,7 +24,8 @@ const BETWEEN: Duration = Duration::from_millis(20);
 
 /// Read and write the values that `kv` resources share
 ///
-/// While an agent runs with the same prefix, this goes through it; otherwise the store is opened directly.
+/// While an agent runs with the same prefix, this goes through it; otherwise the store is opened directly. With --etcd,
+/// that etcd is asked, whether an agent runs or not.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,6 +42,8 @@ pub(crate) struct KvArgs {
     /// Where the store is: the prefix of `run`
     #[arg(long, value_name = "DIR", global = true)]
     prefix: Option<PathBuf>,
+    #[command(flatten)]
+    etcd: EtcdArgs,
     #[command(subcommand)]
     command: KvCommand,
 }
@@ -69,7 +74,7 @@ enum KvCommand {
         #[arg(value_name = "PREFIX", default_value = "")]
         below: String,
     },
-    /// Print changes as they come; needs a running agent
+    /// Print changes as they come; needs a running agent or an etcd
     Watch {
         /// What keys begin with
         #[arg(value_name = "PREFIX", default_value = "")]
@@ -78,8 +83,17 @@ enum KvCommand {
 }
 
 pub(crate) fn run(args: KvArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
-    let prefix = Prefix::choose(args.prefix.as_deref())?;
+    let etcd = args.etcd.store()?;
     let request = request(args.command)?;
+    if let Some(store) = etcd {
+        return runtime()?.block_on(async {
+            match request {
+                Request::Watch { prefix } => watch_directly(&*store, &prefix, terminal).await,
+                other => show(kv::handle(&*store, other).await, terminal),
+            }
+        });
+    }
+    let prefix = Prefix::choose(args.prefix.as_deref())?;
     runtime()?.block_on(async {
         match request {
             Request::Watch { .. } => watch(&prefix, &request, terminal).await,
@@ -146,7 +160,7 @@ async fn ask(prefix: &Prefix, request: Request) -> anyhow::Result<Answer> {
         }
         match Lock::take(prefix, "kv").context("cannot lock the prefix")? {
             Ok(_lock) => {
-                let opened = store::open(prefix);
+                let opened = store::open(prefix, None);
                 return Ok(kv::handle(&*opened.store, request).await);
             }
             Err(holder) if start.elapsed() > PATIENCE => return Err(busy(&holder)),
@@ -200,5 +214,16 @@ async fn watch(prefix: &Prefix, request: &Request, terminal: &Terminal) -> anyho
             other => return show(other, terminal),
         }
         answer = agent.next().await?;
+    }
+}
+
+async fn watch_directly(store: &dyn Store, prefix: &str, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let mut watch = kv::Watch::start(store, prefix).await?;
+    loop {
+        for change in watch.next(store).await? {
+            if !terminal.print_on(&line(&change))? {
+                return Ok(Exit::Done);
+            }
+        }
     }
 }

@@ -16,6 +16,7 @@ use crate::diagnostics;
 use crate::engine::{self, EngineOptions, Mode, Plan, Planned};
 use crate::exit::Exit;
 use crate::inputs::Inputs;
+use crate::place::etcd::EtcdArgs;
 use crate::place::{Prefix, store};
 use crate::terminal::{Paint, Terminal};
 use crate::views::report::{RunFacts, RunResult, plan_report};
@@ -49,10 +50,13 @@ pub(crate) struct PlanArgs {
     /// Where run keeps its things; read only
     #[arg(long, value_name = "DIR")]
     prefix: Option<PathBuf>,
+    #[command(flatten)]
+    etcd: EtcdArgs,
 }
 
 pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let (started, clock) = (SystemTime::now(), Instant::now());
+    let etcd = args.etcd.store()?;
     let hostname = catalog::hostname(&args.input)?;
     let root = args.host.root()?;
     let prefix = Prefix::choose(args.prefix.as_deref())?;
@@ -61,7 +65,7 @@ pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut read = Read::inputs(&mut inputs, &registry, &hostname);
     let mut plan = None;
     if !read.is_refused() {
-        let opened = store::open_for_reading(&prefix);
+        let opened = store::open_for_reading(&prefix, etcd);
         let host = args.host.host_to_look_at(&hostname, root, Arc::clone(&opened.store))?;
         let options = EngineOptions { mode: Mode::Noop, watch: false, ..args.limits.options() };
         let catalog = std::mem::take(&mut read.catalog);

@@ -1,9 +1,11 @@
 //! `homeostat run`
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
+use homeostat_engine::Store;
 
 use super::runtime;
 use crate::agent::{self, HostArgs, LimitArgs, Opened, Task};
@@ -12,6 +14,7 @@ use crate::cli::{InputArgs, seconds};
 use crate::engine::{EngineOptions, Mode};
 use crate::exit::{Exit, refused};
 use crate::inputs::Inputs;
+use crate::place::etcd::EtcdArgs;
 use crate::place::{Holder, Lock, Prefix, store};
 use crate::terminal::Terminal;
 
@@ -30,6 +33,7 @@ Examples:
   homeostat run site.yaml
   homeostat run --once site.yaml
   homeostat run --noop --converged-timeout 5 --report report.json site.yaml
+  homeostat run --etcd https://10.0.0.1:2379 --etcd-ca ca.pem --etcd-cert us.pem --etcd-key us.key site.yaml
   generate | homeostat run --input-format yaml -
 
 Exit codes:
@@ -85,7 +89,7 @@ struct WrittenArgs {
     events: Option<PathBuf>,
 }
 
-/// Flags of clusters, which this version knows by name only.
+/// What is shared with other hosts.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 struct ClusterArgs {
@@ -95,41 +99,26 @@ struct ClusterArgs {
     /// With a converged timeout: wait for every live host (not in this version)
     #[arg(long, hide_short_help = true)]
     cluster_converged: bool,
-    /// An etcd that somebody else runs (not in this version)
-    #[arg(long, value_name = "URL", hide_short_help = true)]
-    etcd: Vec<String>,
-    /// The authority of that etcd (not in this version)
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
-    etcd_ca: Option<PathBuf>,
-    /// Our certificate for that etcd (not in this version)
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
-    etcd_cert: Option<PathBuf>,
-    /// Our key for that etcd (not in this version)
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
-    etcd_key: Option<PathBuf>,
+    #[command(flatten)]
+    etcd: EtcdArgs,
 }
 
 impl ClusterArgs {
-    fn refuse(&self) -> anyhow::Result<()> {
-        // Leaving the cluster out is what this version does anyway.
-        let _ = self.no_cluster;
-        let flags = [
-            (self.cluster_converged, "--cluster-converged"),
-            (!self.etcd.is_empty(), "--etcd"),
-            (self.etcd_ca.is_some(), "--etcd-ca"),
-            (self.etcd_cert.is_some(), "--etcd-cert"),
-            (self.etcd_key.is_some(), "--etcd-key"),
-        ];
-        match flags.into_iter().find(|(given, _)| *given) {
-            Some((_, flag)) => Err(refused(format!("{flag} is not in this version"))),
-            None => Ok(()),
+    /// The store that is shared, if there is one.
+    fn store(&self) -> anyhow::Result<Option<Arc<dyn Store>>> {
+        if self.cluster_converged {
+            return Err(refused("--cluster-converged is not in this version"));
         }
+        if self.no_cluster && self.etcd.is_given() {
+            return Err(refused("--no-cluster and --etcd exclude each other"));
+        }
+        self.etcd.store()
     }
 }
 
 pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let started = (SystemTime::now(), Instant::now());
-    args.cluster.refuse()?;
+    let etcd = args.cluster.store()?;
     let WrittenArgs { graphviz, report, events } = &args.written;
     for path in [graphviz, report, events].into_iter().flatten().filter(|path| path.as_os_str() != "-") {
         expect_place_for(path)?;
@@ -148,7 +137,7 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     }
     prefix.open()?;
     let _lock = lock(&prefix)?;
-    let opened = store::open(&prefix);
+    let opened = store::open(&prefix, etcd);
     let options = EngineOptions {
         mode: if args.noop { Mode::Noop } else { Mode::Apply },
         keep_changes: args.written.report.is_some(),

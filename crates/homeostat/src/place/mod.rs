@@ -2,6 +2,7 @@
 //!
 //! Invariants: it is closed to other users, and at most one process has it open for writing.
 
+pub(crate) mod etcd;
 pub(crate) mod kv;
 mod lock;
 pub(crate) mod socket;

@@ -114,6 +114,7 @@ mod tests {
             activity: 1,
             totals: Totals { resources: 9, unchanged: 3, changed: 1, ..Totals::default() },
             in_flight: 4,
+            ..Progress::default()
         };
         let running = ["a", "b", "c"].map(|name| ResourceId::new("exec", name));
         let line = line(&progress, &running);

@@ -5,6 +5,7 @@ mod broken;
 mod diagnostics;
 mod doc;
 mod ends;
+mod etcd;
 mod examples;
 mod graph;
 mod kv;

@@ -25,8 +25,7 @@ use tokio::sync::oneshot;
 
 use self::queue::{Queue, Reply, Request, gone};
 use super::{
-    Commit, Compare, Entry, LeaseId, OPERATIONS_MAX, Operation, Store, StoreError, StoreFuture,
-    VALUE_BYTES_MAX, Watching,
+    Commit, Compare, Entry, LeaseId, Operation, Store, StoreError, StoreFuture, Watching, within_limits,
 };
 use crate::journal::{Intent, Journal, Record, Recorded};
 
@@ -267,30 +266,6 @@ fn bytes_of_record(record: &Record) -> usize {
 
 fn bytes_of_params(value: &homeostat_model::Value) -> usize {
     value.as_str().map_or(0, str::len)
-}
-
-/// Refuses what is too large; says how many bytes it is otherwise.
-fn within_limits(when: &[Compare], then: &[Operation]) -> Result<usize, StoreError> {
-    for (count, what) in [(when.len(), "comparisons"), (then.len(), "operations")] {
-        if count > OPERATIONS_MAX {
-            return Err(StoreError::TooLarge(format!(
-                "{count} {what} in a transaction are more than {OPERATIONS_MAX}"
-            )));
-        }
-    }
-    let mut bytes = 0;
-    for operation in then {
-        if let Operation::Put { key, value, .. } = operation {
-            if value.len() > VALUE_BYTES_MAX {
-                return Err(StoreError::TooLarge(format!(
-                    "the value of `{key}` has {} bytes, more than {VALUE_BYTES_MAX}",
-                    value.len()
-                )));
-            }
-            bytes += value.len();
-        }
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

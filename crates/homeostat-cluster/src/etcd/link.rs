@@ -1,0 +1,252 @@
+//! The connection to etcd: one member at a time, the next one when it does not answer.
+//!
+//! Requests wait out a change of members within their deadline. Once etcd has been away for longer than that, one request
+//! tries now and then and the others fail at once, so that nobody who needs etcd holds up those who do not.
+
+use std::collections::hash_map::RandomState;
+use std::future::Future;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use etcd_client::{Client, ConnectOptions, KvClient, LeaseClient, WatchClient};
+use homeostat_engine::store::StoreError;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::error::Failed;
+use super::options::EtcdOptions;
+
+/// No answer above this is taken. Ranges are read in pieces; a watch that has so much to tell has lost track.
+const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// Whether a request may be sent again when it is not known whether it was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// Twice is as good as once.
+    Harmless,
+    /// Somebody else may have changed it in between.
+    Never,
+}
+
+/// A connection to one member.
+#[derive(Clone)]
+pub(super) struct Connection {
+    pub(super) kv: KvClient,
+    pub(super) watch: WatchClient,
+    pub(super) lease: LeaseClient,
+    /// Connections are counted, so that a late failure is not held against its successor.
+    pub(super) number: u64,
+    url: Arc<str>,
+}
+
+/// The connection that is used now, and how it goes.
+pub(super) struct Link {
+    options: EtcdOptions,
+    state: Mutex<State>,
+    /// Tells watches on an earlier connection to move.
+    current: watch::Sender<u64>,
+    /// Tells those who wait that etcd is back.
+    returns: watch::Sender<u64>,
+}
+
+struct State {
+    number: u64,
+    connection: Option<Connection>,
+    /// In a row.
+    failures: u32,
+    away: Option<Away>,
+}
+
+/// No member answers.
+struct Away {
+    since: Instant,
+    retry_at: Instant,
+    why: String,
+}
+
+impl Link {
+    pub(super) fn new(options: EtcdOptions) -> Self {
+        // Hosts that start together begin with different members.
+        let number = random() % u64::try_from(options.urls.len().max(1)).unwrap_or(1);
+        let state = State { number, connection: None, failures: 0, away: None };
+        Self {
+            options,
+            state: Mutex::new(state),
+            current: watch::Sender::new(number),
+            returns: watch::Sender::new(0),
+        }
+    }
+
+    pub(super) fn options(&self) -> &EtcdOptions {
+        &self.options
+    }
+
+    /// Asks etcd, and another member if one does not answer, until the deadline of a request.
+    pub(super) async fn ask<T, F>(&self, again: Again, request: impl Fn(Connection) -> F) -> Result<T, Failed>
+    where
+        F: Future<Output = Result<T, etcd_client::Error>>,
+    {
+        let deadline = Instant::now() + self.options.times.request;
+        loop {
+            let connection = self.connection().await?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            // Who may ask again leaves time for it.
+            let patience = match again {
+                Again::Harmless if self.options.urls.len() > 1 => left.min(self.options.times.request / 2),
+                Again::Harmless | Again::Never => left,
+            };
+            let failed = match timeout(patience, request(connection.clone())).await {
+                Ok(Ok(answer)) => {
+                    self.works(&connection);
+                    return Ok(answer);
+                }
+                Ok(Err(error)) => Failed::of(&error),
+                Err(_) => Failed::Gone { why: format!("no answer in {patience:.1?}"), doubtful: true },
+            };
+            let Failed::Gone { why, doubtful } = failed else {
+                self.works(&connection);
+                return Err(failed);
+            };
+            let why = format!("{}: {why}", connection.url);
+            let pause = self.failed(&connection, &why);
+            let may_ask_again = again == Again::Harmless || !doubtful;
+            if !may_ask_again || Instant::now() + pause >= deadline {
+                return Err(Failed::Gone { why, doubtful });
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// The connection to use now; an error while etcd is away and it is not our turn to try.
+    async fn connection(&self) -> Result<Connection, Failed> {
+        let number = {
+            let mut state = self.lock();
+            let backoff = self.backoff(state.failures);
+            if let Some(away) = &mut state.away
+                && away.since.elapsed() > self.options.times.request
+            {
+                let now = Instant::now();
+                if now < away.retry_at {
+                    return Err(Failed::Gone { why: away.why.clone(), doubtful: false });
+                }
+                away.retry_at = now + backoff;
+            }
+            if let Some(connection) = &state.connection {
+                return Ok(connection.clone());
+            }
+            state.number
+        };
+        let opened = self.open(number).await?;
+        let mut state = self.lock();
+        // Somebody else may have been faster: one connection is enough.
+        if state.number == number {
+            return Ok(state.connection.get_or_insert(opened).clone());
+        }
+        Ok(opened)
+    }
+
+    /// A connection that will be made by its first request.
+    async fn open(&self, number: u64) -> Result<Connection, Failed> {
+        let gone = |why: String| Failed::Gone { why, doubtful: false };
+        let members = u64::try_from(self.options.urls.len().max(1)).unwrap_or(1);
+        let at = usize::try_from(number % members).unwrap_or(0);
+        let url = &self.options.urls[at];
+        let endpoint = self.options.endpoint(url).map_err(|error| gone(error.to_string()))?;
+        // A member that lost the others is none to talk to.
+        let options = ConnectOptions::new().with_require_leader(true);
+        let channel = etcd_client::Channel::Tonic(endpoint.connect_lazy());
+        let client = Client::from_channel(channel, Some(options)).await;
+        let client = client.map_err(|error| gone(error.to_string()))?;
+        Ok(Connection {
+            kv: client.kv_client().max_decoding_message_size(MESSAGE_BYTES_MAX),
+            watch: client.watch_client().max_decoding_message_size(MESSAGE_BYTES_MAX),
+            lease: client.lease_client(),
+            number,
+            url: url.as_str().into(),
+        })
+    }
+
+    fn works(&self, connection: &Connection) {
+        let mut state = self.lock();
+        if state.number != connection.number {
+            return;
+        }
+        state.failures = 0;
+        if let Some(away) = state.away.take() {
+            tracing::info!("the store is back after {:.1?}", away.since.elapsed());
+            self.returns.send_modify(|times| *times += 1);
+        }
+    }
+
+    /// Goes on to the next member. Says how long to wait before asking again.
+    pub(super) fn failed(&self, connection: &Connection, why: &str) -> Duration {
+        let mut state = self.lock();
+        if state.number != connection.number {
+            return Duration::ZERO;
+        }
+        state.number += 1;
+        state.connection = None;
+        state.failures = state.failures.saturating_add(1);
+        let pause = self.backoff(state.failures);
+        let now = Instant::now();
+        // As long as there are members that were not tried it is not away.
+        if usize::try_from(state.failures).is_ok_and(|failures| failures >= self.options.urls.len()) {
+            let away = state.away.get_or_insert_with(|| {
+                tracing::warn!("the store is away: {why}");
+                Away { since: now, retry_at: now, why: String::new() }
+            });
+            away.retry_at = now + pause;
+            away.why = why.to_owned();
+        } else {
+            tracing::debug!("on to the next member of the store: {why}");
+        }
+        self.current.send_replace(state.number);
+        pause
+    }
+
+    /// Grows with each round in which no member answered; random, so that many hosts do not come at once.
+    fn backoff(&self, failures: u32) -> Duration {
+        let members = u32::try_from(self.options.urls.len().max(1)).unwrap_or(u32::MAX);
+        let Some(rounds) = (failures / members).checked_sub(1) else {
+            return Duration::ZERO;
+        };
+        let (least, most) = self.options.times.backoff;
+        let whole = least.saturating_mul(1 << rounds.min(16)).min(most);
+        whole / 2 + whole.mul_f64(0.5 * f64::from(u16::try_from(random() % 1000).unwrap_or(0)) / 1000.0)
+    }
+
+    /// Returns when another connection is to be used than this.
+    pub(super) async fn moved_on(&self, from: u64) {
+        let mut current = self.current.subscribe();
+        // The sender lives as long as we do.
+        current.wait_for(|number| *number != from).await.ok();
+    }
+
+    /// Waits until it makes sense to try again.
+    pub(super) async fn pause(&self) {
+        let mut returns = self.returns.subscribe();
+        let pause = self.backoff(self.lock().failures.max(1)).max(self.options.times.backoff.0);
+        timeout(pause, returns.changed()).await.ok();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Failed> for StoreError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Answered(error) => error,
+            Failed::Gone { why, .. } => Self::Unavailable(why),
+            Failed::TooMuch => Self::TooLarge("the answer is too large".into()),
+            Failed::OtherTime => Self::Unavailable("it no longer keeps that revision".into()),
+        }
+    }
+}
+
+/// Good enough to keep hosts apart; a secret needs more.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,247 @@
+//! A watch that outlives its connections.
+//!
+//! One task for each: it knows the last revision that it has told of, and takes the watch up again after it when the
+//! connection, the member or etcd as a whole was away. Nothing is told twice and nothing is left out; when that cannot be kept,
+//! the watcher is told that it is lost.
+
+use std::sync::Arc;
+
+use etcd_client::{Event, EventType, WatchOptions, WatchResponse, WatchStream};
+use homeostat_engine::store::{Changed, WatchItem, Watching};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::error::Failed;
+use super::form::{Namespace, number, signed};
+use super::link::{Again, Connection, Link};
+
+/// Revisions that a watcher may fall behind; the same as in the embedded store.
+const QUEUE: usize = 256;
+
+/// A watch of etcd's, on one connection.
+pub(super) struct Opened {
+    stream: WatchStream,
+    connection: Connection,
+    /// Where the store was when it began.
+    store: Position,
+}
+
+/// What tells one past from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Position {
+    cluster: u64,
+    revision: u64,
+}
+
+/// What goes on watching.
+pub(super) struct Follower {
+    link: Arc<Link>,
+    namespace: Namespace,
+    prefix: String,
+    watcher: mpsc::Sender<WatchItem>,
+    /// The last revision that the watcher knows all about.
+    seen: u64,
+    cluster: u64,
+}
+
+/// Why a watch of etcd's ended.
+enum End {
+    /// The past is not kept, or the watcher is too slow.
+    Lost,
+    /// Nobody listens any more.
+    Unwanted,
+    /// It may go on elsewhere.
+    Broken(String),
+    /// The connection was given up by somebody else.
+    Moved,
+}
+
+/// Watches; the first time it has to work at once.
+pub(super) async fn start(
+    link: Arc<Link>,
+    namespace: Namespace,
+    prefix: &str,
+    after: u64,
+) -> Result<(Follower, Opened, Watching), Failed> {
+    // One place more, so that a watcher that is too slow can be told so.
+    let (watcher, watching) = mpsc::channel(QUEUE + 1);
+    let mut follower = Follower { link, namespace, prefix: prefix.into(), watcher, seen: after, cluster: 0 };
+    let opened = follower.open().await?;
+    follower.cluster = opened.store.cluster;
+    Ok((follower, opened, watching))
+}
+
+impl Follower {
+    /// Until nobody listens any more or the watcher is lost.
+    pub(super) async fn follow(mut self, mut opened: Opened) {
+        loop {
+            match self.read(&mut opened).await {
+                End::Unwanted => return,
+                End::Lost => return self.lose(),
+                End::Moved => {}
+                End::Broken(why) => {
+                    tracing::debug!("a watch of the store broke: {why}");
+                    self.link.failed(&opened.connection, &why);
+                }
+            }
+            opened = match self.open_again().await {
+                Ok(opened) => opened,
+                Err(End::Lost) => return self.lose(),
+                Err(End::Unwanted | End::Moved | End::Broken(_)) => return,
+            };
+        }
+    }
+
+    async fn open(&self) -> Result<Opened, Failed> {
+        let key = self.namespace.key(&self.prefix);
+        let options = WatchOptions::new()
+            .with_prefix()
+            .with_progress_notify()
+            .with_start_revision(signed(self.seen.saturating_add(1)));
+        let asked = self.link.ask(Again::Harmless, |mut connection| {
+            let (key, options) = (key.clone(), options.clone());
+            async move {
+                let mut stream = connection.watch.watch(key, Some(options)).await?;
+                let first = stream.message().await?;
+                Ok((stream, first, connection))
+            }
+        });
+        let (stream, first, connection) = asked.await?;
+        let gone = |why: String| Failed::Gone { why, doubtful: false };
+        let first = first.ok_or_else(|| gone("the watch ended at once".into()))?;
+        if first.canceled() && first.compact_revision() == 0 {
+            return Err(gone(format!("the watch is refused: {}", first.cancel_reason())));
+        }
+        let store = first.header().map_or(Position { cluster: 0, revision: 0 }, |header| Position {
+            cluster: header.cluster_id(),
+            revision: number(header.revision()),
+        });
+        Ok(Opened { stream, connection, store })
+    }
+
+    async fn open_again(&self) -> Result<Opened, End> {
+        let mut told = false;
+        loop {
+            if self.watcher.is_closed() {
+                return Err(End::Unwanted);
+            }
+            match self.open().await {
+                Ok(opened) => return Ok(opened),
+                Err(Failed::OtherTime | Failed::TooMuch) => return Err(End::Lost),
+                Err(Failed::Gone { why, .. }) => tracing::debug!("the watch cannot go on yet: {why}"),
+                // Such as a permission that was taken away: somebody has to do something.
+                Err(Failed::Answered(error)) if !std::mem::replace(&mut told, true) => {
+                    tracing::warn!("a watch of the store cannot go on: {error}");
+                }
+                Err(Failed::Answered(_)) => {}
+            }
+            tokio::select! {
+                () = self.watcher.closed() => return Err(End::Unwanted),
+                () = self.link.pause() => {}
+            }
+        }
+    }
+
+    async fn read(&mut self, opened: &mut Opened) -> End {
+        // A store that is behind what it told before is another one, or was put back to an earlier time.
+        if opened.store.cluster != self.cluster || opened.store.revision < self.seen {
+            return End::Lost;
+        }
+        let silence_max = self.link.options().times.watch_silence;
+        let answer_max = self.link.options().times.request;
+        let mut asked = false;
+        loop {
+            let patience = if asked { answer_max } else { silence_max };
+            let message = tokio::select! {
+                () = self.watcher.closed() => return End::Unwanted,
+                () = self.link.moved_on(opened.connection.number) => return End::Moved,
+                message = timeout(patience, opened.stream.message()) => message,
+            };
+            match message {
+                Ok(Ok(Some(response))) => {
+                    asked = false;
+                    if let Err(end) = self.take(&response) {
+                        return end;
+                    }
+                }
+                Ok(Ok(None)) => return End::Broken("etcd ended it".into()),
+                Ok(Err(error)) => match Failed::of(&error) {
+                    Failed::OtherTime | Failed::TooMuch => return End::Lost,
+                    Failed::Gone { why, .. } => return End::Broken(why),
+                    Failed::Answered(error) => return End::Broken(error.to_string()),
+                },
+                Err(_) if asked => return End::Broken(format!("no answer in {answer_max:.1?}")),
+                // Whoever answers for the connection may not be who watches.
+                Err(_) => match opened.stream.request_progress().await {
+                    Ok(()) => asked = true,
+                    Err(error) => return End::Broken(error.to_string()),
+                },
+            }
+        }
+    }
+
+    /// Passes on what came.
+    fn take(&mut self, response: &WatchResponse) -> Result<(), End> {
+        if response.canceled() {
+            let compacted = response.compact_revision() != 0;
+            return Err(if compacted { End::Lost } else { End::Broken(response.cancel_reason().into()) });
+        }
+        // One that answers a question of ours belongs to no watch, and may come before changes that it covers: etcd before
+        // 3.4.25 has that fault. What etcd says by itself comes in its order.
+        let is_progress = response.events().is_empty() && !response.created() && response.watch_id() >= 0;
+        if is_progress && let Some(header) = response.header() {
+            self.seen = self.seen.max(number(header.revision()));
+        }
+        let revisions = self.revisions(response.events());
+        if let Some(last) = revisions.last().and_then(|changes| changes.last()) {
+            self.seen = last.revision;
+            return self.pass_on(revisions);
+        }
+        Ok(())
+    }
+
+    /// The changes of each revision; etcd never splits one unless it is asked to.
+    fn revisions(&self, events: &[Event]) -> Vec<Vec<Changed>> {
+        let mut revisions: Vec<Vec<Changed>> = Vec::new();
+        for changed in events.iter().filter_map(|event| self.changed(event)) {
+            match revisions.last_mut() {
+                Some(last) if last[0].revision == changed.revision => last.push(changed),
+                _ => revisions.push(vec![changed]),
+            }
+        }
+        revisions
+    }
+
+    fn changed(&self, event: &Event) -> Option<Changed> {
+        let found = event.kv()?;
+        let value = match event.event_type() {
+            EventType::Put => Some(found.value().into()),
+            EventType::Delete => None,
+        };
+        let key = self.namespace.ours(found.key())?.into();
+        let changed = Changed { key, value, revision: number(found.mod_revision()) };
+        (changed.revision > self.seen).then_some(changed)
+    }
+
+    fn pass_on(&self, revisions: Vec<Vec<Changed>>) -> Result<(), End> {
+        let room = self.watcher.capacity().saturating_sub(1);
+        // What was missed while away can be more than the queue: that alone makes no watcher slow.
+        let items = if room > 0 && revisions.len() > room {
+            vec![revisions.into_iter().flatten().collect()]
+        } else {
+            revisions
+        };
+        for changes in items {
+            if self.watcher.capacity() <= 1 {
+                return Err(End::Lost);
+            }
+            self.watcher.try_send(WatchItem::Changes(changes)).map_err(|_| End::Unwanted)?;
+        }
+        Ok(())
+    }
+
+    fn lose(&self) {
+        // The last place is kept for this, so it fails only when nobody listens any more.
+        drop(self.watcher.try_send(WatchItem::Lost));
+    }
+}
