@@ -205,12 +205,16 @@ impl Link {
         pause
     }
 
-    /// Grows with each round in which no member answered; random, so that many hosts do not come at once.
     fn backoff(&self, failures: u32) -> Duration {
         let members = u32::try_from(self.options.urls.len().max(1)).unwrap_or(u32::MAX);
-        let Some(rounds) = (failures / members).checked_sub(1) else {
-            return Duration::ZERO;
-        };
+        match (failures / members).checked_sub(1) {
+            None => Duration::ZERO,
+            Some(rounds) => self.after(rounds),
+        }
+    }
+
+    /// Grows with each round in which no member answered; random, so that many hosts do not come at once.
+    fn after(&self, rounds: u32) -> Duration {
         let (least, most) = self.options.times.backoff;
         let whole = least.saturating_mul(1 << rounds.min(16)).min(most);
         whole / 2 + whole.mul_f64(0.5 * f64::from(u16::try_from(random() % 1000).unwrap_or(0)) / 1000.0)
@@ -223,11 +227,10 @@ impl Link {
         current.wait_for(|number| *number != from).await.ok();
     }
 
-    /// Waits until it makes sense to try again.
-    pub(super) async fn pause(&self) {
+    /// Waits before the next of so many attempts, or until etcd is back.
+    pub(super) async fn pause(&self, attempts: u32) {
         let mut returns = self.returns.subscribe();
-        let pause = self.backoff(self.lock().failures.max(1)).max(self.options.times.backoff.0);
-        timeout(pause, returns.changed()).await.ok();
+        timeout(self.after(attempts), returns.changed()).await.ok();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -28,7 +28,9 @@ fn what_cannot_be_an_etcd_is_refused_before_anything_is_touched() {
         (&["--etcd", https, "--etcd-ca", "DIR/empty.pem", "--etcd-key", "x"], "belong together"),
         (&["--etcd-key", "x"], "needs --etcd"),
     ] {
-        for command in [&["run", "--prefix", "DIR/prefix", "site.yaml"][..], &["plan", "site.yaml"], &["kv", "list"]] {
+        for command in
+            [&["run", "--prefix", "DIR/prefix", "site.yaml"][..], &["plan", "site.yaml"], &["kv", "list"]]
+        {
             let done = place.homeostat(&[command, args].concat());
             assert!(done.ends_with(2).stderr.contains(why), "{why}: {done:#?}");
         }
@@ -43,7 +45,8 @@ fn hosts_that_name_one_etcd_share_values() {
     let Some(server) = EtcdServer::start() else { return };
     let (place, etcd) = (Place::new(), server.url());
     place.write("a.yaml", "graph: g\nresources:\n  kv:\n  - {name: a, key: greeting, value: hello}\n");
-    place.write("b.yaml", "graph: g\nresources:\n  kv:\n  - {name: b, key: load, value: '1', mapped: true}\n");
+    place
+        .write("b.yaml", "graph: g\nresources:\n  kv:\n  - {name: b, key: load, value: '1', mapped: true}\n");
     let first = agent(&place, &etcd, "alpha", &["DIR/a.yaml"]);
     let second = agent(&place, &etcd, "beta", &["DIR/b.yaml"]);
     let kv = |host: &str, args: &[&str]| {
