@@ -16,6 +16,9 @@ const FAN: usize = 10;
 const FILES: usize = 9;
 const MOST: f64 = 10e-3;
 
+/// A difference of two times that vary: of each, the best of so many.
+const TRIES: usize = 5;
+
 /// What a graph with automatic edges costs beyond the same one without. The edges are sorted for the view too, which the
 /// running engine does not do: it takes less.
 pub(crate) fn all(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Result<()> {
@@ -39,9 +42,13 @@ pub(crate) fn all(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Resu
 }
 
 fn view(catalog: &Catalog, registry: &Registry, autoedges: bool) -> anyhow::Result<(f64, usize)> {
-    let started = Instant::now();
-    let view = GraphView::of(catalog, registry, autoedges).map_err(refused)?;
-    Ok((started.elapsed().as_secs_f64(), view.edges.len()))
+    let mut best = (f64::INFINITY, 0);
+    for _ in 0..TRIES {
+        let started = Instant::now();
+        let view = GraphView::of(catalog, registry, autoedges).map_err(refused)?;
+        best = (best.0.min(started.elapsed().as_secs_f64()), view.edges.len());
+    }
+    Ok(best)
 }
 
 fn tree() -> Catalog {

@@ -1,8 +1,10 @@
 //! The kinds that an agent knows.
 
 use std::collections::BTreeMap;
+use std::panic::catch_unwind;
 use std::sync::{Arc, OnceLock};
 
+use homeostat_model::value::redact;
 use homeostat_model::{Diagnostic, KindSchema, ResourceDecl, Stage, codes, schema};
 
 use crate::resource::{DynResource, ParamError, Resource};
@@ -93,17 +95,23 @@ impl Registry {
             let message = format!("there is no kind `{}`", decl.id.kind);
             return Err(vec![Diagnostic::error(codes::UNKNOWN_KIND, Stage::Type, message).at(decl.origin)]);
         };
-        (registered.kind.build)(decl)
-            .map(Built)
-            .map_err(|errors| errors.into_iter().map(|error| diagnostic(decl, error)).collect())
+        // A mistake of one kind must not end the engine. What it says may hold secrets.
+        let built = catch_unwind(|| (registered.kind.build)(decl)).unwrap_or_else(|_| {
+            Err(vec![ParamError::new("the program itself failed while it read these parameters")])
+        });
+        built.map(Built).map_err(|errors| errors.into_iter().map(|error| diagnostic(decl, error)).collect())
     }
 }
 
 fn diagnostic(decl: &ResourceDecl, error: ParamError) -> Diagnostic {
+    let secrets = decl.params.secrets();
     let span = error.param.map_or(decl.origin, |param| decl.span_of(param));
-    let mut diagnostic =
-        Diagnostic::error(codes::INVALID_PARAM, Stage::Type, format!("{}: {}", decl.id, error.message))
-            .at(span);
-    diagnostic.help = error.help;
+    let mut diagnostic = Diagnostic::error(
+        codes::INVALID_PARAM,
+        Stage::Type,
+        format!("{}: {}", decl.id, redact(&error.message, &secrets)),
+    )
+    .at(span);
+    diagnostic.help = error.help.map(|help| redact(&help, &secrets));
     diagnostic
 }

@@ -51,6 +51,14 @@ impl Params {
         self.0.iter().filter(|(_, value)| value.is_sensitive()).map(|(name, _)| name)
     }
 
+    /// The pieces of text in them that must not be shown, the longest first.
+    pub fn secrets(&self) -> Vec<Arc<str>> {
+        let mut texts: Vec<Arc<str>> = self.0.iter().flat_map(|(_, value)| value.secrets()).collect();
+        texts.retain(|text| !text.is_empty());
+        texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        texts
+    }
+
     /// Makes the typed parameters of a kind.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         let fields = self.0.iter().map(|(name, value)| (&**name, value));

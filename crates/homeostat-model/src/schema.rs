@@ -44,7 +44,9 @@ impl Type {
             Self::Bool => "bool".into(),
             Self::Str => "str".into(),
             Self::Choice(texts) => {
-                texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(" or ")
+                // Empty is the same as not given, which need not be said.
+                let said = texts.iter().filter(|text| !text.is_empty()).map(|text| format!("`{text}`"));
+                said.collect::<Vec<_>>().join(" or ")
             }
             Self::Int { min, max } => match (*min, *max) {
                 (i64::MIN, i64::MAX) => "int".into(),

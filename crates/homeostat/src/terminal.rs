@@ -1,14 +1,17 @@
 //! The one place that writes to standard output and standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{ColorWhen, LogFormat, OutputArgs};
 
 /// Where text goes and whether it may be coloured there.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Terminal {
+    /// What keeps text apart from a line that is rewritten in place, while there is such a line.
+    aside: Arc<Mutex<Option<Aside>>>,
     color_out: bool,
     color_err: bool,
     level: LevelFilter,
@@ -16,6 +19,9 @@ pub(crate) struct Terminal {
     quiet: bool,
     verbose: bool,
 }
+
+/// Takes text that would otherwise go to standard error.
+pub(crate) type Aside = Box<dyn Fn(String) + Send>;
 
 impl Terminal {
     pub(crate) fn new(args: &OutputArgs) -> Self {
@@ -36,6 +42,7 @@ impl Terminal {
             (false, _) => LevelFilter::TRACE,
         };
         Self {
+            aside: Arc::default(),
             color_out: allowed(io::stdout().is_terminal()),
             color_err: allowed(io::stderr().is_terminal()),
             level,
@@ -79,7 +86,10 @@ impl Terminal {
     pub(crate) fn start_logs(&self) {
         let builder = tracing_subscriber::fmt()
             .with_max_level(self.level)
-            .with_writer(io::stderr)
+            .with_writer({
+                let terminal = self.clone();
+                move || LogLine(terminal.clone())
+            })
             .with_ansi(self.color_err);
         let started = match self.log_format {
             LogFormat::Text => builder.try_init(),
@@ -105,13 +115,37 @@ impl Terminal {
 
     /// Says something beside the result. Nobody can be told when this fails.
     pub(crate) fn say(&self, text: &str) {
-        write_all(&mut io::stderr().lock(), text).ok();
+        match &*self.aside.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(aside) => aside(text.to_owned()),
+            None => drop(write_all(&mut io::stderr().lock(), text)),
+        }
+    }
+
+    /// From now on, what is said goes elsewhere, if it would go to the same terminal as results; with none, no longer.
+    pub(crate) fn say_aside(&self, aside: Option<Aside>) {
+        if io::stderr().is_terminal() {
+            *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = aside;
+        }
     }
 
     /// Says an error in one line.
     pub(crate) fn complain(&self, message: &str) {
         let paint = self.paint_err();
         self.say(&format!("{}{} {message}\n", paint.red("error"), paint.bold(":")));
+    }
+}
+
+/// Where log lines go, each in one piece.
+struct LogLine(Terminal);
+
+impl Write for LogLine {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.say(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

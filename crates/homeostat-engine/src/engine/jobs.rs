@@ -19,8 +19,8 @@ use super::run::Message;
 use super::subject::Managed;
 use crate::host::Host;
 use crate::registry::Registry;
-use crate::resource::{Applied, Causes, Check, Drift, DynCheck, DynDrift, Failure};
-use crate::scheduler::{ApplyEnd, ApplyJob, BatchJob, CheckEnd, CheckJob, Ticket};
+use crate::resource::{Applied, Causes, Change, Check, Drift, DynCheck, DynDrift, Failure};
+use crate::scheduler::{ApplyEnd, ApplyJob, Arm, BatchJob, CheckEnd, CheckJob, Ticket};
 use crate::source::{Source, VertexKey, Wakes};
 
 pub(super) type AnyDrift = Box<dyn DynDrift>;
@@ -46,7 +46,7 @@ pub(super) struct Tools {
 }
 
 impl Drift for AnyDrift {
-    fn changes(&self) -> Vec<crate::resource::Change> {
+    fn changes(&self) -> Vec<Change> {
         (**self).changes()
     }
 }
@@ -111,16 +111,16 @@ impl Tools {
             let started = Instant::now();
             let ticket = job.ticket;
             let deadline = job.timeout;
+            let resource = job.resource.clone();
             let result = guarded(self.look(job, started), deadline, &self.host).await;
+            let result = result.map_err(|failure| resource.redact_failure(failure));
             Ended::Check(ticket, result, started.elapsed())
         })
     }
 
     async fn look(&self, job: CheckJob<Managed>, started: Instant) -> Result<CheckEnd<AnyDrift>, Failure> {
         let managed = job.resource.with(job.received.as_ref(), &self.registry)?;
-        if job.arm {
-            self.arm(&managed, job.ticket);
-        }
+        self.arm(&managed, job.ticket.key, job.arm);
         let check = self.check_now(&managed, job.ticket.key, job.causes, started).await;
         let check = check.map_err(|failure| managed.redact_failure(failure))?;
         let drifted = matches!(check, Check::Drifted(_));
@@ -136,8 +136,13 @@ impl Tools {
         };
         let foretold = if drifted && job.foretell { managed.resource().foretell() } else { None };
         let check = match check {
+            // What is only reported is put in words here, where a panic fails the vertex and nobody else.
+            Check::Drifted(drift) if job.foretell => {
+                let changes = managed.redact_changes(Drift::changes(&drift));
+                Check::Drifted(Box::new(InWords(changes)) as AnyDrift)
+            }
             Check::Drifted(drift) => Check::Drifted(redacted(drift, &managed)),
-            Check::Converged(outputs) => Check::Converged(outputs),
+            Check::Converged(outputs) => Check::Converged(managed.redact_outputs(outputs)),
         };
         Ok(CheckEnd { check, undo, foretold })
     }
@@ -160,16 +165,16 @@ impl Tools {
         }
     }
 
-    fn arm(&self, managed: &Managed, ticket: Ticket) {
-        if ticket.version > 0 {
-            self.disarm(ticket.key);
-        }
-        if !self.watch {
+    fn arm(&self, managed: &Managed, vertex: VertexKey, arm: Arm) {
+        if arm == Arm::No || !self.watch {
             return;
+        }
+        if arm == Arm::Anew {
+            self.disarm(vertex);
         }
         for watch in managed.resource().watches() {
             match self.sources.iter().find(|source| source.serves(&watch)) {
-                Some(source) => source.arm(&watch, ticket.key),
+                Some(source) => source.arm(&watch, vertex),
                 None => self.wakes.note(format!("nothing on this host watches {watch:?}")),
             }
         }
@@ -186,7 +191,9 @@ impl Tools {
             let started = Instant::now();
             let ticket = job.ticket;
             let deadline = job.timeout;
+            let resource = job.resource.clone();
             let result = guarded(self.change(job), deadline, &self.host).await;
+            let result = result.map_err(|failure| resource.redact_failure(failure));
             Ended::Apply(ticket, result, started.elapsed())
         })
     }
@@ -197,6 +204,7 @@ impl Tools {
         let redact = |failure| managed.redact_failure(failure);
         let mut changes = Vec::new();
         let mut applied = Applied::done();
+        let changed = job.drift.is_some();
         if let Some(drift) = job.drift {
             changes = Drift::changes(&drift);
             let drift = inner(drift);
@@ -204,20 +212,25 @@ impl Tools {
             self.end_look(&managed);
         }
         let refresh = job.refresh && !applied.covers_refresh;
+        let mut refresh_failed = None;
         if refresh {
-            let outputs = resource.clone().refresh(self.host.clone(), job.causes).await.map_err(redact)?;
-            if !outputs.is_empty() {
-                applied.outputs = outputs;
-            }
+            let refreshed = resource.clone().refresh(self.host.clone(), job.causes).await.map_err(redact);
             self.end_look(&managed);
+            match refreshed {
+                Ok(outputs) if !outputs.is_empty() => applied.outputs = outputs,
+                Ok(_) => {}
+                Err(failure) if changed => refresh_failed = Some(failure),
+                Err(failure) => return Err(failure),
+            }
         }
-        Ok(ApplyEnd { applied, changes, refreshed: refresh })
+        applied.outputs = managed.redact_outputs(applied.outputs);
+        Ok(ApplyEnd { applied, changes, refreshed: refresh && refresh_failed.is_none(), refresh_failed })
     }
 
     /// What was seen before we changed something is no longer right.
     fn end_look(&self, managed: &Managed) {
         if let Some(key) = managed.resource().prefetch_key() {
-            self.looks.end(&key);
+            self.looks.renew(&key);
         }
     }
 
@@ -225,7 +238,10 @@ impl Tools {
         Box::pin(async move {
             let started = Instant::now();
             let (id, deadline) = (job.id, job.timeout.filter(|deadline| !deadline.is_zero()));
+            let members: Vec<Managed> = job.members.iter().map(|member| member.1.clone()).collect();
             let result = guarded(self.change_batch(job), deadline, &self.host).await;
+            let redact = |failure, member: &Managed| member.redact_failure(failure);
+            let result = result.map_err(|failure| members.iter().fold(failure, redact));
             Ended::Batch(id, result, started.elapsed())
         })
     }
@@ -251,8 +267,20 @@ impl Tools {
                 "the program itself failed: a batch of its kind came back with other members",
             ));
         }
-        let ends = applied.into_iter().zip(changes);
-        Ok(ends.map(|(applied, changes)| ApplyEnd { applied, changes, refreshed: false }).collect())
+        let ends = applied.into_iter().zip(changes).zip(members).map(|((mut applied, changes), member)| {
+            applied.outputs = member.redact_outputs(applied.outputs);
+            ApplyEnd { applied, changes, refreshed: false, refresh_failed: None }
+        });
+        Ok(ends.collect())
+    }
+}
+
+/// A drift that nobody will apply.
+struct InWords(Vec<Change>);
+
+impl Drift for InWords {
+    fn changes(&self) -> Vec<Change> {
+        self.0.clone()
     }
 }
 
@@ -279,7 +307,7 @@ fn inner(drift: AnyDrift) -> AnyDrift {
 }
 
 impl Drift for Redacted {
-    fn changes(&self) -> Vec<crate::resource::Change> {
+    fn changes(&self) -> Vec<Change> {
         self.managed.redact_changes(Drift::changes(&self.drift))
     }
 }

@@ -159,7 +159,8 @@ impl Loader {
         let Some(host) = &self.declared else { return };
         for (id, new) in claims {
             host.declared().add(&new);
-            if let Some(old) = self.provided.insert(id, new) {
+            let old = if new.is_empty() { self.provided.remove(&id) } else { self.provided.insert(id, new) };
+            if let Some(old) = old {
                 host.declared().remove(&old);
             }
         }
@@ -176,9 +177,7 @@ fn edge(from: &ResourceId, to: &ResourceId, notify: Option<bool>) -> NewEdge {
 }
 
 fn provided_by(diff: &GraphDiff<Managed>) -> Vec<(ResourceId, Vec<Claim>)> {
-    let provided =
-        diff.set.iter().map(|incoming| (incoming.id.clone(), incoming.resource.resource().provides()));
-    provided.filter(|(_, claims)| !claims.is_empty()).collect()
+    diff.set.iter().map(|incoming| (incoming.id.clone(), incoming.resource.resource().provides())).collect()
 }
 
 fn already_receives(graph: &Graph, id: &ResourceId) -> bool {

@@ -36,9 +36,7 @@ impl Looks {
     ) -> Result<Look, Failure> {
         let unwatched = causes.any(Causes::POLL.and(Causes::ASKED).and(Causes::RETRY));
         for _ in 0..2 {
-            let shared = self.lock().entry(key.clone()).or_default().clone();
-            // Known as a user before the look is taken, so that a change after it is not missed.
-            shared.users.lock().unwrap_or_else(PoisonError::into_inner).insert(vertex);
+            let shared = self.join(key, vertex);
             let take = || async {
                 let taken_at = Instant::now();
                 managed.resource().clone().prefetch(host.clone()).await.map(|look| (taken_at, look))
@@ -47,7 +45,7 @@ impl Looks {
             if !unwatched || *taken_at >= asked_at {
                 return Ok(look.clone());
             }
-            self.forget_exactly(key, &shared);
+            self.renew_exactly(key, &shared);
         }
         managed.resource().clone().prefetch(host.clone()).await
     }
@@ -59,11 +57,30 @@ impl Looks {
         std::mem::take(&mut *users)
     }
 
-    fn forget_exactly(&self, key: &str, old: &Arc<Shared>) {
-        let mut by_key = self.lock();
-        if by_key.get(key).is_some_and(|current| Arc::ptr_eq(current, old)) {
-            by_key.remove(key);
+    /// Makes the next check take a look of its own. Those that were answered so far are still told when that one ends.
+    pub(super) fn renew(&self, key: &str) {
+        let current = self.lock().get(key).cloned();
+        if let Some(current) = current {
+            self.renew_exactly(key, &current);
         }
+    }
+
+    fn renew_exactly(&self, key: &str, old: &Arc<Shared>) {
+        let mut by_key = self.lock();
+        if let Some(current) = by_key.get_mut(key)
+            && Arc::ptr_eq(current, old)
+        {
+            let users = std::mem::take(&mut *old.users.lock().unwrap_or_else(PoisonError::into_inner));
+            *current = Arc::new(Shared { look: OnceCell::new(), users: Mutex::new(users) });
+        }
+    }
+
+    /// Known as a user before the look is taken, and while nobody can end it, so that a change after it is not missed.
+    fn join(&self, key: &Arc<str>, vertex: VertexKey) -> Arc<Shared> {
+        let mut by_key = self.lock();
+        let shared = by_key.entry(key.clone()).or_default();
+        shared.users.lock().unwrap_or_else(PoisonError::into_inner).insert(vertex);
+        shared.clone()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Arc<str>, Arc<Shared>>> {

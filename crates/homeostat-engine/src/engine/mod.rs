@@ -136,6 +136,8 @@ pub struct Progress {
     pub settled: bool,
     /// Grows with everything that happens. It grows silently: only a change of `settled` wakes whoever waits.
     pub activity: u64,
+    /// When something happened last.
+    pub active_at: Option<tokio::time::Instant>,
     /// Resources by outcome.
     pub totals: Totals,
     /// Checks and applies in flight.

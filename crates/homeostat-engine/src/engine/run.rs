@@ -43,6 +43,20 @@ pub(super) enum Message {
     Stop(Stop, oneshot::Sender<()>),
 }
 
+impl Message {
+    /// Whether something happened. Who only asks how things stand must not keep them from being quiet.
+    fn is_activity(&self) -> bool {
+        match self {
+            Self::LoadFull(..)
+            | Self::LoadDelta(..)
+            | Self::Ran { .. }
+            | Self::Recorded(..)
+            | Self::Stop(..) => true,
+            Self::Status(_) | Self::Graph(_) | Self::Running(..) | Self::PlanFacts(_) => false,
+        }
+    }
+}
+
 pub(super) struct GraphTask {
     scheduler: Scheduler<Managed, AnyDrift>,
     loader: Loader,
@@ -112,7 +126,7 @@ impl GraphTask {
 
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         loop {
-            let deadline = self.scheduler.next_deadline().map(|at| self.started + at);
+            let deadline = self.deadline();
             tokio::select! {
                 biased;
                 message = inbox.recv() => {
@@ -124,22 +138,20 @@ impl GraphTask {
                         self.handle(message).await;
                     }
                 }
-                () = self.tools.wakes.ready() => {
-                    self.set_time();
-                    self.take_wakes();
-                }
+                () = self.tools.wakes.ready() => self.set_time(),
                 Some(ended) = self.jobs.join_next(), if !self.jobs.is_empty() => {
-                    if let Err(error) = ended
-                        && error.is_panic() {
-                            std::panic::resume_unwind(error.into_panic());
-                        }
+                    reap(ended);
+                    self.reap_all();
                     continue;
                 }
-                () = sleep_until(deadline) => {
-                    self.set_time();
-                    self.scheduler.tick();
-                }
+                () = sleep_until(deadline) => self.set_time(),
             }
+            // Whatever it was that came, the others are not kept waiting by a flood of it.
+            self.take_wakes();
+            if self.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+                self.scheduler.tick();
+            }
+            self.reap_all();
             self.follow();
             if !self.stopping.is_empty() && (self.cancelled || self.scheduler.in_flight() == 0) {
                 // Those that were cancelled, and those that watch.
@@ -150,15 +162,25 @@ impl GraphTask {
         }
     }
 
+    fn deadline(&self) -> Option<Instant> {
+        self.scheduler.next_deadline().map(|at| self.started + at)
+    }
+
+    fn reap_all(&mut self) {
+        while let Some(ended) = self.jobs.try_join_next() {
+            reap(ended);
+        }
+    }
+
     fn set_time(&mut self) {
         self.scheduler.set_time(self.started.elapsed(), self.tools.host.clock().now());
     }
 
     async fn handle(&mut self, message: Message) {
-        self.activity += 1;
+        self.activity += u64::from(message.is_activity());
         match message {
             Message::LoadFull(catalog, reply) => {
-                self.open_journal().await;
+                self.prepare_load().await;
                 let registry = self.tools.registry.clone();
                 let loaded = self.loader.load_full(&mut self.scheduler, &catalog, &registry);
                 drop(catalog);
@@ -170,7 +192,7 @@ impl GraphTask {
                 reply.send(loaded).ok();
             }
             Message::LoadDelta(delta, reply) => {
-                self.open_journal().await;
+                self.prepare_load().await;
                 let registry = self.tools.registry.clone();
                 let loaded = self.loader.load_delta(&mut self.scheduler, &delta, &registry);
                 self.loaded |= loaded.is_ok();
@@ -178,7 +200,8 @@ impl GraphTask {
                 reply.send(loaded).ok();
             }
             Message::Ran { ended, waiting } => {
-                for job in waiting {
+                // After a cancelling stop nothing may run on.
+                for job in waiting.into_iter().filter(|_| !self.cancelled) {
                     self.jobs.spawn(jobs::run_alone(job, self.messages.clone()));
                 }
                 ended.into_iter().for_each(|end| self.ended(end));
@@ -211,6 +234,12 @@ impl GraphTask {
         }
     }
 
+    /// The loader must know of all that is being recorded before it decides what can be undone.
+    async fn prepare_load(&mut self) {
+        self.open_journal().await;
+        self.follow();
+    }
+
     /// Reads what was durable, once, before the first load.
     async fn open_journal(&mut self) {
         if self.records.is_some() || self.loaded {
@@ -231,8 +260,11 @@ impl GraphTask {
     }
 
     fn take_wakes(&mut self) {
-        self.activity += 1;
         let pending = self.tools.wakes.take();
+        if pending.vertices.is_empty() && pending.notes.is_empty() {
+            return;
+        }
+        self.activity += 1;
         for note in pending.notes {
             self.note(note);
         }
@@ -326,9 +358,12 @@ impl GraphTask {
         let settled = self.loaded && self.scheduler.is_settled();
         self.progress.send_if_modified(|progress| {
             let news = progress.settled != settled;
+            let active_at =
+                if progress.activity == self.activity { progress.active_at } else { Some(Instant::now()) };
             *progress = Progress {
                 settled,
                 activity: self.activity,
+                active_at,
                 totals: self.scheduler.totals(),
                 in_flight: self.scheduler.in_flight(),
             };
@@ -356,10 +391,9 @@ impl GraphTask {
                         break;
                     }
                 }
-                Some(message) = inbox.recv() => {
-                    if let Message::Stop(_, reply) = message {
-                        self.stopping.push(reply);
-                    }
+                Some(message) = inbox.recv() => match message {
+                    Message::Stop(_, reply) => self.stopping.push(reply),
+                    other => self.answer(other),
                 }
             }
         }
@@ -369,17 +403,19 @@ impl GraphTask {
     /// Nothing runs any more; how everything ended can be asked for as long as somebody holds a handle.
     async fn answer_late(self, mut inbox: mpsc::Receiver<Message>) {
         while let Some(message) = inbox.recv().await {
-            match message {
-                Message::Status(reply) => drop(reply.send(self.status())),
-                Message::Graph(reply) => drop(reply.send(GraphView::from_graph(&self.scheduler.graph))),
-                Message::PlanFacts(reply) => drop(reply.send(plan::facts(&self.scheduler, self.status()))),
-                Message::Running(_, reply) => drop(reply.send(Vec::new())),
-                Message::Stop(_, reply) => drop(reply.send(())),
-                Message::LoadFull(..)
-                | Message::LoadDelta(..)
-                | Message::Ran { .. }
-                | Message::Recorded(..) => {}
-            }
+            self.answer(message);
+        }
+    }
+
+    /// Answers what can be answered when nothing runs any more.
+    fn answer(&self, message: Message) {
+        match message {
+            Message::Status(reply) => drop(reply.send(self.status())),
+            Message::Graph(reply) => drop(reply.send(GraphView::from_graph(&self.scheduler.graph))),
+            Message::PlanFacts(reply) => drop(reply.send(plan::facts(&self.scheduler, self.status()))),
+            Message::Running(_, reply) => drop(reply.send(Vec::new())),
+            Message::Stop(_, reply) => drop(reply.send(())),
+            Message::LoadFull(..) | Message::LoadDelta(..) | Message::Ran { .. } | Message::Recorded(..) => {}
         }
     }
 
@@ -387,6 +423,15 @@ impl GraphTask {
         self.stopping.drain(..).for_each(|reply| {
             reply.send(()).ok();
         });
+    }
+}
+
+/// Jobs catch the panics of kinds; one that comes this far is our own.
+fn reap(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
     }
 }
 

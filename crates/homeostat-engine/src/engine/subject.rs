@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use homeostat_model::ResourceDecl;
-use homeostat_model::value::REDACTED;
+use homeostat_model::value::{REDACTED, redact};
 
 use crate::graph::Claims;
 use crate::registry::Registry;
-use crate::resource::{Change, DynResource, Failure};
+use crate::resource::{Change, DynResource, Failure, Outputs};
 use crate::scheduler::{Received, Subject};
 
 /// One declared resource. Cheap to clone.
@@ -58,7 +58,8 @@ impl Managed {
         }
         let built = registry.build(&decl).map_err(|diagnostics| {
             let messages: Vec<_> = diagnostics.into_iter().map(|diagnostic| diagnostic.message).collect();
-            Failure::permanent(format!("the received values do not fit: {}", messages.join("; ")))
+            let text = format!("the received values do not fit: {}", messages.join("; "));
+            Failure::permanent(Secrets::of(&decl).map_or(text.clone(), |secrets| secrets.redact(&text)))
         })?;
         let managed = Managed::new(built.0, &decl, false);
         *current = Some((received.version, managed.clone()));
@@ -73,6 +74,11 @@ impl Managed {
     pub(crate) fn redact_changes(&self, changes: Vec<Change>) -> Vec<Change> {
         let Some(secrets) = &self.0.secrets else { return changes };
         changes.into_iter().map(|change| secrets.redact_change(change)).collect()
+    }
+
+    /// What a resource with secrets sends may hold them, in whatever form: it stays secret.
+    pub(crate) fn redact_outputs(&self, outputs: Outputs) -> Outputs {
+        if self.has_secrets() { outputs.sensitive() } else { outputs }
     }
 
     /// Blanks out of a failure what must not be shown.
@@ -96,13 +102,11 @@ impl Secrets {
         if params.is_empty() {
             return None;
         }
-        let mut texts: Vec<Arc<str>> = decl.params.iter().flat_map(|(_, value)| value.secrets()).collect();
-        texts.retain(|text| !text.is_empty());
-        Some(Self { params, texts })
+        Some(Self { params, texts: decl.params.secrets() })
     }
 
     fn redact(&self, text: &str) -> String {
-        self.texts.iter().fold(text.to_owned(), |text, secret| text.replace(&**secret, REDACTED))
+        redact(text, &self.texts)
     }
 
     fn redact_change(&self, change: Change) -> Change {
@@ -120,7 +124,9 @@ impl Secrets {
 
 impl Subject for Managed {
     fn same_watches(&self, newer: &Self) -> bool {
-        self.resource().watches() == newer.resource().watches()
+        // What a receiver watches depends on what it received.
+        let receives = self.0.receiver.is_some() || newer.0.receiver.is_some();
+        !receives && self.resource().watches() == newer.resource().watches()
     }
 
     fn batch_key(&self) -> Option<Arc<str>> {

@@ -251,6 +251,17 @@ impl Outputs {
         self.0.iter().flat_map(|map| map.iter().map(|(key, value)| (*key, value)))
     }
 
+    /// The same values, none of which may be shown.
+    #[must_use]
+    pub fn sensitive(mut self) -> Self {
+        for value in self.0.iter_mut().flat_map(|map| map.values_mut()) {
+            if !matches!(value, Value::Sensitive(_)) {
+                *value = Value::Sensitive(Box::new(std::mem::replace(value, Value::Null)));
+            }
+        }
+        self
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|map| map.is_empty())

@@ -73,17 +73,15 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             return None;
         }
         let outcome = stand(state).0;
-        let (blocked_by, mut waiting_on) = match state.hindrance.as_deref() {
+        let (blocked_by, waiting_on) = match state.hindrance.as_deref() {
             Some(Hindrance::Blocked(_)) => (self.failed_before(at), None),
             Some(Hindrance::Waiting(on)) => (Vec::new(), Some(on.clone())),
             None => (Vec::new(), None),
         };
-        let mut error = None;
-        match &state.standing {
-            Standing::Failed(text) => error = Some(text.clone()),
-            Standing::Waiting(on) if outcome == Outcome::Waiting => waiting_on = Some(on.clone()),
-            Standing::Waiting(_) | Standing::New | Standing::InOrder | Standing::Reported => {}
-        }
+        let error = match &state.standing {
+            Standing::Failed(text) => Some(text.clone()),
+            Standing::New | Standing::InOrder | Standing::Reported => None,
+        };
         Some(Standpoint {
             id: vertex.id.clone(),
             outcome,
@@ -151,12 +149,11 @@ fn stand<R, D>(state: &State<R, D>) -> (Outcome, bool) {
         (_, Some(Hindrance::Blocked(_))) if idle => (Outcome::Blocked, false),
         (_, Some(Hindrance::Waiting(_))) if idle => (Outcome::Waiting, false),
         (Standing::Failed(_), _) => (Outcome::Failed, !(idle && state.pace.is_final(&state.meta))),
-        (Standing::Waiting(_), _) if idle => (Outcome::Waiting, false),
         (Standing::InOrder, _) if !state.dirty && idle => (in_order(state), false),
         (Standing::Reported, _) if !state.dirty && idle => (Outcome::WouldChange, false),
         (Standing::InOrder, _) => (in_order(state), true),
         (Standing::Reported, _) => (Outcome::WouldChange, true),
-        (Standing::New | Standing::Waiting(_), _) => (Outcome::Pending, true),
+        (Standing::New, _) => (Outcome::Pending, true),
     }
 }
 

@@ -35,9 +35,11 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.wait_for(at, pred);
             return;
         }
-        self.stop_waiting(at);
-        if let Some(missing) = self.missing_value(at) {
-            self.wait_for_value(at, missing);
+        self.state_mut(at).waiting_on = None;
+        let missing = self.missing_value(at);
+        let waits = missing.is_some();
+        self.hinder(at, missing.map(Hindrance::Waiting));
+        if waits {
             return;
         }
         if let Some(until) = self.held_until(at) {
@@ -75,12 +77,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.follow_hindrance(at);
     }
 
-    /// Those that wait for it are no longer hindered by what hindered it.
-    fn stop_waiting(&mut self, at: u32) {
+    /// It waits for nobody any more, and is hindered by nothing.
+    pub(super) fn stop_waiting(&mut self, at: u32) {
         self.state_mut(at).waiting_on = None;
-        if self.state(at).hindrance.is_some() {
-            self.follow_hindrance(at);
-        }
+        self.hinder(at, None);
     }
 
     /// Lets those go on that waited for a vertex which is done, or gone.
@@ -94,27 +94,33 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         }
     }
 
-    /// Brings what hinders a vertex up to date, and then those that wait for it in turn.
+    /// Brings what hinders a vertex up to date with the predecessor that it waits for.
     pub(super) fn follow_hindrance(&mut self, at: u32) {
-        let mut todo = vec![at];
-        while let Some(at) = todo.pop() {
-            let hindrance = self.state(at).waiting_on.and_then(|pred| self.hindrance_of(pred)).map(Box::new);
-            if hindrance == self.state(at).hindrance {
+        let hindrance = self.state(at).waiting_on.and_then(|pred| self.hindrance_of(pred));
+        self.hinder(at, hindrance);
+    }
+
+    /// Says what hinders a vertex, where that is news, and then those that wait for it in turn.
+    fn hinder(&mut self, at: u32, hindrance: Option<Hindrance>) {
+        let mut todo = vec![(at, hindrance)];
+        while let Some((at, hindrance)) = todo.pop() {
+            if hindrance.as_ref() == self.state(at).hindrance.as_deref() {
                 continue;
             }
-            let event = hindrance.as_deref().map(|hindrance| match hindrance {
+            let event = hindrance.as_ref().map(|hindrance| match hindrance {
                 Hindrance::Blocked(by) => EventKind::Blocked { by: vec![by.clone()] },
                 Hindrance::Waiting(on) => EventKind::Waiting { on: on.clone() },
             });
-            self.state_mut(at).hindrance = hindrance;
+            self.state_mut(at).hindrance = hindrance.map(Box::new);
             if let Some(event) = event {
                 self.event(Some(at), self.state(at).causes, None, event);
             }
-            todo.extend(self.waiters_of(at));
+            let waiters = self.waiters_of(at);
+            todo.extend(waiters.into_iter().map(|waiter| (waiter, self.hindrance_of(at))));
         }
     }
 
-    /// After a vertex failed, waits, or recovered.
+    /// After a vertex failed.
     pub(super) fn tell_waiters(&mut self, at: u32) {
         for waiter in self.waiters_of(at) {
             self.follow_hindrance(waiter);
@@ -133,7 +139,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         match (&vertex.data.standing, &vertex.data.hindrance) {
             (Standing::Failed(_), _) => Some(Hindrance::Blocked(vertex.id.clone())),
             (_, Some(hindrance)) => Some((**hindrance).clone()),
-            (Standing::Waiting(on), None) => Some(Hindrance::Waiting(on.clone())),
             (Standing::New | Standing::InOrder | Standing::Reported, None) => None,
         }
     }
@@ -143,14 +148,5 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let receives = self.state(at).receives.as_ref()?;
         let missing = receives.list.iter().find(|receive| receive.value.is_none())?;
         Some(format!("`{}` from {}", missing.key, self.graph.at(missing.from).id).into())
-    }
-
-    fn wait_for_value(&mut self, at: u32, missing: Arc<str>) {
-        if self.state(at).standing == Standing::Waiting(missing.clone()) {
-            return;
-        }
-        self.state_mut(at).standing = Standing::Waiting(missing.clone());
-        self.event(Some(at), self.state(at).causes, None, EventKind::Waiting { on: missing });
-        self.tell_waiters(at);
     }
 }

@@ -145,6 +145,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             }
             return;
         }
+        self.permits.forget(&Applicant::Batch(key.clone()));
         let members = self.batches.remove(key).map(|batch| batch.members).unwrap_or_default();
         self.run_batch(members, needed);
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::state::{Leaving, Phase, Standing};
-use super::{ApplyEnd, CheckEnd, Scheduler, Subject, Ticket};
+use super::state::{Leaving, Phase, Standing, Watching};
+use super::{ApplyEnd, CheckEnd, Command, Scheduler, Subject, Ticket};
 use crate::event::EventKind;
 use crate::resource::{Causes, Check, Drift, Failure, Outputs};
 use crate::source::VertexKey;
@@ -24,6 +24,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 self.drop_vertex(at);
             } else if self.state(at).version != ticket.version {
                 self.release_permits(at);
+                if self.state(at).watching == Watching::Nothing {
+                    // This check may have armed watches after those of before were ended.
+                    self.commands.push(Command::Disarm(ticket.key));
+                }
                 self.advance(at);
             } else {
                 match result {
@@ -176,7 +180,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         }
         self.fire_announced(at);
         if self.state(at).leaving == Leaving::Now {
-            self.release_permits(at);
             self.drop_vertex(at);
             return;
         }
@@ -184,7 +187,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         // It may go when it is in order.
         let successors: Vec<VertexKey> =
             self.graph.at(at).succs.iter().map(|link| self.graph.key(link.at)).collect();
-        if self.state(at).version == version {
+        if let Some(failure) = end.refresh_failed.filter(|_| self.state(at).version == version) {
+            self.failed(at, &failure, took);
+        } else if self.state(at).version == version {
             if self.state(at).owes_refresh() {
                 let state = self.state_mut(at);
                 state.dirty = true;
@@ -205,8 +210,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(super) fn apply_failed(&mut self, at: u32, version: u32, failure: &Failure, took: Duration) {
         self.state_mut(at).half_applied = true;
         if self.state(at).leaving == Leaving::Now {
-            self.release_permits(at);
-            self.fire_announced(at);
             self.drop_vertex(at);
         } else if self.state(at).version == version {
             self.failed(at, failure, took);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::state::{Phase, Standing, State};
-use super::{ApplyJob, CheckJob, Command, Scheduler, Subject};
+use super::state::{Phase, Standing, State, Watching};
+use super::{ApplyJob, Arm, CheckJob, Command, Scheduler, Subject};
 use crate::event::EventKind;
 use crate::journal::Record;
 use crate::resource::{Causes, Drift};
@@ -44,8 +44,15 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let (now, noop) = (self.now, self.policy.noop);
         let ticket = self.ticket(at);
         let state = self.state_mut(at);
-        let arm = !state.armed && state.meta.poll_seconds == 0;
-        state.armed |= arm;
+        let arm = match state.watching {
+            _ if state.meta.poll_seconds > 0 => Arm::No,
+            Watching::Nothing => Arm::First,
+            Watching::Former => Arm::Anew,
+            Watching::Current => Arm::No,
+        };
+        if arm != Arm::No {
+            state.watching = Watching::Current;
+        }
         state.phase = Phase::Checking;
         state.dirty = false;
         state.job_causes = std::mem::take(&mut state.causes);
@@ -121,7 +128,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let state = self.state_mut(at);
         state.phase = Phase::Applying;
         state.rechecks = 0;
-        let (fired, announced) = std::mem::take(&mut state.owed).into_iter().partition(|owed| owed.fired);
+        let (fired, announced) =
+            std::mem::take(&mut state.owed).into_iter().partition(|(_, owed)| owed.fired);
         state.refreshing = fired;
         state.owed = announced;
         let job = ApplyJob {

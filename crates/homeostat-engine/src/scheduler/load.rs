@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use homeostat_model::{Catalog, CatalogDelta, Digest, Meta, ResourceId};
 
-use super::state::{Leaving, Owed, Phase, Receive, State};
+use super::state::{Leaving, Owed, Phase, Receive, State, Watching};
 use super::{Command, Scheduler, Subject};
 use crate::event::EventKind;
 use crate::graph::{Claims, Cycle, EdgeKinds};
@@ -451,6 +451,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         state.causes = state.causes.and(Causes::DECLARED);
         let meta = state.meta.clone();
         state.pace.redeclare(&meta);
+        if meta.hidden {
+            self.stop_waiting(at);
+        }
         self.advance(at);
         if self.state(at).is_done() {
             self.release_waiters(at);
@@ -461,12 +464,15 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     fn rearm(&mut self, at: u32, incoming: &Incoming<R>) {
         let watched = incoming.meta.poll_seconds == 0 && !incoming.meta.hidden;
         let state = self.state_mut(at);
-        if state.armed && !watched {
-            state.armed = false;
-            let key = self.graph.key(at);
-            self.commands.push(Command::Disarm(key));
-        } else {
-            state.armed &= state.resource.same_watches(&incoming.resource) && !incoming.meta.rewatch;
+        let same = state.resource.same_watches(&incoming.resource) && !incoming.meta.rewatch;
+        match state.watching {
+            Watching::Current | Watching::Former if !watched => {
+                state.watching = Watching::Nothing;
+                let key = self.graph.key(at);
+                self.commands.push(Command::Disarm(key));
+            }
+            Watching::Current if !same => state.watching = Watching::Former,
+            Watching::Current | Watching::Former | Watching::Nothing => {}
         }
     }
 
@@ -502,10 +508,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             let receives = self.state_mut(to).receives.get_or_insert_default();
             receives.list.retain(|have| have.param != send.param);
             receives.list.extend(receive);
-            receives.version += 1;
-            if receives.list.is_empty() {
-                self.state_mut(to).receives = None;
-            }
+            self.received_anew(to);
             self.wake(to, Causes::RECEIVED);
         }
     }
@@ -516,8 +519,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             let sender = self.graph.at(from).id.clone();
             let lost_notify =
                 kinds.has(EdgeKinds::NOTIFY) && !self.graph.edge(from, to).has(EdgeKinds::NOTIFY);
-            let announced =
-                |state: &State<R, D>| state.owed.iter().any(|owed| owed.sender == sender && !owed.fired);
+            let announced = |state: &State<R, D>| state.owed.get(&sender).is_some_and(|owed| !owed.fired);
             if lost_notify && announced(self.state(to)) && !removed.contains(&to) {
                 let key = self.graph.key(to);
                 self.state_mut(from).announced.push(key);
@@ -548,10 +550,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         if receives.list.len() == before {
             return;
         }
-        receives.version += 1;
-        if receives.list.is_empty() {
-            self.state_mut(at).receives = None;
-        }
+        self.received_anew(at);
         self.wake(at, Causes::RECEIVED);
     }
 
@@ -571,7 +570,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             | Phase::Batching(_)
             | Phase::Ready(_) => {
                 self.call_back(at);
-                self.fire_announced(at);
                 self.drop_vertex(at);
             }
         }
@@ -596,6 +594,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     /// A vertex that nothing runs for leaves the graph.
     pub(super) fn drop_vertex(&mut self, at: u32) {
         self.release_permits(at);
+        self.end_announcements(at);
+        self.forget_owed(at);
         self.uncount(at);
         self.commands.push(Command::Disarm(self.graph.key(at)));
         self.event(Some(at), Causes::none(), None, EventKind::Removed);
@@ -636,7 +636,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.state_mut(at).undo_known = false;
         }
         let state = self.state_mut(at);
-        state.owed.extend(owed.into_iter().map(|sender| Owed { sender, fired: true, durable: true }));
+        state.owed.extend(owed.into_iter().map(|sender| (sender, Owed { fired: true, durable: true })));
         if state.is_done() {
             self.release_waiters(at);
         } else {

@@ -32,7 +32,7 @@ use homeostat_model::{ResourceId, Value};
 use crate::event::{Cause, Event, EventKind, Totals};
 use crate::graph::{Claims, Graph};
 use crate::journal::Record;
-use crate::resource::{Applied, Causes, Change, Check, Drift, Outputs};
+use crate::resource::{Applied, Causes, Change, Check, Drift, Failure, Outputs};
 use crate::source::VertexKey;
 
 pub(crate) use account::Standpoint;
@@ -105,6 +105,17 @@ pub(crate) struct Received {
     pub(crate) values: Arc<Vec<(Arc<str>, Value)>>,
 }
 
+/// What a check does about watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arm {
+    /// They are armed, or there are none.
+    No,
+    /// Nothing was armed before.
+    First,
+    /// Others may be armed, and end.
+    Anew,
+}
+
 #[derive(Debug)]
 pub(crate) struct CheckJob<R> {
     pub(crate) ticket: Ticket,
@@ -112,7 +123,7 @@ pub(crate) struct CheckJob<R> {
     pub(crate) causes: Causes,
     pub(crate) received: Option<Received>,
     /// Arm the watches before looking.
-    pub(crate) arm: bool,
+    pub(crate) arm: Arm,
     /// If it drifted, capture what would undo it.
     pub(crate) capture: bool,
     /// If it drifted, foretell what it would send: it will not be applied.
@@ -155,6 +166,8 @@ pub(crate) struct ApplyEnd {
     pub(crate) changes: Vec<Change>,
     /// Whether a refresh was run besides.
     pub(crate) refreshed: bool,
+    /// Why the refresh after the change failed; the change is true all the same.
+    pub(crate) refresh_failed: Option<Failure>,
 }
 
 /// The state machine.
@@ -184,6 +197,8 @@ pub(crate) struct Scheduler<R, D> {
     settled_said: bool,
     /// Refreshes that were owed when we started, for vertices that were not there yet.
     owed_before: BTreeMap<ResourceId, Vec<ResourceId>>,
+    /// Counts the received values of everybody: equal versions are equal values.
+    values_version: u32,
     commands: Vec<Command<R, D>>,
     events: Vec<Event>,
 }
@@ -210,6 +225,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             unsettled: 0,
             settled_said: false,
             owed_before: BTreeMap::new(),
+            values_version: 0,
             commands: Vec::new(),
             events: Vec::new(),
         }

@@ -1,6 +1,6 @@
 //! Semaphores. Permits are taken all or none, so nobody holds one while waiting for another, and no two can wait for each other.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::graph::Graph;
 use crate::resource::Drift;
 
 /// Who waits for permits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Applicant {
     Vertex(crate::source::VertexKey),
     Batch((homeostat_model::KindName, Arc<str>)),
@@ -24,13 +24,23 @@ pub(super) struct Permits {
     /// Over everything; its name is empty, which no declared one can be.
     overall: Option<Semaphore>,
     held: BTreeMap<Arc<str>, u32>,
-    waiting: VecDeque<(Applicant, Vec<Semaphore>)>,
+    /// Those that wait for the same, in the order in which they came: a release costs what there is to be waited for, not how many
+    /// wait.
+    queues: BTreeMap<Vec<Semaphore>, BTreeMap<u64, Applicant>>,
+    places: BTreeMap<Applicant, (u64, Vec<Semaphore>)>,
+    next_place: u64,
 }
 
 impl Permits {
     pub(super) fn new(overall: Option<NonZeroU32>) -> Self {
         let overall = overall.map(|count| Semaphore { name: "".into(), count });
-        Self { overall, held: BTreeMap::new(), waiting: VecDeque::new() }
+        Self {
+            overall,
+            held: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            places: BTreeMap::new(),
+            next_place: 0,
+        }
     }
 
     /// Everything that these need, once each.
@@ -42,16 +52,18 @@ impl Permits {
     }
 
     pub(super) fn try_take(&mut self, needed: &[Semaphore]) -> bool {
-        let free = |semaphore: &Semaphore| {
-            self.held.get(&semaphore.name).is_none_or(|held| *held < semaphore.count.get())
-        };
-        if !needed.iter().all(free) {
+        if !self.are_free(needed) {
             return false;
         }
         for semaphore in needed {
             *self.held.entry(semaphore.name.clone()).or_default() += 1;
         }
         true
+    }
+
+    fn are_free(&self, needed: &[Semaphore]) -> bool {
+        let held = |semaphore: &Semaphore| self.held.get(&semaphore.name).copied().unwrap_or_default();
+        needed.iter().all(|semaphore| held(semaphore) < semaphore.count.get())
     }
 
     pub(super) fn give_back(&mut self, needed: &[Semaphore]) {
@@ -66,13 +78,37 @@ impl Permits {
     }
 
     pub(super) fn wait(&mut self, applicant: Applicant, needed: Vec<Semaphore>) {
-        if !self.waiting.iter().any(|(waiting, _)| *waiting == applicant) {
-            self.waiting.push_back((applicant, needed));
-        }
+        let place = match self.forget(&applicant) {
+            Some(place) => place,
+            None => {
+                self.next_place += 1;
+                self.next_place
+            }
+        };
+        self.queues.entry(needed.clone()).or_default().insert(place, applicant.clone());
+        self.places.insert(applicant, (place, needed));
     }
 
-    pub(super) fn forget(&mut self, applicant: &Applicant) {
-        self.waiting.retain(|(waiting, _)| waiting != applicant);
+    /// Says which place it had.
+    pub(super) fn forget(&mut self, applicant: &Applicant) -> Option<u64> {
+        let (place, needed) = self.places.remove(applicant)?;
+        if let Some(queue) = self.queues.get_mut(&needed) {
+            queue.remove(&place);
+            if queue.is_empty() {
+                self.queues.remove(&needed);
+            }
+        }
+        Some(place)
+    }
+
+    /// Whoever came first of those for whom everything is free.
+    fn next(&mut self) -> Option<(Applicant, Vec<Semaphore>)> {
+        let free = self.queues.iter().filter(|(needed, _)| self.are_free(needed));
+        let heads = free.filter_map(|(needed, queue)| Some((queue.first_key_value()?, needed)));
+        let ((_, applicant), needed) = heads.min_by_key(|((place, _), _)| **place)?;
+        let (applicant, needed) = (applicant.clone(), needed.clone());
+        self.forget(&applicant);
+        Some((applicant, needed))
     }
 }
 
@@ -112,19 +148,14 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.permits.forget(&Applicant::Vertex(self.graph.key(at)));
     }
 
-    /// Goes through those that wait and lets those on for whom everything is free.
+    /// Lets those on that wait and for whom everything is free.
     pub(super) fn grant_permits(&mut self) {
-        let waiting = std::mem::take(&mut self.permits.waiting);
-        for (applicant, needed) in waiting {
+        while let Some((applicant, needed)) = self.permits.next() {
             let wanted = match &applicant {
                 Applicant::Vertex(key) => starving(&self.graph, *key).is_some(),
                 Applicant::Batch(key) => self.batches.contains_key(key),
             };
-            if !wanted {
-                continue;
-            }
-            if !self.permits.try_take(&needed) {
-                self.permits.waiting.push_back((applicant, needed));
+            if !wanted || !self.permits.try_take(&needed) {
                 continue;
             }
             match applicant {
@@ -155,6 +186,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     pub(super) fn assert_no_permits(&self) {
         assert!(self.permits.held.is_empty(), "{:?} are held", self.permits.held);
+        assert!(self.permits.queues.is_empty() && self.permits.places.is_empty());
     }
 }
 

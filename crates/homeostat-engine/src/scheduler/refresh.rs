@@ -24,14 +24,14 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 
     fn owes_durably(&self, receiver: u32, sender: &ResourceId) -> bool {
-        self.state(receiver).owed.iter().any(|owed| owed.sender == *sender && owed.durable)
+        self.state(receiver).owed.get(sender).is_some_and(|owed| owed.durable)
     }
 
     /// These will have to refresh when the vertex has changed.
     pub(super) fn announce(&mut self, at: u32, receivers: Vec<u32>, durable: bool) {
         let sender = self.graph.at(at).id.clone();
         for receiver in receivers {
-            self.note_owed(receiver, Owed { sender: sender.clone(), fired: false, durable });
+            self.note_owed(receiver, sender.clone(), Owed { fired: false, durable });
         }
     }
 
@@ -41,6 +41,45 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let receivers: Vec<u32> = self.notified_by(at);
         for receiver in receivers {
             self.owe(receiver, &sender);
+        }
+    }
+
+    /// A vertex goes. What it may have changed is told at last, and what it only meant to change is taken back.
+    pub(super) fn end_announcements(&mut self, at: u32) {
+        if self.state(at).half_applied {
+            self.fire_announced(at);
+            return;
+        }
+        let sender = self.graph.at(at).id.clone();
+        let mut taken_back = Vec::new();
+        for receiver in self.notified_by(at) {
+            let owed = &mut self.state_mut(receiver).owed;
+            if owed.get(&sender).is_some_and(|owed| !owed.fired) {
+                owed.remove(&sender);
+                taken_back.push(Record::Clear(self.intent(at, receiver)));
+            }
+        }
+        self.record_unawaited(taken_back);
+    }
+
+    /// A vertex goes, and whatever it owed nobody will do.
+    pub(super) fn forget_owed(&mut self, at: u32) {
+        let receiver = self.graph.at(at).id.clone();
+        let state = self.state_mut(at);
+        let owed = std::mem::take(&mut state.owed)
+            .into_keys()
+            .chain(std::mem::take(&mut state.refreshing).into_keys());
+        let clear = |sender| Record::Clear(Intent { receiver: receiver.clone(), sender });
+        let records = owed.map(clear).collect();
+        if !self.policy.noop {
+            self.record_unawaited(records);
+        }
+    }
+
+    /// Nobody waits for these: if they are lost, a refresh is done once more than needed.
+    fn record_unawaited(&mut self, records: Vec<Record>) {
+        if !records.is_empty() {
+            self.commands.push(Command::Record(None, records));
         }
     }
 
@@ -57,20 +96,15 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// A receiver must refresh because a sender changed.
     pub(super) fn owe(&mut self, receiver: u32, sender: &ResourceId) {
-        self.note_owed(receiver, Owed { sender: sender.clone(), fired: true, durable: false });
+        self.note_owed(receiver, sender.clone(), Owed { fired: true, durable: false });
         self.wake(receiver, Causes::PREDECESSOR);
     }
 
     /// Adds what is owed to what is known of it already.
-    fn note_owed(&mut self, receiver: u32, new: Owed) {
-        let owed = &mut self.state_mut(receiver).owed;
-        match owed.iter_mut().find(|owed| owed.sender == new.sender) {
-            Some(known) => {
-                known.fired |= new.fired;
-                known.durable |= new.durable;
-            }
-            None => owed.push(new),
-        }
+    fn note_owed(&mut self, receiver: u32, sender: ResourceId, new: Owed) {
+        let known = self.state_mut(receiver).owed.entry(sender).or_insert(new);
+        known.fired |= new.fired;
+        known.durable |= new.durable;
     }
 
     /// In a dry run, whoever would be notified would refresh.
@@ -86,19 +120,16 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let receiver = self.graph.at(at).id.clone();
         let state = self.state_mut(at);
         let done = std::mem::take(&mut state.refreshing);
-        let asked_again = |sender: &ResourceId| state.owed.iter().any(|owed| owed.sender == *sender);
-        let cleared = done.into_iter().map(|owed| owed.sender).filter(|sender| !asked_again(sender));
+        let cleared = done.into_keys().filter(|sender| !state.owed.contains_key(sender));
         let records: Vec<Record> =
             cleared.map(|sender| Record::Clear(Intent { receiver: receiver.clone(), sender })).collect();
-        if !records.is_empty() {
-            self.commands.push(Command::Record(None, records));
-        }
+        self.record_unawaited(records);
     }
 
     /// A refresh was not done: it is owed as before.
     pub(super) fn owe_again(&mut self, at: u32) {
-        for owed in std::mem::take(&mut self.state_mut(at).refreshing) {
-            self.note_owed(at, owed);
+        for (sender, owed) in std::mem::take(&mut self.state_mut(at).refreshing) {
+            self.note_owed(at, sender, owed);
         }
     }
 
@@ -108,11 +139,11 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let receiver = self.graph.at(at).id.clone();
         let state = self.state_mut(at);
         let fired: Vec<ResourceId> =
-            state.owed.iter().filter(|owed| owed.fired).map(|owed| owed.sender.clone()).collect();
-        state.owed.retain(|owed| !owed.fired);
-        if !dry && !fired.is_empty() {
+            state.owed.iter().filter(|(_, owed)| owed.fired).map(|(sender, _)| sender.clone()).collect();
+        state.owed.retain(|_, owed| !owed.fired);
+        if !dry {
             let clear = |sender| Record::Clear(Intent { receiver: receiver.clone(), sender });
-            self.commands.push(Command::Record(None, fired.into_iter().map(clear).collect()));
+            self.record_unawaited(fired.into_iter().map(clear).collect());
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use homeostat_model::Value;
 
+use super::state::Watching;
 use super::{Scheduler, Subject};
 use crate::graph::EdgeKinds;
 use crate::resource::{Causes, Drift, Outputs};
@@ -53,7 +54,24 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 news = true;
             }
         }
-        receives.version += u32::from(news);
+        if news {
+            self.received_anew(receiver);
+        }
         news
+    }
+
+    /// What a vertex receives is different: it gets a version that no other values had, and what it watches may differ too.
+    pub(super) fn received_anew(&mut self, at: u32) {
+        self.values_version += 1;
+        let version = self.values_version;
+        let state = self.state_mut(at);
+        if state.watching == Watching::Current {
+            state.watching = Watching::Former;
+        }
+        match &mut state.receives {
+            Some(receives) if receives.list.is_empty() => state.receives = None,
+            Some(receives) => receives.version = version,
+            None => {}
+        }
     }
 }

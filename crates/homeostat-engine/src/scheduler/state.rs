@@ -1,5 +1,6 @@
 //! What the scheduler keeps of one vertex.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,11 +44,9 @@ pub(crate) enum Standing {
     Reported,
     /// Failed.
     Failed(Arc<str>),
-    /// Needs something from outside.
-    Waiting(Arc<str>),
 }
 
-/// Why a vertex cannot start, as seen from the predecessor that it waits for.
+/// Why a vertex cannot start: a value that it misses, or whatever hinders the predecessor that it waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Hindrance {
     /// These failed.
@@ -57,9 +56,8 @@ pub(crate) enum Hindrance {
 }
 
 /// A refresh that somebody may owe.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owed {
-    pub(crate) sender: ResourceId,
     /// The sender has changed. Until then it has only announced that it might.
     pub(crate) fired: bool,
     /// It survives a crash.
@@ -89,6 +87,16 @@ impl Receives {
             self.list.iter().map(|receive| Some((receive.param.clone(), receive.value.clone()?))).collect();
         values.map(|values| Received { version: self.version, values: Arc::new(values) })
     }
+}
+
+/// What is armed for a vertex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Watching {
+    Nothing,
+    /// Something, but what it is now watches something else.
+    Former,
+    /// What it is to watch.
+    Current,
 }
 
 /// Why a vertex is on its way out.
@@ -135,7 +143,7 @@ pub(crate) struct State<R, D> {
     pub(crate) causes: Causes,
     /// Why the look or apply under way was begun.
     pub(crate) job_causes: Causes,
-    pub(crate) armed: bool,
+    pub(crate) watching: Watching,
     pub(crate) leaving: Leaving,
     /// What undoes it is durable.
     pub(crate) undo_known: bool,
@@ -155,10 +163,10 @@ pub(crate) struct State<R, D> {
     pub(crate) hindrance: Option<Box<Hindrance>>,
     /// Those that wait for this one.
     pub(crate) waiters: SmallVec<[u32; 2]>,
-    /// Refreshes owed to this one.
-    pub(crate) owed: Vec<Owed>,
+    /// Refreshes that this one owes, by whose change asks for them.
+    pub(crate) owed: BTreeMap<ResourceId, Owed>,
     /// Those that the refresh under way answers.
-    pub(crate) refreshing: Vec<Owed>,
+    pub(crate) refreshing: BTreeMap<ResourceId, Owed>,
     /// Those whom this one told that it might change, until it has.
     pub(crate) announced: Vec<crate::source::VertexKey>,
     pub(crate) receives: Option<Box<Receives>>,
@@ -189,7 +197,7 @@ impl<R, D> State<R, D> {
             half_applied: false,
             causes: Causes::DECLARED,
             job_causes: Causes::none(),
-            armed: false,
+            watching: Watching::Nothing,
             leaving: Leaving::No,
             undo_known: false,
             undo: None,
@@ -201,8 +209,8 @@ impl<R, D> State<R, D> {
             cursor: 0,
             hindrance: None,
             waiters: SmallVec::new(),
-            owed: Vec::new(),
-            refreshing: Vec::new(),
+            owed: BTreeMap::new(),
+            refreshing: BTreeMap::new(),
             announced: Vec::new(),
             receives: None,
             sent: Outputs::none(),
@@ -225,6 +233,6 @@ impl<R, D> State<R, D> {
 
     /// Whether somebody else's change asks it to refresh.
     pub(crate) fn owes_refresh(&self) -> bool {
-        self.owed.iter().any(|owed| owed.fired)
+        self.owed.values().any(|owed| owed.fired)
     }
 }

@@ -150,11 +150,13 @@ async fn secrets_are_blanked_out_of_changes_and_failures() {
     let rig = Rig::start("secret", EngineOptions { keep_changes: true, ..EngineOptions::default() }).await;
     let secret = ("want", Value::Sensitive(Box::new(Value::from("hunter2"))));
     let open = rig.script("open", std::slice::from_ref(&secret));
-    let fails = rig.script("fails", &[secret, ("fails", Value::Bool(true))]);
-    rig.load(catalog(vec![open, fails])).await;
+    let fails = rig.script("fails", &[secret.clone(), ("fails", Value::Bool(true))]);
+    let panics = rig.script("panics", &[secret, ("panics", Value::Bool(true))]);
+    rig.load(catalog(vec![open, fails, panics])).await;
     assert_eq!(rig.world.get("open").as_deref(), Some("hunter2"));
     let shown = format!(
-        "{:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?}",
+        rig.events.of(&id("panics")),
         rig.engine.status().await,
         rig.events.of(&id("open")),
         rig.events.of(&id("fails"))
@@ -179,6 +181,32 @@ async fn one_look_answers_many_checks_until_an_event() {
         tokio::task::yield_now().await;
     }
     assert!(rig.world.looks.load(Ordering::Relaxed) >= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_begins_another_one_leaves_nothing_of_it() {
+    let rig = Rig::start("secrets", EngineOptions::default()).await;
+    let secret = |text: &str| Value::Sensitive(Box::new(Value::from(text)));
+    let hidden = Value::List(vec![secret("hunter"), secret("hunter2")]);
+    let decl = rig.script("fails", &[("tags", hidden), want("hunter2"), ("fails", Value::Bool(true))]);
+    rig.load(catalog(vec![decl])).await;
+    let error = rig.engine.status().await[0].error.clone().unwrap();
+    assert!(error.ends_with("[redacted]"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_is_renewed_still_counts_for_those_it_answered_before() {
+    let rig = Rig::start("renewed", EngineOptions::default()).await;
+    let prefetched = ("prefetched", Value::Bool(true));
+    let mut decls: Vec<_> =
+        ["a", "b", "c"].iter().map(|name| rig.script(name, &[want("x"), prefetched.clone()])).collect();
+    decls[2].meta = Arc::new(Meta { poll_seconds: 10, ..Meta::default() });
+    rig.load(catalog(decls)).await;
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    rig.world.set("b", "broken");
+    rig.bell.ring("a");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(rig.world.get("b").as_deref(), Some("x"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,6 +276,28 @@ async fn a_polled_resource_is_looked_at_again_and_not_watched() {
     rig.world.set("a", "broken");
     tokio::time::sleep(Duration::from_secs(11)).await;
     assert_eq!(rig.world.get("a").as_deref(), Some("x"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_polled_is_watched_and_the_other_way_round() {
+    let rig = Rig::start("poll-watch", EngineOptions::default()).await;
+    let watched = rig.script("a", &[want("x")]);
+    let mut polled = watched.clone();
+    polled.meta = Arc::new(Meta { poll_seconds: 10, ..Meta::default() });
+    for (decl, armed) in [(&polled, 0), (&watched, 1), (&polled, 0), (&watched, 1)] {
+        rig.load(catalog(vec![decl.clone()])).await;
+        assert_eq!(rig.bell.armed(), armed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_panics_over_its_parameters_refuses_them() {
+    let rig = Rig::start("panics-early", EngineOptions::default()).await;
+    rig.load(catalog(vec![rig.script("good", &[want("x")])])).await;
+    let bad = rig.script("bad", &[want("panic")]);
+    let diagnostics = rig.engine.load(catalog(vec![bad])).await.unwrap_err();
+    assert!(diagnostics[0].message.contains("script[bad]"), "{diagnostics:?}");
+    assert_eq!(rig.engine.status().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

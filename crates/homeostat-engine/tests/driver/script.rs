@@ -72,6 +72,10 @@ pub(crate) struct ScriptParams {
     /// The text.
     #[serde(default)]
     want: String,
+    /// Means nothing.
+    #[serde(default)]
+    #[allow(dead_code)]
+    tags: Vec<String>,
     /// How long an apply takes.
     #[serde(default)]
     apply_ms: u32,
@@ -132,6 +136,7 @@ impl Resource for Script {
         if params.want == "invalid" {
             return Err(vec![ParamError::of("want", "cannot be invalid")]);
         }
+        assert!(params.want != "panic", "the script says so");
         let world = World::named(&params.world);
         Ok(Self { name: name.to_owned(), params, world })
     }
@@ -158,7 +163,7 @@ impl Resource for Script {
     }
 
     async fn check(&self, _cx: &Context<'_>) -> Result<Check<Text>, Failure> {
-        assert!(!self.params.panics, "the script says so");
+        assert!(!self.params.panics, "the script says so: {}", self.params.want);
         self.world.say(format!("check {}", self.name));
         Ok(self.compare(self.world.get(&self.name)))
     }

@@ -36,7 +36,8 @@
 //! ## Limits
 //!
 //! Where nobody listens at the socket of the journal or of syslog, and below another root, the agent's own output gets the
-//! message instead; so does a message with neither `journal` nor `syslog`. What is too large for one datagram fails.
+//! message instead; so does a message with neither `journal` nor `syslog`. What is too large for one datagram fails. What is
+//! sensitive is sent redacted.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -45,6 +46,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use homeostat_engine::{
     AbsPath, Applied, Causes, Change, Check, Context, Drift, Failure, Host, Outputs, ParamError, Resource,
 };
+use homeostat_model::value::Text;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -61,12 +63,12 @@ const FIELD_NAME_MAX: usize = 64;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Params {
     /// The text; the name of the resource if it is not given.
-    body: String,
+    body: Text,
     /// How urgent it is: `emerg`, `alert`, `crit`, `err`, `warning`, `notice`, `info` or `debug`, in any case of letters;
     /// `info` if it is not given.
     priority: String,
     /// More fields for the journal: names of capital letters, digits and underscores, that begin with a letter.
-    fields: BTreeMap<String, String>,
+    fields: BTreeMap<String, Text>,
     /// Send it to the journal of systemd.
     journal: bool,
     /// Send it to syslog.
@@ -74,9 +76,9 @@ pub(super) struct Params {
 }
 
 pub(super) struct Msg {
-    body: String,
+    body: Text,
     priority: u8,
-    fields: BTreeMap<String, String>,
+    fields: BTreeMap<String, Text>,
     journal: Option<AbsPath>,
     syslog: Option<AbsPath>,
     /// Whether there is something to send: the declaration itself, or a change since.
@@ -133,7 +135,7 @@ impl Msg {
             }
         }
         if !heard {
-            host.say(&self.body);
+            host.say(self.body.shown());
         }
         Ok(())
     }
@@ -142,8 +144,8 @@ impl Msg {
     fn for_journal(&self) -> Vec<u8> {
         let priority = self.priority.to_string();
         let own =
-            [("MESSAGE", self.body.as_str()), ("PRIORITY", &priority), ("SYSLOG_IDENTIFIER", IDENTIFIER)];
-        let given = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            [("MESSAGE", self.body.shown()), ("PRIORITY", &priority), ("SYSLOG_IDENTIFIER", IDENTIFIER)];
+        let given = self.fields.iter().map(|(name, value)| (name.as_str(), value.shown()));
         let mut bytes = Vec::new();
         for (name, value) in own.into_iter().chain(given) {
             bytes.extend_from_slice(name.as_bytes());
@@ -161,7 +163,7 @@ impl Msg {
 
     fn for_syslog(&self) -> Vec<u8> {
         let priority = FACILITY * 8 + self.priority;
-        let body = homeostat_model::suggest::printable(&self.body);
+        let body = homeostat_model::suggest::printable(self.body.shown());
         format!("<{priority}>{IDENTIFIER}[{}]: {body}", std::process::id()).into_bytes()
     }
 }
@@ -206,7 +208,7 @@ impl Resource for Msg {
         };
         let socket = |wanted: bool, path: &str| AbsPath::parse(path).ok().filter(|_| wanted);
         Ok(Self {
-            body: if params.body.is_empty() { name.to_owned() } else { params.body },
+            body: if params.body.is_empty() { name.into() } else { params.body },
             priority,
             fields: params.fields,
             journal: socket(params.journal, JOURNAL_SOCKET),
@@ -283,7 +285,7 @@ mod tests {
     async fn the_journal_gets_every_field_whole() {
         let host = TestHost::new();
         let (socket, path) = listen(&host, "journal");
-        let fields = [("ROLE".to_owned(), "web".to_owned())].into();
+        let fields = [("ROLE".to_owned(), "web".into())].into();
         let params =
             Params { body: "two\nlines".into(), priority: "Warning".into(), fields, ..Params::default() };
         let msg = Msg { journal: Some(path), ..msg(params) };
@@ -318,7 +320,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        let fields = |name: &str| [(name.to_owned(), String::new())].into();
+        let fields = |name: &str| [(name.to_owned(), Text::default())].into();
         for name in ["lower", "_TRUSTED", "1ST", "", "A=B", "MESSAGE"] {
             assert!(Msg::new("m", Params { fields: fields(name), ..Params::default() }).is_err(), "{name}");
         }

@@ -29,12 +29,14 @@
 //!
 //! ## Limits
 //!
-//! Where it appears is for the agent to say: on the terminal of `run`, in the log of `agent`.
+//! Where it appears is for the agent to say: on the terminal of `run`, in the log of `agent`. A sensitive message is printed
+//! redacted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use homeostat_engine::{Applied, Change, Check, Context, Drift, Failure, Outputs, ParamError, Resource};
+use homeostat_model::value::Text;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -43,13 +45,13 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Params {
     /// The message; the name of the resource if it is not given.
-    msg: Option<String>,
+    msg: Option<Text>,
     /// Print only when refreshed.
     refresh_only: bool,
 }
 
 pub(super) struct Print {
-    msg: String,
+    msg: Text,
     refresh_only: bool,
     printed: AtomicBool,
 }
@@ -81,7 +83,7 @@ impl Resource for Print {
 
     fn new(name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
         Ok(Self {
-            msg: params.msg.unwrap_or_else(|| name.to_owned()),
+            msg: params.msg.unwrap_or_else(|| name.into()),
             refresh_only: params.refresh_only,
             printed: AtomicBool::new(false),
         })
@@ -95,13 +97,13 @@ impl Resource for Print {
     }
 
     async fn apply(&self, cx: &Context<'_>, _drift: Unprinted) -> Result<Applied, Failure> {
-        cx.host.say(&self.msg);
+        cx.host.say(self.msg.shown());
         self.printed.store(true, Ordering::SeqCst);
         Ok(Self::applied())
     }
 
     async fn refresh(&self, cx: &Context<'_>) -> Result<Outputs, Failure> {
-        cx.host.say(&self.msg);
+        cx.host.say(self.msg.shown());
         Ok(Outputs::none())
     }
 
@@ -113,7 +115,7 @@ impl Resource for Print {
         cx: &Context<'_>,
         batch: Vec<(Arc<Self>, Unprinted)>,
     ) -> Result<Vec<Applied>, Failure> {
-        let lines: Vec<&str> = batch.iter().map(|(print, _)| print.msg.as_str()).collect();
+        let lines: Vec<&str> = batch.iter().map(|(print, _)| print.msg.shown()).collect();
         cx.host.say(&lines.join("\n"));
         let applied = batch.iter().map(|(print, _)| {
             print.printed.store(true, Ordering::SeqCst);
@@ -132,7 +134,9 @@ mod tests {
 
     fn print(msg: Option<&str>, refresh_only: bool) -> Print {
         let msg = msg.map(str::to_owned);
-        Print::new("hello", Params { msg, refresh_only }).map_err(|_| ()).unwrap()
+        Print::new("hello", Params { msg: msg.as_deref().map(Text::from), refresh_only })
+            .map_err(|_| ())
+            .unwrap()
     }
 
     async fn look(host: &TestHost, print: &Print) {

@@ -2,6 +2,7 @@
 
 mod de;
 mod json;
+mod text;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 pub use de::ValueError;
 pub use json::{FromJsonError, REDACTED};
+pub use text::Text;
 
 /// A value. Ordered and hashable, so that anything made of values has one defined order.
 #[derive(Debug, Clone)]
@@ -67,10 +69,15 @@ impl Value {
         }
     }
 
-    /// The pieces of text inside that must not be shown, for whoever has to blank them out of something else.
+    /// The pieces of text inside that must not be shown, for whoever has to blank them out of something else: the longest
+    /// first. A short text counts by its words as well, since a failure may quote one word of a command.
     pub fn secrets(&self) -> Vec<Arc<str>> {
         let mut found = Vec::new();
         self.collect_secrets(false, &mut found);
+        let words: Vec<Arc<str>> = found.iter().flat_map(|text| secret_words(text)).map(Arc::from).collect();
+        found.extend(words);
+        found.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        found.dedup();
         found
     }
 
@@ -188,6 +195,26 @@ impl From<bool> for Value {
     }
 }
 
+/// Blanks secrets out of a text; longer ones have to come first.
+pub fn redact(text: &str, secrets: &[Arc<str>]) -> String {
+    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(&**secret, REDACTED))
+}
+
+/// What is shorter is a word of the language rather than a secret, and blanking it out would hide too much.
+const SECRET_WORD_BYTES_MIN: usize = 4;
+/// In longer texts, such as keys and whole files, words are no secrets.
+const SECRET_LINE_BYTES_MAX: usize = 4096;
+
+/// The words of a text, with and without what stands around and between their parts.
+fn secret_words(text: &str) -> impl Iterator<Item = &str> {
+    let is_mark = |c: char| "\"'`;&|()<>=,".contains(c);
+    let whole = Some(text).filter(|text| text.len() <= SECRET_LINE_BYTES_MAX);
+    let words = whole.into_iter().flat_map(str::split_whitespace);
+    words
+        .flat_map(move |word| std::iter::once(word.trim_matches(is_mark)).chain(word.split(is_mark)))
+        .filter(|word| word.len() >= SECRET_WORD_BYTES_MIN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +224,12 @@ mod tests {
         let value = Value::List(vec![Value::from("open"), Value::Sensitive(Box::new(Value::from("shut")))]);
         assert!(value.is_sensitive());
         assert_eq!(value.secrets(), vec![Arc::from("shut")]);
+        let command = Value::Sensitive(Box::new(Value::from("login -p PASS='hunter2;x' me")));
+        let secrets = command.secrets();
+        for secret in ["login -p PASS='hunter2;x' me", "login", "hunter2"] {
+            assert!(secrets.iter().any(|text| **text == *secret), "{secret} {secrets:?}");
+        }
+        assert!(secrets.is_sorted_by_key(|text| std::cmp::Reverse(text.len())), "{secrets:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod quiet;
 mod signals;
 
 use std::future::pending;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -99,7 +99,7 @@ pub(crate) async fn keep(
         Err(error) => tracing::warn!("commands cannot reach this agent: {error}"),
     }
     let (views, mut shown) = views::start(terminal, &task.hostname, task.events.as_deref())
-        .map_err(|error| refused(format!("cannot open the file for events: {error}")))?;
+        .map_err(|error| cannot_write_events(task.events.as_deref(), &error))?;
     let id = opened.prefix.id().context("cannot tell this agent from others")?;
     let host = opened.host.host(&task.hostname, opened.root, opened.store, &id, shown.output())?;
     let engine_after = task.started.1.elapsed();
@@ -120,14 +120,14 @@ pub(crate) async fn keep(
     let mut agent = Agent { task, terminal, engine, progress, shown, engine_after };
     if let Err(error) = agent.load(first).await {
         agent.engine.stop(Stop::Cancel).await;
-        agent.shown.finish();
+        agent.shown.finish(None);
         return Err(error);
     }
     match agent.wait(&mut signals, &mut follower).await {
         Ok(end) => agent.finish(end, &mut signals).await,
         Err(error) => {
             agent.engine.stop(Stop::Cancel).await;
-            agent.shown.finish();
+            agent.shown.finish(None);
             Err(error)
         }
     }
@@ -185,7 +185,7 @@ impl Agent<'_> {
         let last =
             self.task.at_most.map(|at_most| tokio::time::Instant::from_std(self.task.started.1) + at_most);
         let mut reported = None;
-        let mut quiet = Quiet::new(self.task.quiet_for);
+        let quiet = Quiet::new(self.task.quiet_for);
         loop {
             let now = self.progress.borrow_and_update().clone();
             if now.settled && reported != Some(now.activity) {
@@ -213,7 +213,7 @@ impl Agent<'_> {
                     }
                 },
                 changed = self.progress.changed() => changed.context("the engine ended by itself")?,
-                () = until(quiet.look_again_at()) => {}
+                () = until(quiet.over_at(&now)) => {}
             }
         }
     }
@@ -259,7 +259,8 @@ impl Agent<'_> {
             End::Interrupted | End::Terminated { settled: false } => RunResult::Interrupted,
         };
         let written = self.write_report(result).await;
-        self.shown.finish();
+        let totals = views::totals_text(&self.progress.borrow().totals);
+        self.shown.finish(Some(&totals));
         written?;
         Ok(match (end, standing) {
             (End::Timeout, _) => Exit::Timeout,
@@ -290,6 +291,13 @@ impl Agent<'_> {
             }
         }
         self.engine.stop(Stop::Cancel).await;
+    }
+}
+
+fn cannot_write_events(path: Option<&Path>, error: &std::io::Error) -> anyhow::Error {
+    match path {
+        Some(path) => refused(format!("cannot write events to {}: {error}", path.display())),
+        None => refused(format!("cannot show what happens: {error}")),
     }
 }
 

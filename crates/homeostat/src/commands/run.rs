@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::Context;
 use clap::Args;
 use homeostat_engine::Store;
 
@@ -120,7 +119,8 @@ impl ClusterArgs {
 pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let started = (SystemTime::now(), Instant::now());
     let etcd = args.cluster.store()?;
-    for path in [&args.written.graphviz, &args.written.report].into_iter().flatten() {
+    let WrittenArgs { graphviz, report, events } = &args.written;
+    for path in [graphviz, report, events].into_iter().flatten().filter(|path| path.as_os_str() != "-") {
         expect_place_for(path)?;
     }
     let hostname = catalog::hostname(&args.input)?;
@@ -184,7 +184,7 @@ fn expect_place_for(path: &Path) -> anyhow::Result<()> {
 fn lock(prefix: &Prefix) -> anyhow::Result<Lock> {
     let start = Instant::now();
     loop {
-        match Lock::take(prefix, "run").context("cannot lock the prefix")? {
+        match Lock::take(prefix, "run").map_err(|error| cannot_lock(prefix, &error))? {
             Ok(lock) => return Ok(lock),
             Err(holder) if holder.is_short() && start.elapsed() < PATIENCE => pause(),
             Err(holder) => return Err(taken(prefix, &holder)),
@@ -196,6 +196,10 @@ fn lock(prefix: &Prefix) -> anyhow::Result<Lock> {
 #[allow(clippy::disallowed_methods)]
 fn pause() {
     std::thread::sleep(BETWEEN);
+}
+
+fn cannot_lock(prefix: &Prefix, error: &std::io::Error) -> anyhow::Error {
+    refused(format!("cannot lock the prefix {}: {error}", prefix.path().display()))
 }
 
 fn taken(prefix: &Prefix, holder: &Holder) -> anyhow::Error {

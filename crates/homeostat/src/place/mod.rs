@@ -9,11 +9,12 @@ pub(crate) mod socket;
 pub(crate) mod store;
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use rustix::fs::OFlags;
 
 pub(crate) use lock::{Holder, Lock};
 
@@ -31,9 +32,12 @@ impl Prefix {
             None => usual()
                 .ok_or_else(|| refused("neither XDG_STATE_HOME nor HOME is set: say where with --prefix"))?,
         };
-        std::path::absolute(&path)
-            .map(Self)
-            .with_context(|| format!("cannot use {} as prefix", path.display()))
+        let path =
+            std::path::absolute(&path).with_context(|| format!("cannot use {} as prefix", path.display()))?;
+        if path.exists() && !path.is_dir() {
+            return Err(refused(format!("the prefix {} is no directory", path.display())));
+        }
+        Ok(Self(path))
     }
 
     /// Makes it if it is not there, and refuses it if others could read it.
@@ -100,21 +104,49 @@ fn usual() -> Option<PathBuf> {
         .map(|state| state.join("homeostat"))
 }
 
-/// Writes a file so that it is there whole or not at all, closed to other users.
+/// Writes a file so that it is there whole or not at all, closed to other users. What is no file, such as a terminal, a pipe
+/// or a device, gets the text and stays what it is.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
+    if is_stream(path) {
+        return write_stream(path, bytes);
+    }
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+    let name: String = name.chars().take(40).collect();
     let temporary = path.with_file_name(format!(".homeostat-{}-{name}", std::process::id()));
     let write = || {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(bytes)?;
+        create_closed(&temporary)?.write_all(bytes)?;
         fs::rename(&temporary, path)
     };
     write().inspect_err(|_| {
         fs::remove_file(&temporary).ok();
     })
+}
+
+/// Files of descriptors are streams too: what they lead to is in use by whoever opened it.
+fn is_stream(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file())
+        || (path.exists() && (path.starts_with("/dev") || path.starts_with("/proc")))
+}
+
+/// A pipe that nobody reads is an error, not a reason to wait.
+fn write_stream(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let mut stream = fs::OpenOptions::new().append(true).custom_flags(nonblocking).open(path)?;
+    let flags = rustix::fs::fcntl_getfl(&stream)?;
+    rustix::fs::fcntl_setfl(&stream, flags - OFlags::NONBLOCK)?;
+    stream.write_all(bytes)
+}
+
+/// A new file: what lies at its path was left by a process that is gone, or put there by somebody else to be followed.
+fn create_closed(path: &Path) -> io::Result<fs::File> {
+    let create = || fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match create() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            create()
+        }
+        created => created,
+    }
 }
 
 #[cfg(test)]
@@ -148,5 +180,41 @@ mod tests {
         write_whole(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_in_the_way_of_the_temporary_file_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let precious = dir.path().join("precious");
+        fs::write(&precious, b"keep").unwrap();
+        let temporary = format!(".homeostat-{}-report.json", std::process::id());
+        std::os::unix::fs::symlink(&precious, dir.path().join(temporary)).unwrap();
+        write_whole(&dir.path().join("report.json"), b"one").unwrap();
+        assert_eq!(fs::read(&precious).unwrap(), b"keep");
+        assert_eq!(fs::read(dir.path().join("report.json")).unwrap(), b"one");
+    }
+
+    #[test]
+    fn a_pipe_gets_the_text_and_stays_a_pipe() {
+        use std::io::Read;
+        use std::os::unix::fs::FileTypeExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+        assert!(write_whole(&path, b"nobody reads").is_err());
+        let mut reader = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        write_whole(&path, b"text").unwrap();
+        let mut read = [0; 4];
+        reader.read_exact(&mut read).unwrap();
+        assert_eq!(&read, b"text");
+        assert!(fs::metadata(&path).unwrap().file_type().is_fifo());
+    }
+
+    #[test]
+    fn a_prefix_that_is_a_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, b"").unwrap();
+        assert!(Prefix::choose(Some(&path)).is_err());
     }
 }

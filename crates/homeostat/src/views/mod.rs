@@ -56,6 +56,8 @@ pub(crate) struct Shown {
     pub(crate) live: Option<Live>,
     lines: Writer,
     writers: Vec<Writer>,
+    /// Where a live line is drawn.
+    drawn_on: Option<Terminal>,
 }
 
 impl Shown {
@@ -68,8 +70,12 @@ impl Shown {
         })
     }
 
-    /// Waits until what was said is written, if that ends.
-    pub(crate) fn finish(self) {
+    /// Waits until what was said is written, if that ends. Where a live line was drawn, `last` stays in its place.
+    pub(crate) fn finish(self, last: Option<&str>) {
+        if let Some(terminal) = &self.drawn_on {
+            terminal.say_aside(None);
+            self.lines.text(last.map(|last| format!("{last}\n")).unwrap_or_default());
+        }
         for writer in self.writers {
             writer.finish();
         }
@@ -79,7 +85,7 @@ impl Shown {
 /// Starts the views that were asked for.
 pub(crate) fn start(terminal: &Terminal, host: &str, events: Option<&Path>) -> io::Result<(Views, Shown)> {
     let to_stdout = events.is_some_and(|path| path.as_os_str() == "-");
-    let width = if to_stdout { None } else { Terminal::width_out() };
+    let draws = !to_stdout && !terminal.is_quiet() && Terminal::width_out().is_some();
     let (stream, paint): (Box<dyn io::Write + Send>, Paint) = if to_stdout {
         (Box::new(io::stderr()), terminal.paint_err())
     } else {
@@ -94,8 +100,11 @@ pub(crate) fn start(terminal: &Terminal, host: &str, events: Option<&Path>) -> i
             Some(Writer::start(Box::new(file), Full::Wait)?)
         }
     };
-    let live =
-        width.filter(|_| !terminal.is_quiet()).map(|width| Live::new(line_writer.clone(), width, paint));
+    let live = draws.then(|| Live::new(line_writer.clone(), paint));
+    if draws {
+        let writer = line_writer.clone();
+        terminal.say_aside(Some(Box::new(move |text| writer.text(text))));
+    }
     let settled = SettledAt::default();
     let all_lines = line_writer.clone();
     let mut writers = vec![line_writer.clone()];
@@ -106,7 +115,8 @@ pub(crate) fn start(terminal: &Terminal, host: &str, events: Option<&Path>) -> i
         events: event_writer.map(|writer| (host.into(), writer)),
         settled: settled.clone(),
     };
-    Ok((views, Shown { settled, live, lines: all_lines, writers }))
+    let drawn_on = draws.then(|| terminal.clone());
+    Ok((views, Shown { settled, live, lines: all_lines, writers, drawn_on }))
 }
 
 impl EventSink for Views {

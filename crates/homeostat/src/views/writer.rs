@@ -6,6 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
+use unicode_width::UnicodeWidthStr;
+
+use crate::terminal::Terminal;
+
 /// Texts that wait at most; each is what one step of the engine had to say.
 const WAITING_MAX: usize = 1024;
 /// How long the end of a run waits for a terminal that is stuck.
@@ -22,9 +26,30 @@ pub(super) enum Full {
 
 enum Message {
     Text(String),
-    /// The last line of a terminal, rewritten in place; empty is none.
-    Status(String),
+    Status(Status),
     Finish(SyncSender<()>),
+}
+
+/// The last line of a terminal, rewritten in place; empty is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Status {
+    shown: String,
+    columns: usize,
+}
+
+impl Status {
+    /// A line, and how `paint` shows it.
+    pub(super) fn new(line: &str, paint: impl FnOnce(&str) -> String) -> Self {
+        Self { shown: paint(line), columns: line.width() }
+    }
+
+    /// What removes it. A terminal that has become narrower shows it on several lines.
+    fn cleared(&self, width: usize) -> String {
+        match self.columns.saturating_sub(1) / width.max(1) {
+            0 => "\r\u{1b}[2K".to_owned(),
+            above => format!("\r\u{1b}[{above}A\u{1b}[J"),
+        }
+    }
 }
 
 /// Hands text to the thread.
@@ -63,9 +88,9 @@ impl Writer {
         }
     }
 
-    /// Replaces the last line of a terminal. One that finds no place is superseded by the next.
-    pub(super) fn status(&self, line: String) {
-        self.queue.try_send(Message::Status(line)).ok();
+    /// Replaces the last line of a terminal; says whether it found a place.
+    pub(super) fn status(&self, status: Status) -> bool {
+        self.queue.try_send(Message::Status(status)).is_ok()
     }
 
     /// Waits until everything is written; for a stream that may be stuck, not for ever.
@@ -95,7 +120,8 @@ fn write_all(
     full: Full,
     dropped: &AtomicUsize,
 ) {
-    let mut status = String::new();
+    let mut status = Status::default();
+    let mut finished = false;
     let mut waiting = None;
     loop {
         let message = match waiting.take() {
@@ -123,14 +149,17 @@ fn write_all(
                 }
                 over_status(&mut *stream, &text, &status)
             }
+            // The line of a run that is over is gone for good.
+            Message::Status(_) if finished => Ok(()),
             Message::Status(line) => {
                 let shown = replace_status(&mut *stream, &status, &line);
                 status = line;
                 shown
             }
             Message::Finish(done) => {
-                let shown = replace_status(&mut *stream, &status, "");
-                status.clear();
+                let shown = replace_status(&mut *stream, &status, &Status::default());
+                status = Status::default();
+                finished = true;
                 done.send(()).ok();
                 shown
             }
@@ -144,22 +173,25 @@ fn write_all(
     }
 }
 
-const CLEAR_LINE: &str = "\r\u{1b}[2K";
-
-fn over_status(stream: &mut dyn Write, text: &str, status: &str) -> io::Result<()> {
-    if status.is_empty() {
+fn over_status(stream: &mut dyn Write, text: &str, status: &Status) -> io::Result<()> {
+    if status.shown.is_empty() {
         stream.write_all(text.as_bytes())?;
     } else {
-        stream.write_all(format!("{CLEAR_LINE}{text}{status}").as_bytes())?;
+        stream.write_all(format!("{}{text}{}", status.cleared(width()), status.shown).as_bytes())?;
     }
     stream.flush()
 }
 
-fn replace_status(stream: &mut dyn Write, old: &str, new: &str) -> io::Result<()> {
-    if !(old.is_empty() && new.is_empty()) {
-        stream.write_all(format!("{CLEAR_LINE}{new}").as_bytes())?;
+fn replace_status(stream: &mut dyn Write, old: &Status, new: &Status) -> io::Result<()> {
+    if !(old.shown.is_empty() && new.shown.is_empty()) {
+        stream.write_all(format!("{}{}", old.cleared(width()), new.shown).as_bytes())?;
     }
     stream.flush()
+}
+
+/// How wide the terminal is now; only terminals have a status.
+fn width() -> usize {
+    Terminal::width_out().map_or(usize::MAX, usize::from)
 }
 
 #[cfg(test)]
@@ -212,7 +244,7 @@ mod tests {
         }
         go.send(()).unwrap();
         // The queue empties, then the count is said with the next line.
-        while writer.queue.try_send(Message::Status(String::new())).is_err() {
+        while !writer.status(Status::default()) {
             std::thread::yield_now();
         }
         writer.text("last\n".into());
@@ -223,6 +255,16 @@ mod tests {
             text.lines().filter_map(|line| line.strip_suffix(" lost")?.parse::<usize>().ok()).sum();
         assert!(lost > 0, "{text}");
         assert_eq!(shown + lost, all);
+    }
+
+    #[test]
+    fn a_status_is_removed_from_all_the_lines_that_a_narrower_terminal_shows_it_on() {
+        let status = Status::new("日本語日本語", str::to_owned);
+        assert_eq!(status.columns, 12);
+        assert_eq!(status.cleared(12), "\r\u{1b}[2K");
+        assert_eq!(status.cleared(11), "\r\u{1b}[1A\u{1b}[J");
+        assert_eq!(status.cleared(5), "\r\u{1b}[2A\u{1b}[J");
+        assert_eq!(status.cleared(0), "\r\u{1b}[11A\u{1b}[J");
     }
 
     #[test]

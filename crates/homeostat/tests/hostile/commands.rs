@@ -106,6 +106,17 @@ fn the_longest_time_to_run_is_kept_where_a_command_ignores_it() {
 }
 
 #[test]
+fn what_ends_when_it_is_asked_is_not_waited_for() {
+    let place = Place::new();
+    place.write(
+        "site.yaml",
+        "graph: g\nresources:\n  exec:\n  - {name: polite, shell: /bin/sh, cmd: sleep 60 & sleep 60; true}\n",
+    );
+    let done = place.run(&["--max-runtime", "1", "site.yaml"]).finish().ends_with(124);
+    assert!(done.took < Duration::from_secs(2), "{done:#?}");
+}
+
+#[test]
 fn a_command_dies_with_an_agent_that_is_killed() {
     let place = Place::new();
     let mark = format!("8{}.0", std::process::id());
@@ -118,4 +129,25 @@ fn a_command_dies_with_an_agent_that_is_killed() {
     wait_until("it runs", is_there);
     run.kill();
     wait_until("it is gone", || !is_there());
+}
+
+#[test]
+fn an_attempt_does_not_begin_before_the_last_has_ended() {
+    if !tool("flock", &["--version"]) {
+        return super::rig::skipped("there is no flock");
+    }
+    let place = Place::new();
+    // All of an attempt hold the lock, until the last of them is gone.
+    place.write(
+        "attempt.sh",
+        "exec 9>DIR/lock\nflock -n 9 || touch DIR/beside-another\necho begun >>DIR/attempts\n\
+         trap '' TERM\nsleep 60 & sleep 60 & sleep 60\nsleep 60\n",
+    );
+    place.write(
+        "site.yaml",
+        "graph: g\nresources:\n  exec:\n  - {name: slow, cmd: sh DIR/attempt.sh, meta: {timeout: 1, retry: 1, delay: 1}}\n",
+    );
+    place.run(&["--once", "site.yaml"]).finish().ends_with(1);
+    assert_eq!(place.read("attempts"), "begun\nbegun\n");
+    assert!(!place.path("beside-another").exists());
 }

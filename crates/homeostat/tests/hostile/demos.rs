@@ -40,6 +40,20 @@ fn a_chain_of_commands_takes_its_length_and_the_timeout() {
     }
 }
 
+#[test]
+fn who_asks_how_things_stand_does_not_keep_them_from_being_quiet() {
+    let place = Place::new();
+    place.write("site.yaml", "graph: g\nresources:\n  file:\n  - {name: DIR/f, content: x}\n");
+    let files = ["--report=report.json", "--graphviz=out.dot", "--events=events.jsonl"];
+    let run = place.run(&[&["--converged-timeout=0.6"], &files[..], &["site.yaml"]].concat());
+    let written = || std::fs::metadata(place.path("report.json")).and_then(|report| report.modified()).ok();
+    wait_until("the report is written", || written().is_some());
+    let done = run.finish_within(Duration::from_secs(5)).ends_with(0);
+    let over = done.took - Duration::from_millis(600);
+    println!("{over:?} over");
+    assert!(over < Duration::from_millis(600), "{over:?}");
+}
+
 const FILES: &str = "---
 graph: mygraph
 resources:

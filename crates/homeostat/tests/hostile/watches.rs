@@ -52,8 +52,7 @@ fn without_watches_left_it_says_so_once_and_goes_on() {
     agent.signal("HUP");
     wait_until("the later one is there", || place.read("later/f") == "x");
     assert_eq!(said("no watches are left"), 1, "{}{}", agent.out(), agent.err());
-    agent.signal("TERM");
-    agent.finish().ends_with(0);
+    drop(agent);
 }
 
 #[test]

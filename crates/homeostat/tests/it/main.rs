@@ -13,4 +13,5 @@ mod place;
 mod plan;
 mod reload;
 mod run;
+mod secrets;
 mod usage;

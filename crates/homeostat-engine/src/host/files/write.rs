@@ -80,8 +80,11 @@ impl<'f> Dir<'f> {
             Expect::Missing => None,
             Expect::Anything => self.stat(name)?.filter(Identity::is_file),
         };
+        // What is to belong to somebody else is made for us alone, and so the system's default is not given by itself.
+        let has_owner = attributes.uid.is_some() || attributes.gid.is_some();
+        let usual = has_owner.then(|| 0o666 & !self.files.umask());
         let wanted = Attributes {
-            mode: attributes.mode.or(old.map(|old| old.permissions())),
+            mode: attributes.mode.or(old.map(|old| old.permissions())).or(usual),
             uid: attributes.uid.or(old.map(|old| old.uid)),
             gid: attributes.gid.or(old.map(|old| old.gid)),
             selinux: attributes.selinux,

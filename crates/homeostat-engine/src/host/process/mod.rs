@@ -7,6 +7,7 @@
 
 mod capture;
 mod child;
+mod group;
 mod live;
 mod signal;
 #[cfg_attr(not(target_os = "linux"), path = "spawn_elsewhere.rs")]

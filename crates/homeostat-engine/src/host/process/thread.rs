@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::capture::Captured;
 use super::child::{self, Place};
+use super::group;
 use super::live::Presence;
 use super::spawn::Running;
 use super::{Command, Exit, Finished, OUTPUT_BYTES_MAX, ProcessError};
@@ -22,8 +23,8 @@ use super::{Command, Exit, Finished, OUTPUT_BYTES_MAX, ProcessError};
 const JOBS_MAX: usize = 64;
 /// How long output is still read after a command ended, if something that it started holds its output open.
 const LINGER: Duration = Duration::from_millis(200);
-/// How often we look whether a process group is gone, while it is being ended.
-const GONE_POLL: Duration = Duration::from_millis(10);
+/// How long those are waited for that were killed: mostly no time at all, but one that hangs in a device may never end.
+const KILLED_MAX: Duration = Duration::from_secs(2);
 /// A line is handed on in pieces of this size.
 const LINE_BYTES_MAX: usize = 64 << 10;
 
@@ -210,20 +211,19 @@ fn exit_of(status: std::process::ExitStatus) -> Exit {
 }
 
 /// Asks the whole group to end, waits for the grace, kills what is left, and reaps the child.
-async fn end(child: &mut Running, group: Option<Pid>, signal: i32, grace: Duration) {
-    let Some(group) = group else { return };
+async fn end(child: &mut Running, leader: Option<Pid>, signal: i32, grace: Duration) {
+    let Some(leader) = leader else { return };
     if let Some(signal) = Signal::from_named_raw(signal) {
         // It may have gone by itself.
-        kill_process_group(group, signal).ok();
+        kill_process_group(leader, signal).ok();
     }
-    let gone = async {
+    let gone = async |child: &mut Running| {
         drop(child.wait().await);
-        while test_kill_process_group(group).is_ok() {
-            tokio::time::sleep(GONE_POLL).await;
-        }
+        group::gone(leader).await;
     };
-    if timeout(grace, gone).await.is_err() {
-        kill_process_group(group, Signal::KILL).ok();
+    if timeout(grace, gone(child)).await.is_ok() {
+        return;
     }
-    drop(child.wait().await);
+    kill_process_group(leader, Signal::KILL).ok();
+    drop(timeout(KILLED_MAX, gone(child)).await);
 }

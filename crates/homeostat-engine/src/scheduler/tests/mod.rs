@@ -1,6 +1,7 @@
 //! The scheduler against a scripted world: random schedules that check the invariants at every step, and small stories.
 
 mod random;
+mod rest;
 mod stories;
 mod text;
 mod world;

@@ -151,8 +151,9 @@ fn edit(world: &World, step: &Step) -> Option<Text> {
     Some(text)
 }
 
-fn run(policy: Policy, text: Text, steps: &[Step]) {
+fn run(policy: Policy, own_changes_wake: bool, text: Text, steps: &[Step]) {
     let mut world = World::new(policy);
+    world.own_changes_wake = own_changes_wake;
     let mut whole = true;
     world.load(text);
     for step in steps {
@@ -185,9 +186,9 @@ fn run(policy: Policy, text: Text, steps: &[Step]) {
 fn every_schedule_keeps_the_invariants_and_ends_as_declared() {
     let cases = std::env::var("HOMEOSTAT_SCHEDULES").ok().and_then(|text| text.parse().ok()).unwrap_or(4000);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
-    let schedules = (policy(), text(), prop::collection::vec(step(), 0..60));
-    let result = TestRunner::new(config).run(&schedules, |(policy, text, steps)| {
-        run(policy, text, &steps);
+    let schedules = (policy(), any::<bool>(), text(), prop::collection::vec(step(), 0..60));
+    let result = TestRunner::new(config).run(&schedules, |(policy, own, text, steps)| {
+        run(policy, own, text, &steps);
         Ok(())
     });
     if let Err(error) = result {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::*;
 use super::text::{Desired, Text, id};
-use super::world::World;
+use super::world::{End, World};
 use crate::event::Outcome;
 
 fn text(resources: &[u8], edges: &[(u8, u8, bool)]) -> Text {
@@ -191,4 +191,273 @@ fn an_apply_in_flight_is_finished_before_the_same_name_is_applied_again() {
     world.run_out();
     world.assert_at_rest();
     assert_eq!(world.system[&id(0)], 7);
+}
+
+fn with(text: &Text, number: u8, desired: Desired) -> Text {
+    let mut text = text.clone();
+    text.resources.insert(number, desired);
+    text
+}
+
+fn reversible(want: i64) -> Desired {
+    Desired { reverse: true, ..Desired::new(want) }
+}
+
+fn kinds_of(world: &World, number: u8) -> Vec<&'static str> {
+    let events = world.events.iter().filter(|event| event.id == Some(id(number)));
+    events.map(|event| event.kind.as_str()).collect()
+}
+
+#[test]
+fn those_that_are_declared_again_while_they_are_undone_follow_their_order_again() {
+    let mut world = World::new(World::policy(4));
+    let pair = with(&with(&text(&[0, 1], &[(0, 1, false)]), 0, reversible(5)), 1, reversible(6));
+    for delta in [false, true] {
+        world.start(pair.clone());
+        world.load(Text::default());
+        assert!(if delta { world.load_delta(pair.clone()) } else { world.load(pair.clone()) });
+        world.run_out();
+        world.assert_at_rest();
+        world.assert_reload_touches_nobody();
+    }
+}
+
+#[test]
+fn what_is_undone_is_undone_in_the_opposite_order_and_forgotten() {
+    let mut world = World::new(World::policy(4));
+    world.system.insert(id(0), 77);
+    let pair = with(&with(&text(&[0, 1], &[(0, 1, false)]), 0, reversible(5)), 1, reversible(6));
+    world.start(pair);
+    world.applied.clear();
+    world.start(Text::default());
+    assert_eq!(world.applied, [id(1), id(0)]);
+    assert_eq!(world.system, [(id(0), 77)].into());
+}
+
+#[test]
+fn what_was_removed_over_a_crash_is_undone() {
+    let mut world = World::new(World::policy(4));
+    world.start(with(&Text::default(), 0, reversible(5)));
+    world.crash_and_load(0, Text::default());
+    world.run_out();
+    world.assert_at_rest();
+    assert_eq!(world.system.get(&id(0)), None);
+}
+
+#[test]
+fn what_no_longer_asks_to_be_undone_while_that_is_recorded_is_not_undone() {
+    let mut world = World::new(World::policy(4));
+    world.load(with(&Text::default(), 0, reversible(5)));
+    world.end_job(0, false);
+    world.start(with(&Text::default(), 0, Desired::new(5)));
+    world.start(Text::default());
+    assert_eq!(world.system[&id(0)], 5);
+}
+
+#[test]
+fn what_comes_after_a_resource_that_is_realized_may_come_before_others_of_its_own() {
+    let mut world = World::new(World::policy(4));
+    let realized = Desired { realize: true, ..Desired::new(1) };
+    world.load(with(&text(&[0, 1, 2], &[(0, 1, false), (1, 2, false)]), 1, realized));
+    assert!(world.load(text(&[0, 2], &[(2, 0, false)])), "the removed one is in no circle");
+    world.run_out();
+    world.assert_at_rest();
+    assert_eq!(world.system[&id(1)], 1);
+}
+
+#[test]
+fn one_that_was_polled_is_watched_when_it_asks_for_that() {
+    let mut world = World::new(World::policy(4));
+    world.start(with(&Text::default(), 0, Desired { poll: true, ..Desired::new(1) }));
+    world.start(text(&[0], &[]));
+    world.start(with(&Text::default(), 0, Desired { poll: true, ..Desired::new(1) }));
+}
+
+#[test]
+fn a_polled_one_is_looked_at_again_although_it_waits_for_another_timer() {
+    let mut world = World::new(World::policy(4));
+    world.load(with(&Text::default(), 0, Desired { poll: true, limit: true, ..Desired::new(1) }));
+    world.end_job(0, true);
+    world.run_out();
+    world.meddle(0, 9);
+    world.run_out();
+    world.assert_at_rest();
+}
+
+#[test]
+fn an_apply_that_fails_after_it_took_effect_still_refreshes() {
+    let mut world = World::new(World::policy(4));
+    world.load(text(&[0, 1], &[(0, 1, true)]));
+    world.end_job(0, false);
+    world.end_job(0, false);
+    world.end_job_so(0, End::FailsLate);
+    world.run_out();
+    world.assert_at_rest();
+    assert_eq!(world.refreshed, [id(1)]);
+}
+
+#[test]
+fn one_that_goes_after_a_half_done_apply_still_refreshes_and_one_that_did_nothing_does_not() {
+    for (end, refreshed) in [(Some(End::FailsLate), vec![id(1)]), (None, vec![])] {
+        let mut world = World::new(World::policy(4));
+        world.start(text(&[1], &[]));
+        world.load(text(&[0, 1], &[(0, 1, true)]));
+        world.end_job(0, false);
+        if let Some(end) = end {
+            world.end_job(0, false);
+            world.end_job_so(0, end);
+            world.pass_time();
+        }
+        world.start(text(&[1], &[]));
+        assert_eq!(world.refreshed, refreshed);
+    }
+}
+
+#[test]
+fn the_only_member_of_a_batch_fails_as_itself() {
+    let mut world = World::new(World::policy(4));
+    world.load(with(&Text::default(), 0, Desired { batch: Some(0), ..Desired::new(1) }));
+    world.end_job(0, false);
+    world.end_job(0, true);
+    assert_eq!(outcome(&world, 0), Outcome::Failed);
+    world.run_out();
+    world.assert_at_rest();
+}
+
+#[test]
+fn values_from_another_sender_are_taken_for_other_values() {
+    let mut world = World::new(World::policy(4));
+    let three = text(&[1, 2, 3], &[]);
+    world.start(three.clone());
+    for sender in [1, 3] {
+        let mut sent = three.clone();
+        sent.sends.insert(2, sender);
+        world.start(sent);
+        world.start(three.clone());
+    }
+}
+
+#[test]
+fn who_failed_recovers_also_when_it_only_reports_now() {
+    let mut world = World::new(World::policy(4));
+    world.load(text(&[0], &[]));
+    world.end_job(0, true);
+    world.start(with(&Text::default(), 0, Desired { noop: true, ..Desired::new(1) }));
+    assert_eq!(kinds_of(&world, 0), ["failed", "recovered", "would_change"]);
+    world.meddle(0, 1);
+    world.deliver_wakes();
+    world.end_job(0, true);
+    world.run_out();
+    assert_eq!(kinds_of(&world, 0)[3..], ["failed", "recovered", "drift_ended"]);
+}
+
+#[test]
+fn an_edge_that_changes_does_not_repeat_that_somebody_is_blocked() {
+    let mut world = World::new(World::policy(4));
+    world.load(text(&[0, 1, 2], &[(0, 1, false), (1, 2, false)]));
+    world.end_job(0, true);
+    world.load(text(&[0, 1, 2], &[(0, 1, true), (1, 2, false)]));
+    assert_eq!(kinds_of(&world, 1), ["blocked"]);
+    world.run_out();
+    world.assert_at_rest();
+}
+
+#[test]
+fn those_behind_one_that_goes_on_are_not_blocked_any_more() {
+    let mut world = World::new(World::policy(4));
+    world.load(text(&[0, 1, 2], &[(0, 1, false), (1, 2, false)]));
+    world.end_job(0, true);
+    assert_eq!(outcome(&world, 2), Outcome::Blocked);
+    world.pass_time();
+    world.end_job(0, false);
+    world.end_job(0, false);
+    assert_eq!(outcome(&world, 2), Outcome::Pending);
+}
+
+#[test]
+fn a_quarrel_that_ends_without_a_wake_is_said_to_be_over() {
+    let flapping = Flapping { repairs: 3, window: std::time::Duration::from_secs(10) };
+    let mut world = World::new(Policy { flapping: Some(flapping), ..World::policy(4) });
+    world.own_changes_wake = false;
+    world.start(text(&[0], &[]));
+    for _ in 0..3 {
+        world.meddle(0, 9);
+        world.deliver_wakes();
+        world.end_job(0, false);
+        world.end_job(0, false);
+    }
+    assert_eq!(kinds_of(&world, 0).last(), Some(&"flapping"));
+    world.run_out();
+    world.assert_at_rest();
+    assert_eq!(kinds_of(&world, 0).last(), Some(&"calm"));
+}
+
+#[test]
+fn a_hidden_one_is_touched_by_nobody_and_lets_others_go_on() {
+    let mut world = World::new(World::policy(4));
+    world.start(with(&text(&[0, 1], &[(0, 1, true)]), 0, Desired { hidden: true, ..Desired::new(1) }));
+    assert_eq!(outcome(&world, 0), Outcome::Skipped);
+    assert_eq!(world.checked.iter().filter(|checked| **checked == id(0)).count(), 0);
+    world.start(text(&[0, 1], &[(0, 1, true)]));
+    assert_eq!(world.refreshed, [id(1)]);
+}
+
+#[test]
+fn who_receives_something_else_watches_anew() {
+    let mut world = World::new(World::policy(4));
+    let mut pair = text(&[1, 2], &[]);
+    pair.sends.insert(2, 1);
+    world.start(pair.clone());
+    world.armed.clear();
+    pair.resources.insert(1, Desired::new(5));
+    world.start(pair);
+    assert_eq!(world.armed, [(id(2), Arm::Anew)]);
+}
+
+#[test]
+fn permits_go_to_whoever_came_first_of_those_for_whom_all_are_free() {
+    let mut world = World::new(World::policy(200));
+    let mut many = text(&(0..60).collect::<Vec<_>>(), &[]);
+    many.resources.values_mut().for_each(|desired| desired.semas = 1);
+    many.resources.insert(40, Desired { semas: 2, ..Desired::new(40) });
+    world.load(many);
+    world.run_out();
+    world.assert_at_rest();
+    let expected: Vec<_> = (0..60).filter(|number| *number != 40).map(id).collect();
+    let applied: Vec<_> = world.applied.iter().filter(|applied| **applied != id(40)).cloned().collect();
+    assert_eq!(applied, expected);
+    assert!(world.applied.iter().position(|applied| *applied == id(40)) < Some(40), "it needs another one");
+}
+
+#[test]
+fn a_change_is_told_although_the_refresh_after_it_fails() {
+    let mut world = World::new(World::policy(4));
+    world.load(text(&[0, 1, 2], &[(0, 1, true), (1, 2, false)]));
+    world.end_job(0, false);
+    world.end_job(0, false);
+    world.end_job(0, false);
+    world.end_job(0, false);
+    world.end_job_so(0, End::FailsLate);
+    assert_eq!(kinds_of(&world, 1), ["changed", "failed"]);
+    world.run_out();
+    world.assert_at_rest();
+    assert_eq!(world.refreshed, [id(1)]);
+    assert_eq!(kinds_of(&world, 1), ["changed", "failed", "refreshed", "recovered"]);
+}
+
+#[test]
+fn a_wake_brings_the_next_attempt_forward() {
+    let mut world = World::new(World::policy(1));
+    world.load(text(&[0], &[]));
+    for _ in 0..4 {
+        world.end_job(0, true);
+        world.pass_time();
+    }
+    world.end_job(0, true);
+    let before = world.scheduler.next_deadline().expect("it is tried again");
+    world.meddle(0, 9);
+    world.deliver_wakes();
+    assert!(world.scheduler.next_deadline().expect("it is tried again") < before);
+    world.run_out();
+    world.assert_at_rest();
 }

@@ -172,10 +172,10 @@ impl Text {
         self.sends.retain(|to, from| *from != resource && *to != resource);
     }
 
-    /// What one that is hidden would send is nobody's business; front ends refuse it.
-    pub(super) fn receives_from_hidden(&self, number: u8) -> bool {
+    /// Whose values one gets, and whose those get in turn.
+    pub(super) fn senders(&self, number: u8) -> impl Iterator<Item = u8> {
         let sender = |to: &u8| self.sends.get(to).copied();
-        std::iter::successors(sender(&number), sender).any(|from| self.resources[&from].hidden)
+        std::iter::successors(sender(&number), sender)
     }
 
     pub(super) fn explicit(&self) -> BTreeSet<(u8, u8)> {

@@ -77,7 +77,7 @@ impl Side {
             return Ok(Self::of_bytes(&file.read(2 * TEXT_BYTES_MAX)?, mode));
         }
         if bytes > HASHED_BYTES_MAX {
-            return Ok(Self::Summary(format!("{bytes} bytes")));
+            return Ok(Self::Summary(counted(bytes)));
         }
         let mut hasher = blake3::Hasher::new();
         file.for_each_chunk(|chunk| {
@@ -105,8 +105,12 @@ fn summary(bytes: &[u8]) -> String {
     hashed(bytes.len() as u64, blake3::hash(bytes))
 }
 
+fn counted(bytes: u64) -> String {
+    format!("{bytes} byte{}", if bytes == 1 { "" } else { "s" })
+}
+
 fn hashed(bytes: u64, hash: blake3::Hash) -> String {
-    format!("{bytes} bytes, blake3 {}", &hash.to_hex()[..32])
+    format!("{}, blake3 {}", counted(bytes), &hash.to_hex()[..32])
 }
 
 impl FileDrift {
@@ -164,6 +168,7 @@ impl ContentDrift {
         let mut change = Change::new(self.param, self.is.describe(), self.want.describe());
         change.diff = match (&self.is, &self.want) {
             (Side::Text(is), Side::Text(want)) => Some(unified(is, want)),
+            (Side::Nothing, Side::Text(want)) if want.is_empty() => None,
             (Side::Nothing, Side::Text(want)) => Some(all_added(want)),
             (Side::Summary(_), _) | (_, Side::Summary(_) | Side::Nothing) => None,
         };

@@ -250,6 +250,8 @@ fn owners_are_names_or_numbers() {
     let file = place.file("f", json!({"content": "x", "owner": "daemon", "group": "0"}));
     place.put(&file);
     assert_eq!(fs::metadata(place.path("f")).unwrap().uid(), 1);
+    place.put(&place.file("ours", json!({"content": "x"})));
+    assert_eq!(place.mode("f"), place.mode("ours"), "permissions that are not declared are the usual ones");
     std::os::unix::fs::chown(place.path("f"), Some(0), Some(7)).unwrap();
     assert_eq!(place.put(&file), ["owner", "group"]);
     let unknown = place.file("f", json!({"content": "x", "owner": "nobody-of-that-name"}));
