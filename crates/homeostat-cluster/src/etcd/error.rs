@@ -5,6 +5,9 @@ use std::error::Error;
 use homeostat_engine::store::StoreError;
 use tonic::{Code, ConnectError, Status};
 
+/// How etcd says that it decided by roles that are no longer those.
+const ROLES_CHANGED: &str = "revision of auth store is old";
+
 /// How a request failed.
 #[derive(Debug, Clone)]
 pub(super) enum Failed {
@@ -38,8 +41,9 @@ impl Failed {
 
     fn of_status(status: &Status) -> Self {
         let said = status.message();
-        // What etcd says has no cause: this was said on the way.
-        if status.source().is_some() {
+        // What etcd says has no cause: this was said on the way. And a role that was changed while a request was under
+        // way refuses it, whether it concerns us or not.
+        if status.source().is_some() || said.contains(ROLES_CHANGED) {
             return Self::Gone { why: why(status), doubtful: !was_never_sent(status) };
         }
         let refused = || Self::Answered(StoreError::Unavailable(format!("it refuses: {}", plain(said))));
@@ -108,7 +112,7 @@ fn was_never_sent(status: &Status) -> bool {
         cause = error.source();
     }
     // A member that knows no leader says so before it does anything.
-    status.message() == "etcdserver: no leader"
+    status.message() == "etcdserver: no leader" || status.message().contains(ROLES_CHANGED)
 }
 
 #[cfg(test)]
@@ -141,6 +145,8 @@ mod tests {
     fn only_what_cannot_have_been_done_is_done_again() {
         let no_leader = of(Code::Unavailable, "etcdserver: no leader");
         assert!(matches!(no_leader, Failed::Gone { doubtful: false, .. }));
+        let roles = of(Code::InvalidArgument, "etcdserver: revision of auth store is old");
+        assert!(matches!(roles, Failed::Gone { doubtful: false, .. }));
         let timed_out = of(Code::Unavailable, "etcdserver: request timed out");
         assert!(matches!(timed_out, Failed::Gone { doubtful: true, .. }));
     }

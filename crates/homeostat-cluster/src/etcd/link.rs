@@ -66,14 +66,14 @@ struct Away {
 }
 
 impl Link {
-    pub(super) fn new(options: EtcdOptions) -> Self {
-        // Hosts that start together begin with different members.
-        let number = random() % u64::try_from(options.urls.len().max(1)).unwrap_or(1);
-        let state = State { number, connection: None, failures: 0, away: None };
+    pub(super) fn new(mut options: EtcdOptions) -> Self {
+        // So that hosts begin with different members, and spread over the others when one is gone.
+        options.urls.sort_by_cached_key(|_| random());
+        let state = State { number: 0, connection: None, failures: 0, away: None };
         Self {
             options,
             state: Mutex::new(state),
-            current: watch::Sender::new(number),
+            current: watch::Sender::new(0),
             returns: watch::Sender::new(0),
         }
     }
@@ -205,12 +205,16 @@ impl Link {
         pause
     }
 
-    /// Grows with each round in which no member answered; random, so that many hosts do not come at once.
     fn backoff(&self, failures: u32) -> Duration {
         let members = u32::try_from(self.options.urls.len().max(1)).unwrap_or(u32::MAX);
-        let Some(rounds) = (failures / members).checked_sub(1) else {
-            return Duration::ZERO;
-        };
+        match (failures / members).checked_sub(1) {
+            None => Duration::ZERO,
+            Some(rounds) => self.after(rounds),
+        }
+    }
+
+    /// Grows with each round in which no member answered; random, so that many hosts do not come at once.
+    fn after(&self, rounds: u32) -> Duration {
         let (least, most) = self.options.times.backoff;
         let whole = least.saturating_mul(1 << rounds.min(16)).min(most);
         whole / 2 + whole.mul_f64(0.5 * f64::from(u16::try_from(random() % 1000).unwrap_or(0)) / 1000.0)
@@ -223,11 +227,10 @@ impl Link {
         current.wait_for(|number| *number != from).await.ok();
     }
 
-    /// Waits until it makes sense to try again.
-    pub(super) async fn pause(&self) {
+    /// Waits before the next of so many attempts, or until etcd is back.
+    pub(super) async fn pause(&self, attempts: u32) {
         let mut returns = self.returns.subscribe();
-        let pause = self.backoff(self.lock().failures.max(1)).max(self.options.times.backoff.0);
-        timeout(pause, returns.changed()).await.ok();
+        timeout(self.after(attempts), returns.changed()).await.ok();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -249,4 +252,74 @@ impl From<Failed> for StoreError {
 /// Good enough to keep hosts apart; a secret needs more.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(members: usize) -> Link {
+        Link::new(EtcdOptions::new((1..=members).map(|port| format!("http://127.0.0.1:{port}"))))
+    }
+
+    /// Fails once; says how long to wait.
+    async fn fail(link: &Link) -> Duration {
+        let number = link.lock().number;
+        let connection = link.open(number).await.unwrap();
+        link.failed(&connection, "why")
+    }
+
+    #[tokio::test]
+    async fn each_member_is_tried_before_anybody_waits() {
+        let link = link(3);
+        let mut tried = std::collections::BTreeSet::new();
+        for _ in 0..2 {
+            tried.insert(link.connection().await.unwrap().url);
+            assert_eq!(fail(&link).await, Duration::ZERO);
+        }
+        tried.insert(link.connection().await.unwrap().url);
+        assert_eq!(tried.len(), 3);
+        assert!(link.lock().away.is_none());
+        assert!(fail(&link).await > Duration::ZERO);
+        assert!(link.lock().away.is_some());
+    }
+
+    #[tokio::test]
+    async fn the_wait_grows_to_its_bound_and_a_success_ends_it() {
+        let link = link(1);
+        let (least, most) = link.options.times.backoff;
+        assert!(fail(&link).await <= least);
+        for _ in 0..100 {
+            assert!(fail(&link).await <= most);
+        }
+        assert!(fail(&link).await >= most / 2);
+        link.works(&link.connection().await.unwrap());
+        assert!(link.lock().away.is_none());
+        assert!(fail(&link).await <= least);
+    }
+
+    #[tokio::test]
+    async fn a_late_failure_is_not_held_against_the_next_connection() {
+        let link = link(1);
+        let first = link.connection().await.unwrap();
+        link.failed(&first, "why");
+        let second = link.connection().await.unwrap();
+        assert_eq!(link.failed(&first, "late"), Duration::ZERO);
+        assert_eq!(link.connection().await.unwrap().number, second.number);
+    }
+
+    #[tokio::test]
+    async fn while_it_is_away_for_long_one_tries_and_the_others_fail_at_once() {
+        let mut options = EtcdOptions::new(["http://127.0.0.1:1"]);
+        options.times.request = Duration::ZERO;
+        options.times.backoff = (Duration::from_secs(60), Duration::from_secs(60));
+        let link = Link::new(options);
+        fail(&link).await;
+        assert!(link.connection().await.is_err());
+        if let Some(away) = &mut link.lock().away {
+            away.retry_at = Instant::now();
+        }
+        assert!(link.connection().await.is_ok());
+        assert!(link.connection().await.is_err());
+    }
 }

@@ -84,11 +84,13 @@ impl Store for EtcdStore {
 
     fn put<'a>(&'a self, key: &'a str, value: &'a [u8], lease: Option<LeaseId>) -> StoreFuture<'a, u64> {
         Box::pin(async move {
-            let put = Operation::Put { key: key.into(), value: value.into(), lease };
-            match self.commit(Vec::new(), vec![put]).await? {
-                Commit::Done(revision) => Ok(revision),
-                Commit::Refused => Err(StoreError::Damaged("a put without comparison was refused".into())),
-            }
+            within_limits(&[], &[Operation::Put { key: key.into(), value: value.into(), lease }])?;
+            let at = self.namespace.key(key);
+            let done = self.link.ask(Again::Never, |mut connection| {
+                let at = at.clone();
+                async move { connection.kv.put(at, value, Some(form::with_lease(lease))).await }
+            });
+            Ok(done.await?.header().map_or(0, |header| form::number(header.revision())))
         })
     }
 

@@ -5,11 +5,12 @@
 //! the watcher is told that it is lost.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use etcd_client::{Event, EventType, WatchOptions, WatchResponse, WatchStream};
 use homeostat_engine::store::{Changed, WatchItem, Watching};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::Failed;
 use super::form::{Namespace, number, signed};
@@ -17,6 +18,9 @@ use super::link::{Again, Connection, Link};
 
 /// Revisions that a watcher may fall behind; the same as in the embedded store.
 const QUEUE: usize = 256;
+
+/// A watch that ends sooner after its beginning did not really begin.
+const SHORT_LIFE: Duration = Duration::from_secs(5);
 
 /// A watch of etcd's, on one connection.
 pub(super) struct Opened {
@@ -50,6 +54,8 @@ enum End {
     Lost,
     /// Nobody listens any more.
     Unwanted,
+    /// The connection is well, but this watch does not go on as it is.
+    Cancelled(String),
     /// It may go on elsewhere.
     Broken(String),
     /// The connection was given up by somebody else.
@@ -74,20 +80,29 @@ pub(super) async fn start(
 impl Follower {
     /// Until nobody listens any more or the watcher is lost.
     pub(super) async fn follow(mut self, mut opened: Opened) {
+        let mut short_lives = 0;
         loop {
-            match self.read(&mut opened).await {
+            let since = Instant::now();
+            let end = self.read(&mut opened).await;
+            short_lives = if since.elapsed() < SHORT_LIFE { short_lives + 1 } else { 0 };
+            match end {
                 End::Unwanted => return,
                 End::Lost => return self.lose(),
                 End::Moved => {}
+                End::Cancelled(why) => tracing::debug!("etcd cancelled a watch: {why}"),
                 End::Broken(why) => {
                     tracing::debug!("a watch of the store broke: {why}");
                     self.link.failed(&opened.connection, &why);
                 }
             }
+            // One that can always be opened and never lives must not go round and round.
+            if short_lives > 1 {
+                self.link.pause(short_lives).await;
+            }
             opened = match self.open_again().await {
                 Ok(opened) => opened,
                 Err(End::Lost) => return self.lose(),
-                Err(End::Unwanted | End::Moved | End::Broken(_)) => return,
+                Err(End::Unwanted | End::Moved | End::Cancelled(_) | End::Broken(_)) => return,
             };
         }
     }
@@ -120,8 +135,9 @@ impl Follower {
     }
 
     async fn open_again(&self) -> Result<Opened, End> {
-        let mut told = false;
+        let (mut attempts, mut told) = (0, false);
         loop {
+            attempts += 1;
             if self.watcher.is_closed() {
                 return Err(End::Unwanted);
             }
@@ -137,7 +153,7 @@ impl Follower {
             }
             tokio::select! {
                 () = self.watcher.closed() => return Err(End::Unwanted),
-                () = self.link.pause() => {}
+                () = self.link.pause(attempts) => {}
             }
         }
     }
@@ -168,7 +184,7 @@ impl Follower {
                 Ok(Err(error)) => match Failed::of(&error) {
                     Failed::OtherTime | Failed::TooMuch => return End::Lost,
                     Failed::Gone { why, .. } => return End::Broken(why),
-                    Failed::Answered(error) => return End::Broken(error.to_string()),
+                    Failed::Answered(error) => return End::Cancelled(error.to_string()),
                 },
                 Err(_) if asked => return End::Broken(format!("no answer in {answer_max:.1?}")),
                 // Whoever answers for the connection may not be who watches.
@@ -184,7 +200,7 @@ impl Follower {
     fn take(&mut self, response: &WatchResponse) -> Result<(), End> {
         if response.canceled() {
             let compacted = response.compact_revision() != 0;
-            return Err(if compacted { End::Lost } else { End::Broken(response.cancel_reason().into()) });
+            return Err(if compacted { End::Lost } else { End::Cancelled(response.cancel_reason().into()) });
         }
         // One that answers a question of ours belongs to no watch, and may come before changes that it covers: etcd before
         // 3.4.25 has that fault. What etcd says by itself comes in its order.

@@ -622,6 +622,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(super) fn leave_if_wanted(&mut self, at: u32) {
         match self.state(at).leaving {
             Leaving::No | Leaving::Now => {}
+            // In a dry run nothing was undone: what would be stays to be seen.
+            _ if self.policy.noop => {}
             Leaving::WhenDone => self.drop_vertex(at),
             Leaving::WhenUndone => {
                 let id = self.graph.at(at).id.clone();

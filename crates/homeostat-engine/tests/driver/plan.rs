@@ -86,3 +86,18 @@ async fn a_plan_does_not_wait_for_what_fails() {
     assert_eq!(of(&plan, "a").status.outcome, Outcome::Failed);
     assert!(started.elapsed() < std::time::Duration::from_millis(500));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_tells_what_would_be_undone() {
+    let journal = Paper::default();
+    let before = [("world", Value::from("plan-undo")), want("before")];
+    journal.written.lock().unwrap().undo.push((id("gone"), before.into_iter().collect()));
+    World::named("plan-undo").set("gone", "ours");
+    let directory = tempfile::tempdir().unwrap();
+    let plan =
+        plan(catalog(vec![]), EngineOptions::default(), registry(), host(&directory), Arc::new(journal))
+            .await;
+    let plan = plan.unwrap();
+    assert_eq!(of(&plan, "gone").status.outcome, Outcome::WouldChange);
+    assert_eq!(of(&plan, "gone").status.changes[0].want, "before");
+}

@@ -33,7 +33,7 @@ Examples:
   homeostat run site.yaml
   homeostat run --once site.yaml
   homeostat run --noop --converged-timeout 5 --report report.json site.yaml
-  homeostat run --etcd https://10.0.0.1:2379 --etcd-ca ca.pem --etcd-cert us.pem --etcd-key us.key site.yaml
+  homeostat run --etcd https://10.0.0.1:2379 --etcd-ca ca.pem site.yaml
   generate | homeostat run --input-format yaml -
 
 Exit codes:
