@@ -623,7 +623,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         match self.state(at).leaving {
             Leaving::No | Leaving::Now => {}
             // In a dry run nothing was undone: what would be stays to be seen.
-            _ if self.policy.noop => {}
+            Leaving::WhenDone | Leaving::WhenUndone if self.policy.noop => {}
             Leaving::WhenDone => self.drop_vertex(at),
             Leaving::WhenUndone => {
                 let id = self.graph.at(at).id.clone();
