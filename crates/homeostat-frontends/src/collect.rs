@@ -3,6 +3,7 @@
 //! Invariant: a collected file lies below the pattern of its collect, by name; whoever writes it must not follow a link
 //! out of there. A kind that runs code is taken only from hosts that the collect names.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use homeostat_model::catalog::CollectDecl;
@@ -19,7 +20,13 @@ const RUNS_CODE: &[&str] = &["exec", "cron"];
 pub fn own_exports(catalog: &Catalog, hostname: &str) -> (Vec<ResourceDecl>, Vec<Diagnostic>) {
     let mut taken: Vec<ResourceDecl> = Vec::new();
     let mut diagnostics = Vec::new();
+    // What is offered to others and applied here as well is here already.
+    let shared = catalog.resources.iter().filter(|resource| !resource.meta.export.is_empty());
+    let here: BTreeSet<_> = shared.map(|resource| &resource.id).collect();
     for export in &catalog.exports {
+        if here.contains(&export.resource.id) {
+            continue;
+        }
         let hosts = export.hosts.iter().map(|host| &**host);
         if !(export.hosts.is_empty() || hosts::any_matches(hosts, hostname)) {
             continue;

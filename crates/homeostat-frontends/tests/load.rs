@@ -69,6 +69,18 @@ fn two_collects_of_one_export_conflict() {
 }
 
 #[test]
+fn what_is_applied_here_and_offered_is_not_collected_once_more() {
+    for collect in ["{kind: file}", "{kind: file, pattern: /c}"] {
+        let yaml = format!(
+            "graph: g\nresources:\n  file:\n  - {{name: f, path: /a/f, meta: {{export: ['*']}}}}\ncollect:\n- {collect}\n"
+        );
+        let loaded = load_all(vec![input("a.yaml", yaml)]);
+        assert_eq!(codes(&loaded), [""; 0], "{collect}");
+        assert_eq!(loaded.catalog.resources.len(), 1);
+    }
+}
+
+#[test]
 fn many_resources_may_merge_the_same_defaults() {
     let mut yaml = String::from(
         "graph: g\nresources:\n  file:\n  - &base {name: first, owner: root, group: root, mode: 0644}\n",

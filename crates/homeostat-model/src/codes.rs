@@ -90,6 +90,8 @@ codes! {
     /// The command has no guard (`creates`, `ifcmd`, `nifcmd`), so it runs once at every start. That is right for some
     /// commands; for the others say how to tell that there is nothing to do.
     UNGUARDED_EXEC = "unguarded-exec";
+    /// The engine was stopped before it could load this.
+    STOPPED = "stopped";
     /// The document was read, but selects other hosts.
     OTHER_HOST = "other-host";
     /// The kind of input is known, but this version cannot run it yet.

@@ -181,6 +181,10 @@ impl Tools {
     }
 
     pub(super) fn disarm(&self, vertex: VertexKey) {
+        // Sources are started only by those who watch.
+        if !self.watch {
+            return;
+        }
         for source in &self.sources {
             source.disarm(vertex);
         }

@@ -11,23 +11,23 @@ use homeostat_model::{
 use super::LoadSummary;
 use super::jobs::AnyDrift;
 use super::subject::Managed;
+use crate::graph::Claims;
 use crate::journal::Record;
 use crate::registry::Registry;
-use crate::resource::Claim;
+use crate::resource::{Claim, DynResource};
 use crate::scheduler::{GraphDiff, Incoming, LoadError, NewEdge, NewSend, Scheduler};
 
 type Graph = Scheduler<Managed, AnyDrift>;
 
 /// Declarations above which they are made on several threads.
-const PARALLEL_MIN: usize = 4000;
+const PARALLEL_MIN: usize = 2000;
 
 /// Loads, and remembers what undoes resources.
 #[derive(Default)]
 pub(super) struct Loader {
     undo: BTreeMap<ResourceId, Params>,
-    /// What resources provide, by what they are; filled only where somebody asks for it.
+    /// Who is told what is declared.
     declared: Option<crate::host::Host>,
-    provided: BTreeMap<ResourceId, Vec<Claim>>,
 }
 
 impl Loader {
@@ -59,18 +59,17 @@ impl Loader {
     pub(super) fn load_full(
         &mut self,
         graph: &mut Graph,
-        catalog: &Catalog,
+        catalog: Catalog,
         registry: &Registry,
     ) -> Result<LoadSummary, Vec<Diagnostic>> {
-        let mut delta = graph.compare(catalog);
-        add_new_receivers(graph, catalog, &mut delta);
-        let declared: BTreeSet<&ResourceId> = if self.undo.is_empty() {
+        let declared: BTreeSet<ResourceId> = if self.undo.is_empty() {
             BTreeSet::new()
         } else {
-            catalog.resources.iter().map(|decl| &decl.id).collect()
+            catalog.resources.iter().map(|decl| decl.id.clone()).collect()
         };
+        let mut delta = graph.compare(catalog);
         let forgotten =
-            self.undo.keys().filter(|id| !declared.contains(id) && graph.graph.find(id).is_none());
+            self.undo.keys().filter(|id| !declared.contains(*id) && graph.graph.find(id).is_none());
         delta.remove.extend(forgotten.cloned().collect::<Vec<_>>());
         self.load_delta(graph, &delta, registry)
     }
@@ -82,21 +81,8 @@ impl Loader {
         delta: &CatalogDelta,
         registry: &Registry,
     ) -> Result<LoadSummary, Vec<Diagnostic>> {
-        let receivers: BTreeSet<&ResourceId> = delta.set_sends.iter().map(|send| &send.to).collect();
-        let built = build_all(&delta.set, registry)?;
-        let mut diff =
-            GraphDiff { set: Vec::with_capacity(built.len()), remove: vec![], edges: vec![], sends: vec![] };
-        for (decl, resource) in delta.set.iter().zip(built) {
-            let receives = receivers.contains(&decl.id) || already_receives(graph, &decl.id);
-            diff.set.push(Incoming {
-                id: decl.id.clone(),
-                resource: Managed::new(resource, decl, receives),
-                digest: decl.digest(),
-                meta: decl.meta.clone(),
-                undoes: false,
-                undo_known: self.undo.contains_key(&decl.id),
-            });
-        }
+        let set = self.build_all(graph, delta, registry)?;
+        let mut diff = GraphDiff { set, remove: vec![], edges: vec![], sends: vec![] };
         diff.edges.extend(delta.remove_edges.iter().map(|(from, to)| edge(from, to, None)));
         diff.edges.extend(delta.set_edges.iter().map(|decl| edge(&decl.from, &decl.to, Some(decl.notify))));
         diff.sends.extend(delta.remove_sends.iter().map(|(to, param)| NewSend {
@@ -110,10 +96,11 @@ impl Loader {
             from: Some((send.from.clone(), send.key.clone())),
         }));
         self.undo_removed(graph, delta, registry, &mut diff);
-        let claims = self.declared.is_some().then(|| provided_by(&diff));
+        let declared = self.declared.is_some().then(|| DeclaredChange::of(graph, &diff));
         let loaded = graph.load(diff).map_err(|error| vec![diagnose(&error, delta)])?;
-        if let Some(claims) = claims {
-            self.tell_host(claims, &delta.remove);
+        if let (Some(host), Some(change)) = (&self.declared, declared) {
+            host.declared().add(&change.added);
+            host.declared().remove(&change.removed);
         }
         Ok(LoadSummary {
             added: loaded.added,
@@ -141,6 +128,7 @@ impl Loader {
                     undoing.insert(id.clone());
                     diff.set.push(Incoming {
                         id: id.clone(),
+                        claims: claims_of(&*built.0),
                         resource: Managed::new(built.0, &decl, false),
                         digest: Digest::of(&("undo", decl.digest())),
                         meta: Meta::shared_default(),
@@ -154,88 +142,95 @@ impl Loader {
         diff.edges.extend(graph.turned_around(&undoing));
     }
 
-    /// Keeps the host's knowledge of what is declared up to date.
-    fn tell_host(&mut self, claims: Vec<(ResourceId, Vec<Claim>)>, removed: &[ResourceId]) {
-        let Some(host) = &self.declared else { return };
-        for (id, new) in claims {
-            host.declared().add(&new);
-            let old = if new.is_empty() { self.provided.remove(&id) } else { self.provided.insert(id, new) };
-            if let Some(old) = old {
-                host.declared().remove(&old);
+    /// Makes all resources that are set, or says all that is wrong with any of them.
+    fn build_all(
+        &self,
+        graph: &Graph,
+        delta: &CatalogDelta,
+        registry: &Registry,
+    ) -> Result<Vec<Incoming<Managed>>, Vec<Diagnostic>> {
+        let mut receivers: BTreeSet<&ResourceId> = delta.set_sends.iter().map(|send| &send.to).collect();
+        let known = delta.set.iter().map(|decl| &decl.id).filter(|id| already_receives(graph, id));
+        receivers.extend(known);
+        let build = |decls: &[ResourceDecl]| -> (Vec<Incoming<Managed>>, Vec<Diagnostic>) {
+            let mut built = Vec::with_capacity(decls.len());
+            let mut wrong = Vec::new();
+            for decl in decls {
+                match registry.build(decl) {
+                    Ok(resource) => built.push(Incoming {
+                        id: decl.id.clone(),
+                        claims: claims_of(&*resource.0),
+                        resource: Managed::new(resource.0, decl, receivers.contains(&decl.id)),
+                        digest: decl.digest(),
+                        meta: decl.meta.clone(),
+                        undoes: false,
+                        undo_known: self.undo.contains_key(&decl.id),
+                    }),
+                    Err(diagnostics) => wrong.extend(diagnostics),
+                }
             }
-        }
-        for id in removed {
-            if let Some(old) = self.provided.remove(id) {
-                host.declared().remove(&old);
-            }
+            (built, wrong)
+        };
+        let (built, wrong) = in_parallel(&delta.set, build);
+        if wrong.is_empty() { Ok(built) } else { Err(wrong) }
+    }
+}
+
+/// What a load changes of what is declared, for the host.
+struct DeclaredChange {
+    added: Vec<Claim>,
+    removed: Vec<Claim>,
+}
+
+impl DeclaredChange {
+    fn of(graph: &Graph, diff: &GraphDiff<Managed>) -> Self {
+        let set = diff.set.iter().map(|incoming| &incoming.id);
+        let before = set.chain(&diff.remove).filter_map(|id| graph.graph.find(id));
+        Self {
+            removed: before.flat_map(|at| graph.graph.at(at).data.resource.resource().provides()).collect(),
+            added: diff.set.iter().flat_map(|incoming| incoming.claims.provides.iter().cloned()).collect(),
         }
     }
+}
+
+fn claims_of(resource: &dyn DynResource) -> Claims {
+    Claims { provides: resource.provides().into(), needs: resource.needs().into() }
 }
 
 fn edge(from: &ResourceId, to: &ResourceId, notify: Option<bool>) -> NewEdge {
     NewEdge { from: from.clone(), to: to.clone(), notify }
 }
 
-fn provided_by(diff: &GraphDiff<Managed>) -> Vec<(ResourceId, Vec<Claim>)> {
-    diff.set.iter().map(|incoming| (incoming.id.clone(), incoming.resource.resource().provides())).collect()
-}
-
 fn already_receives(graph: &Graph, id: &ResourceId) -> bool {
     graph.graph.find(id).is_some_and(|at| graph.graph.at(at).data.receives.is_some())
 }
 
-/// A resource that begins to receive needs its declaration, even if that is the same as before.
-fn add_new_receivers(graph: &Graph, catalog: &Catalog, delta: &mut CatalogDelta) {
-    let new: BTreeSet<&ResourceId> =
-        delta.set_sends.iter().map(|send| &send.to).filter(|id| !already_receives(graph, id)).collect();
-    if new.is_empty() {
-        return;
+/// Does the work on as many threads as there are processors, if there is enough of it, and puts the parts together in order.
+fn in_parallel<T: Sync, A: Send, B: Send>(
+    items: &[T],
+    work: impl Fn(&[T]) -> (Vec<A>, Vec<B>) + Sync,
+) -> (Vec<A>, Vec<B>) {
+    if items.len() < PARALLEL_MIN {
+        return work(items);
     }
-    let known: BTreeSet<ResourceId> = delta.set.iter().map(|decl| decl.id.clone()).collect();
-    let missing = catalog.resources.iter().filter(|decl| new.contains(&decl.id) && !known.contains(&decl.id));
-    let missing: Vec<ResourceDecl> = missing.cloned().collect();
-    delta.set.extend(missing);
-}
-
-type Built = std::sync::Arc<dyn crate::resource::DynResource>;
-
-/// Makes all resources, or says all that is wrong with any of them.
-fn build_all(decls: &[ResourceDecl], registry: &Registry) -> Result<Vec<Built>, Vec<Diagnostic>> {
-    let threads = if decls.len() < PARALLEL_MIN {
-        1
-    } else {
-        std::thread::available_parallelism().map_or(1, Into::into)
-    };
-    let chunk = decls.len().div_ceil(threads).max(1);
-    let build = |decls: &[ResourceDecl]| -> (Vec<Built>, Vec<Diagnostic>) {
-        let mut built = Vec::with_capacity(decls.len());
-        let mut wrong = Vec::new();
-        for decl in decls {
-            match registry.build(decl) {
-                Ok(resource) => built.push(resource.0),
-                Err(diagnostics) => wrong.extend(diagnostics),
+    let threads = std::thread::available_parallelism().map_or(1, Into::into);
+    let mut chunks = items.chunks(items.len().div_ceil(threads));
+    let first = chunks.next().unwrap_or_default();
+    std::thread::scope(|scope| {
+        let work = &work;
+        let others: Vec<_> = chunks.map(|items| scope.spawn(move || work(items))).collect();
+        let (mut all, mut rest) = work(first);
+        for other in others {
+            match other.join() {
+                Ok((more, more_rest)) => {
+                    all.extend(more);
+                    rest.extend(more_rest);
+                }
+                Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        (built, wrong)
-    };
-    let parts: Vec<_> = std::thread::scope(|scope| {
-        let mut chunks = decls.chunks(chunk);
-        let first = chunks.next().unwrap_or_default();
-        let others: Vec<_> = chunks.map(|decls| scope.spawn(move || build(decls))).collect();
-        let mut parts = vec![build(first)];
-        parts.extend(others.into_iter().map(|other| match other.join() {
-            Ok(part) => part,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }));
-        parts
-    });
-    let mut all = Vec::with_capacity(decls.len());
-    let mut wrong = Vec::new();
-    for (built, diagnostics) in parts {
-        all.extend(built);
-        wrong.extend(diagnostics);
-    }
-    if wrong.is_empty() { Ok(all) } else { Err(wrong) }
+        (all, rest)
+    })
 }
 
 fn diagnose(error: &LoadError, delta: &CatalogDelta) -> Diagnostic {

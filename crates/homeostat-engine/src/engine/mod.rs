@@ -6,6 +6,7 @@
 mod jobs;
 mod loader;
 mod looks;
+mod memory;
 mod plan;
 mod records;
 mod run;
@@ -17,7 +18,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use homeostat_model::{Catalog, CatalogDelta, Diagnostic, ResourceId};
+use homeostat_model::{Catalog, CatalogDelta, Diagnostic, ResourceId, Stage, codes};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -62,6 +63,8 @@ pub struct EngineOptions {
     pub watch: bool,
     /// Whether [`EngineHandle::status`] tells the last changes of each resource.
     pub keep_changes: bool,
+    /// Failed attempts after which a resource counts as settled, unless its own `retry` says otherwise.
+    pub attempts: u32,
     /// So many repairs of one resource within so long mean that somebody else keeps changing it; none: nobody is slowed down.
     pub flapping: Option<(u32, Duration)>,
 }
@@ -76,6 +79,7 @@ impl Default for EngineOptions {
             batch: true,
             watch: true,
             keep_changes: false,
+            attempts: 3,
             flapping: Some((10, Duration::from_secs(10))),
         }
     }
@@ -89,6 +93,7 @@ impl EngineOptions {
             semaphore: self.semaphore,
             autoedges: self.autoedges,
             batch: self.batch,
+            attempts: self.attempts,
             flapping: self.flapping.map(|(repairs, window)| Flapping { repairs, window }),
         }
     }
@@ -186,16 +191,12 @@ impl Engine {
 impl EngineHandle {
     /// Makes this the whole of what is desired. What is not different is not touched. With errors, nothing is.
     pub async fn load(&self, catalog: Catalog) -> Result<LoadSummary, Vec<Diagnostic>> {
-        self.ask(|reply| Message::LoadFull(Box::new(catalog), reply))
-            .await
-            .unwrap_or_else(|| Ok(LoadSummary::default()))
+        self.ask(|reply| Message::LoadFull(Box::new(catalog), reply)).await.unwrap_or_else(stopped)
     }
 
     /// Changes what is desired. A send to a resource that received nothing before needs that resource in the delta too.
     pub async fn load_delta(&self, delta: CatalogDelta) -> Result<LoadSummary, Vec<Diagnostic>> {
-        self.ask(|reply| Message::LoadDelta(Box::new(delta), reply))
-            .await
-            .unwrap_or_else(|| Ok(LoadSummary::default()))
+        self.ask(|reply| Message::LoadDelta(Box::new(delta), reply)).await.unwrap_or_else(stopped)
     }
 
     /// How every resource stands, in the order of their ids.
@@ -234,4 +235,9 @@ impl EngineHandle {
         self.messages.send(message(reply)).await.ok()?;
         answer.await.ok()
     }
+}
+
+fn stopped() -> Result<LoadSummary, Vec<Diagnostic>> {
+    let message = "the engine has stopped; nothing was loaded";
+    Err(vec![Diagnostic::error(codes::STOPPED, Stage::Evaluation, message)])
 }

@@ -62,7 +62,8 @@ pub async fn plan(
     host: Host,
     journal: Arc<dyn Journal>,
 ) -> Result<Plan, Vec<Diagnostic>> {
-    let options = EngineOptions { mode: Mode::Noop, watch: false, keep_changes: true, ..options };
+    let options =
+        EngineOptions { mode: Mode::Noop, watch: false, keep_changes: true, attempts: 1, ..options };
     let started =
         Engine::start(options, registry, host, Vec::new(), journal, Box::new(()) as Box<dyn EventSink>).await;
     let engine = started.map_err(|error| {
@@ -76,10 +77,7 @@ pub async fn plan(
     engine.load(catalog).await?;
     let mut progress = engine.progress();
     // The engine lives as long as its handle does.
-    progress
-        .wait_for(|progress| progress.settled || progress.in_flight == 0 && progress.totals.failed > 0)
-        .await
-        .ok();
+    progress.wait_for(|progress| progress.settled).await.ok();
     let facts = engine.plan_facts().await;
     engine.stop(Stop::Graceful).await;
     Ok(Plan { resources: foretell(facts) })

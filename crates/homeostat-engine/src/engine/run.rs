@@ -1,8 +1,10 @@
 //! The task that owns the graph.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 
 use homeostat_model::{Catalog, CatalogDelta, Diagnostic, ResourceId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,7 +16,7 @@ use super::loader::Loader;
 use super::looks::Looks;
 use super::subject::Managed;
 use super::view::{GraphView, VertexStatus};
-use super::{EngineOptions, EventSink, LoadSummary, Mode, Progress, Stop, plan, records};
+use super::{EngineOptions, EventSink, LoadSummary, Mode, Progress, Stop, memory, plan, records};
 use crate::event::{Cause, Event, EventKind};
 use crate::host::Host;
 use crate::journal::Journal;
@@ -25,6 +27,10 @@ use crate::source::{Source, Wakes};
 
 /// Jobs that one task polls one after the other.
 const CHUNK_MAX: usize = 32;
+/// How long a cancelling stop waits for a journal that hangs.
+const JOURNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
+/// Jobs in a row that the graph's task runs itself while there is only ever one, before it looks at what else came.
+const ALONE_MAX: usize = 16;
 /// Messages that are taken in one go before what follows from them is done.
 const AT_ONCE_MAX: usize = 64;
 
@@ -152,7 +158,7 @@ impl GraphTask {
                 self.scheduler.tick();
             }
             self.reap_all();
-            self.follow();
+            self.follow().await;
             if !self.stopping.is_empty() && (self.cancelled || self.scheduler.in_flight() == 0) {
                 // Those that were cancelled, and those that watch.
                 self.tools.host.processes().close().await;
@@ -182,13 +188,13 @@ impl GraphTask {
             Message::LoadFull(catalog, reply) => {
                 self.prepare_load().await;
                 let registry = self.tools.registry.clone();
-                let loaded = self.loader.load_full(&mut self.scheduler, &catalog, &registry);
-                drop(catalog);
-                if loaded.is_ok() {
+                let loaded = self.loader.load_full(&mut self.scheduler, *catalog, &registry);
+                if let Ok(summary) = &loaded {
                     self.scheduler.forget_owed_before();
                     self.loaded = true;
+                    memory::give_back(summary.added + summary.changed);
                 }
-                self.follow();
+                self.follow().await;
                 reply.send(loaded).ok();
             }
             Message::LoadDelta(delta, reply) => {
@@ -196,7 +202,7 @@ impl GraphTask {
                 let registry = self.tools.registry.clone();
                 let loaded = self.loader.load_delta(&mut self.scheduler, &delta, &registry);
                 self.loaded |= loaded.is_ok();
-                self.follow();
+                self.follow().await;
                 reply.send(loaded).ok();
             }
             Message::Ran { ended, waiting } => {
@@ -237,7 +243,7 @@ impl GraphTask {
     /// The loader must know of all that is being recorded before it decides what can be undone.
     async fn prepare_load(&mut self) {
         self.open_journal().await;
-        self.follow();
+        self.follow().await;
     }
 
     /// Reads what was durable, once, before the first load.
@@ -302,7 +308,38 @@ impl GraphTask {
     }
 
     /// Does what the scheduler asks for and tells what happened.
-    fn follow(&mut self) {
+    async fn follow(&mut self) {
+        for _ in 0..ALONE_MAX {
+            let mut jobs = self.obey();
+            if jobs.len() != 1 || self.scheduler.in_flight() != 1 {
+                self.spawn(jobs);
+                break;
+            }
+            // Nothing else could run meanwhile: handing it to another thread would cost more than most jobs take.
+            let Some(mut job) = jobs.pop() else { break };
+            match poll_fn(|cx| Poll::Ready(job.as_mut().poll(cx))).await {
+                Poll::Ready(end) => {
+                    self.set_time();
+                    self.ended(end);
+                }
+                Poll::Pending => {
+                    self.jobs.spawn(jobs::run_alone(job, self.messages.clone()));
+                }
+            }
+        }
+        let jobs = self.obey();
+        self.spawn(jobs);
+        let events = self.scheduler.take_events();
+        if !events.is_empty() {
+            self.activity += events.len() as u64;
+            self.keep_changes(&events);
+            self.sink.emit(&events);
+        }
+        self.tell_progress();
+    }
+
+    /// Takes the scheduler's commands; the jobs among them are still to be run.
+    fn obey(&mut self) -> Vec<Job> {
         let mut jobs: Vec<Job> = Vec::new();
         for command in self.scheduler.take_commands() {
             match command {
@@ -319,14 +356,7 @@ impl GraphTask {
                 Command::Disarm(key) => self.tools.disarm(key),
             }
         }
-        self.spawn(jobs);
-        let events = self.scheduler.take_events();
-        if !events.is_empty() {
-            self.activity += events.len() as u64;
-            self.keep_changes(&events);
-            self.sink.emit(&events);
-        }
-        self.tell_progress();
+        jobs
     }
 
     fn spawn(&mut self, mut jobs: Vec<Job>) {
@@ -384,8 +414,14 @@ impl GraphTask {
     /// Everything has ended: waits for the records of what was done, then answers those who asked to stop.
     async fn finish_records(&mut self, inbox: &mut mpsc::Receiver<Message>) {
         self.records = None;
+        let give_up_at = self.cancelled.then(|| Instant::now() + JOURNAL_GRACE);
         loop {
             tokio::select! {
+                () = sleep_until(give_up_at) => {
+                    self.journal_task.abort_all();
+                    self.note("what was done last could not be recorded in time".to_owned());
+                    break;
+                }
                 ended = self.journal_task.join_next() => {
                     if ended.is_none() {
                         break;

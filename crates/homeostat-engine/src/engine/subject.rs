@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use homeostat_model::ResourceDecl;
 use homeostat_model::value::{REDACTED, redact};
 
-use crate::graph::Claims;
 use crate::registry::Registry;
 use crate::resource::{Change, DynResource, Failure, Outputs};
 use crate::scheduler::{Received, Subject};
@@ -16,7 +15,8 @@ pub(crate) struct Managed(Arc<Inner>);
 
 struct Inner {
     resource: Arc<dyn DynResource>,
-    receiver: Option<Receiver>,
+    /// Boxed, since few receive.
+    receiver: Option<Box<Receiver>>,
     secrets: Option<Box<Secrets>>,
 }
 
@@ -35,7 +35,7 @@ struct Secrets {
 
 impl Managed {
     pub(crate) fn new(resource: Arc<dyn DynResource>, decl: &ResourceDecl, receives: bool) -> Self {
-        let receiver = receives.then(|| Receiver { decl: decl.clone(), current: Mutex::new(None) });
+        let receiver = receives.then(|| Box::new(Receiver { decl: decl.clone(), current: Mutex::new(None) }));
         Self(Arc::new(Inner { resource, receiver, secrets: Secrets::of(decl).map(Box::new) }))
     }
 
@@ -135,9 +135,5 @@ impl Subject for Managed {
 
     fn repairs(&self) -> bool {
         self.resource().repairs()
-    }
-
-    fn claims(&self) -> Claims {
-        Claims { provides: self.resource().provides(), needs: self.resource().needs() }
     }
 }

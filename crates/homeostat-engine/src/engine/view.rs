@@ -86,10 +86,17 @@ pub struct GraphView {
 impl GraphView {
     /// The graph that a catalog would make. Nothing of it is executed.
     pub fn of(catalog: &Catalog, registry: &Registry, autoedges: bool) -> Result<Self, Vec<Diagnostic>> {
-        let policy =
-            Policy { noop: true, parallel: 1, semaphore: None, autoedges, batch: false, flapping: None };
+        let policy = Policy {
+            noop: true,
+            parallel: 1,
+            semaphore: None,
+            autoedges,
+            batch: false,
+            attempts: 1,
+            flapping: None,
+        };
         let mut scheduler = Scheduler::<Managed, super::jobs::AnyDrift>::new(policy);
-        Loader::default().load_full(&mut scheduler, catalog, registry)?;
+        Loader::default().load_full(&mut scheduler, catalog.clone(), registry)?;
         let mut view = Self::from_graph(&scheduler.graph);
         let labels: BTreeMap<(&ResourceId, &ResourceId), &Arc<str>> = catalog
             .edges

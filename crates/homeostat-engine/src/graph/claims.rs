@@ -5,6 +5,7 @@
 //! costs the files directly below it and nothing else.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use smallvec::SmallVec;
 
@@ -16,8 +17,8 @@ type Few = SmallVec<[u32; 2]>;
 /// What one vertex provides and needs.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Claims {
-    pub(crate) provides: Vec<Claim>,
-    pub(crate) needs: Vec<Need>,
+    pub(crate) provides: SmallVec<[Claim; 1]>,
+    pub(crate) needs: SmallVec<[Need; 1]>,
 }
 
 /// One component of a path.
@@ -47,7 +48,8 @@ pub(crate) struct ClaimIndex {
     places: Vec<Place>,
     free: Vec<u32>,
     named: HashMap<Claim, Named>,
-    by_vertex: HashMap<u32, Claims>,
+    /// By the index of the vertex.
+    by_vertex: Vec<Claims>,
     touched: BTreeSet<u32>,
 }
 
@@ -57,7 +59,7 @@ impl Default for ClaimIndex {
             places: vec![Place::default()],
             free: Vec::new(),
             named: HashMap::new(),
-            by_vertex: HashMap::new(),
+            by_vertex: Vec::new(),
             touched: BTreeSet::new(),
         }
     }
@@ -66,7 +68,7 @@ impl Default for ClaimIndex {
 impl ClaimIndex {
     /// Replaces the claims of a vertex.
     pub(crate) fn set(&mut self, vertex: u32, claims: Claims) {
-        if self.by_vertex.get(&vertex).is_some_and(|have| *have == claims) {
+        if *self.by_vertex(vertex) == claims {
             return;
         }
         self.clear(vertex);
@@ -82,19 +84,29 @@ impl ClaimIndex {
         if !claims.needs.is_empty() {
             self.touched.insert(vertex);
         }
-        self.by_vertex.insert(vertex, claims);
+        let index = vertex as usize;
+        if self.by_vertex.len() <= index {
+            self.by_vertex.resize_with(index + 1, Claims::default);
+        }
+        self.by_vertex[index] = claims;
+    }
+
+    fn by_vertex(&self, vertex: u32) -> &Claims {
+        static NONE: LazyLock<Claims> = LazyLock::new(Claims::default);
+        self.by_vertex.get(vertex as usize).unwrap_or(&NONE)
     }
 
     /// The claims of a vertex.
     pub(crate) fn of(&self, vertex: u32) -> Claims {
-        self.by_vertex.get(&vertex).cloned().unwrap_or_default()
+        self.by_vertex(vertex).clone()
     }
 
     /// Removes the claims of a vertex.
     pub(crate) fn clear(&mut self, vertex: u32) {
-        let Some(claims) = self.by_vertex.remove(&vertex) else {
+        let Some(claims) = self.by_vertex.get_mut(vertex as usize).map(std::mem::take) else { return };
+        if claims == Claims::default() {
             return;
-        };
+        }
         for claim in &claims.provides {
             self.remove_provider(claim, vertex);
         }
@@ -112,7 +124,7 @@ impl ClaimIndex {
     /// Who should come before a vertex because of claims.
     pub(crate) fn wanted(&self, vertex: u32) -> BTreeSet<u32> {
         let mut wanted = BTreeSet::new();
-        for need in self.by_vertex.get(&vertex).into_iter().flat_map(|claims| &claims.needs) {
+        for need in &self.by_vertex(vertex).needs {
             match need {
                 Need::Claim(Claim::Path(path)) => {
                     wanted.extend(self.find(path).iter().flat_map(|at| &self.places[*at as usize].providers));
@@ -319,6 +331,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
+    use smallvec::smallvec;
 
     use super::*;
 
@@ -327,7 +340,7 @@ mod tests {
     }
 
     fn file(text: &str) -> Claims {
-        Claims { provides: vec![Claim::Path(path(text))], needs: vec![Need::Ancestor(path(text))] }
+        Claims { provides: smallvec![Claim::Path(path(text))], needs: smallvec![Need::Ancestor(path(text))] }
     }
 
     #[test]
@@ -372,7 +385,7 @@ mod tests {
                     Some(text) => {
                         let mut claims = file(&text);
                         if exact {
-                            claims = Claims { provides: vec![], needs: vec![Need::Claim(Claim::Path(path(&text)))] };
+                            claims = Claims { provides: smallvec![], needs: smallvec![Need::Claim(Claim::Path(path(&text)))] };
                         }
                         have.insert(vertex, claims.clone());
                         index.set(vertex, claims);

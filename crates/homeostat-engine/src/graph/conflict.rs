@@ -286,7 +286,7 @@ mod tests {
 
     fn claim(graph: &mut Graph<()>, vertex: u8, need: Option<u8>) {
         let needs = need.map(|need| Need::Claim(user(need))).into_iter().collect();
-        graph.claims_mut().set(u32::from(vertex), Claims { provides: vec![user(vertex)], needs });
+        graph.claims_mut().set(u32::from(vertex), Claims { provides: vec![user(vertex)].into(), needs });
     }
 
     fn follow(

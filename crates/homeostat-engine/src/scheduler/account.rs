@@ -27,7 +27,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         for at in touched {
             if self.graph.is_used(at) && self.state(at).leaving != Leaving::Now {
                 let state = &mut self.graph.at_mut(at).data;
-                let (outcome, unsettled) = stand(state);
+                let (outcome, unsettled) = stand(state, self.policy.attempts);
                 if outcome != state.outcome || unsettled != state.unsettled {
                     recount(&mut self.totals, Some(state.outcome).filter(|_| state.counted), Some(outcome));
                     self.unsettled -= usize::from(state.unsettled);
@@ -72,7 +72,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         if state.leaving == Leaving::Now {
             return None;
         }
-        let outcome = stand(state).0;
+        let outcome = stand(state, self.policy.attempts).0;
         let (blocked_by, waiting_on) = match state.hindrance.as_deref() {
             Some(Hindrance::Blocked(_)) => (self.failed_before(at), None),
             Some(Hindrance::Waiting(on)) => (Vec::new(), Some(on.clone())),
@@ -122,7 +122,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(super) fn assert_consistent(&self) {
         let (mut totals, mut unsettled) = (Totals::default(), 0);
         for (_, vertex) in self.graph.iter().filter(|(_, vertex)| vertex.data.leaving != Leaving::Now) {
-            let (outcome, open) = stand(&vertex.data);
+            let (outcome, open) = stand(&vertex.data, self.policy.attempts);
             totals.count(outcome);
             unsettled += usize::from(open);
         }
@@ -140,7 +140,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 }
 
 /// How a vertex stands, and whether the run has to wait for it.
-fn stand<R, D>(state: &State<R, D>) -> (Outcome, bool) {
+fn stand<R, D>(state: &State<R, D>, attempts: u32) -> (Outcome, bool) {
     if state.meta.hidden {
         return (Outcome::Skipped, false);
     }
@@ -148,7 +148,7 @@ fn stand<R, D>(state: &State<R, D>) -> (Outcome, bool) {
     match (&state.standing, state.hindrance.as_deref()) {
         (_, Some(Hindrance::Blocked(_))) if idle => (Outcome::Blocked, false),
         (_, Some(Hindrance::Waiting(_))) if idle => (Outcome::Waiting, false),
-        (Standing::Failed(_), _) => (Outcome::Failed, !(idle && state.pace.is_final(&state.meta))),
+        (Standing::Failed(_), _) => (Outcome::Failed, !(idle && state.pace.is_final(&state.meta, attempts))),
         (Standing::InOrder, _) if !state.dirty && idle => (in_order(state), false),
         (Standing::Reported, _) if !state.dirty && idle => (Outcome::WouldChange, false),
         (Standing::InOrder, _) => (in_order(state), true),

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use homeostat_model::{Catalog, CatalogDelta, Digest, Meta, ResourceId};
+use homeostat_model::{Catalog, CatalogDelta, Digest, EdgeDecl, Meta, ResourceDecl, ResourceId, SendDecl};
 
 use super::state::{Leaving, Owed, Phase, Receive, State, Watching};
 use super::{Command, Scheduler, Subject};
@@ -19,6 +19,8 @@ use crate::resource::{Causes, Claim, Drift};
 pub(crate) struct Incoming<R> {
     pub(crate) id: ResourceId,
     pub(crate) resource: R,
+    /// What it provides and needs, for automatic edges.
+    pub(crate) claims: Claims,
     pub(crate) digest: Digest,
     pub(crate) meta: Arc<Meta>,
     /// It is there only to undo what was declared before, and goes when that is done.
@@ -96,74 +98,80 @@ impl Staged {
 
 impl<R: Subject, D: Drift> Scheduler<R, D> {
     /// What differs between the graph and a full catalog.
-    pub(crate) fn compare(&self, catalog: &Catalog) -> CatalogDelta {
-        let mut seen: BTreeSet<u32> = BTreeSet::new();
+    pub(crate) fn compare(&self, catalog: Catalog) -> CatalogDelta {
+        let Catalog { resources, edges, sends, .. } = catalog;
+        let mut declared: Vec<bool> = vec![false; self.graph.slots_len()];
+        for decl in &resources {
+            if let Some(at) = self.graph.find(&decl.id) {
+                declared[at as usize] = true;
+            }
+        }
         let mut delta = CatalogDelta::default();
-        let mut known: Vec<bool> = vec![false; self.graph.slots_len()];
-        for decl in &catalog.resources {
-            let found = self.graph.find(&decl.id);
-            let same = found.is_some_and(|at| {
-                known[at as usize] = true;
-                let state = self.state(at);
-                state.leaving == Leaving::No && state.digest == decl.digest()
-            });
-            if !same {
-                delta.set.push(decl.clone());
-            }
-        }
-        for (at, vertex) in self.graph.iter() {
-            if !known[at as usize] && vertex.data.leaving == Leaving::No {
+        let mut stay: Vec<bool> = vec![false; self.graph.slots_len()];
+        for (at, vertex) in self.graph.iter().filter(|(_, vertex)| vertex.data.leaving == Leaving::No) {
+            if declared[at as usize] {
+                stay[at as usize] = true;
+            } else {
                 delta.remove.push(vertex.id.clone());
-            } else if vertex.data.leaving == Leaving::No {
-                seen.insert(at);
             }
         }
-        self.compare_edges(catalog, &seen, &mut delta);
-        self.compare_sends(catalog, &seen, &mut delta);
+        self.compare_edges(edges, &stay, &mut delta);
+        self.compare_sends(sends, &stay, &mut delta);
+        let receivers: BTreeSet<ResourceId> = delta.set_sends.iter().map(|send| send.to.clone()).collect();
+        delta.set = resources.into_iter().filter(|decl| self.differs(decl, &receivers)).collect();
         delta
     }
 
-    fn compare_edges(&self, catalog: &Catalog, stay: &BTreeSet<u32>, delta: &mut CatalogDelta) {
+    /// Whether a declaration is new or different. One that begins to receive is needed even if it is the same as before.
+    fn differs(&self, decl: &ResourceDecl, receivers: &BTreeSet<ResourceId>) -> bool {
+        let Some(at) = self.graph.find(&decl.id) else { return true };
+        let state = self.state(at);
+        let begins_to_receive =
+            !receivers.is_empty() && state.receives.is_none() && receivers.contains(&decl.id);
+        state.leaving != Leaving::No || begins_to_receive || state.digest != decl.digest()
+    }
+
+    fn compare_edges(&self, edges: Vec<EdgeDecl>, stay: &[bool], delta: &mut CatalogDelta) {
+        let stays = |at: &u32| stay[*at as usize];
         let mut wanted: BTreeSet<(u32, u32)> = BTreeSet::new();
-        for edge in &catalog.edges {
+        for edge in edges {
             let ends = self.graph.find(&edge.from).zip(self.graph.find(&edge.to));
-            let stay = ends.filter(|(from, to)| stay.contains(from) && stay.contains(to));
-            let kinds = stay.map_or(EdgeKinds::NONE, |(from, to)| self.graph.edge(from, to));
-            let same = kinds.has(EdgeKinds::DECLARED) && kinds.has(EdgeKinds::NOTIFY) == edge.notify;
+            let kept = ends.filter(|(from, to)| stays(from) && stays(to));
+            let kinds = kept.map_or(EdgeKinds::NONE, |(from, to)| self.graph.edge(from, to));
             wanted.extend(ends);
-            if !same {
-                delta.set_edges.push(edge.clone());
+            if !kinds.has(EdgeKinds::DECLARED) || kinds.has(EdgeKinds::NOTIFY) != edge.notify {
+                delta.set_edges.push(edge);
             }
         }
-        for at in stay {
-            for link in self.graph.at(*at).succs.iter().filter(|link| link.kinds.has(EdgeKinds::DECLARED)) {
-                if stay.contains(&link.at) && !wanted.contains(&(*at, link.at)) {
-                    let id = |at: u32| self.graph.at(at).id.clone();
-                    delta.remove_edges.push((id(*at), id(link.at)));
+        for (at, vertex) in self.graph.iter().filter(|(at, _)| stays(at)) {
+            for link in vertex.succs.iter().filter(|link| link.kinds.has(EdgeKinds::DECLARED)) {
+                if stays(&link.at) && !wanted.contains(&(at, link.at)) {
+                    delta.remove_edges.push((vertex.id.clone(), self.graph.at(link.at).id.clone()));
                 }
             }
         }
     }
 
-    fn compare_sends(&self, catalog: &Catalog, stay: &BTreeSet<u32>, delta: &mut CatalogDelta) {
-        let mut wanted: BTreeSet<(u32, &str)> = BTreeSet::new();
-        for send in &catalog.sends {
-            let receiver = self.graph.find(&send.to);
-            let sender = self.graph.find(&send.from).filter(|at| stay.contains(at));
-            let same = receiver.filter(|at| stay.contains(at)).zip(sender).is_some_and(|(at, sender)| {
-                wanted.insert((at, &send.param));
+    fn compare_sends(&self, sends: Vec<SendDecl>, stay: &[bool], delta: &mut CatalogDelta) {
+        let stays = |at: &u32| stay[*at as usize];
+        let mut wanted: BTreeSet<(u32, Arc<str>)> = BTreeSet::new();
+        for send in sends {
+            let receiver = self.graph.find(&send.to).filter(stays);
+            let sender = self.graph.find(&send.from).filter(stays);
+            let same = receiver.zip(sender).is_some_and(|(at, sender)| {
+                wanted.insert((at, send.param.clone()));
                 let list = self.state(at).receives.iter().flat_map(|receives| &receives.list);
                 let mut same = list.filter(|receive| receive.param == send.param);
                 same.any(|receive| receive.key == send.key && receive.from == sender)
             });
             if !same {
-                delta.set_sends.push(send.clone());
+                delta.set_sends.push(send);
             }
         }
-        for at in stay {
-            for receive in self.state(*at).receives.iter().flat_map(|receives| &receives.list) {
-                if !wanted.contains(&(*at, &*receive.param)) {
-                    delta.remove_sends.push((self.graph.at(*at).id.clone(), receive.param.clone()));
+        for (at, vertex) in self.graph.iter().filter(|(at, _)| stays(at)) {
+            for receive in vertex.data.receives.iter().flat_map(|receives| &receives.list) {
+                if !wanted.contains(&(at, receive.param.clone())) {
+                    delta.remove_sends.push((vertex.id.clone(), receive.param.clone()));
                 }
             }
         }
@@ -250,9 +258,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let mut staged = Staged::default();
         self.graph.reserve(incoming.len());
         incoming.sort_by_key(|incoming| self.graph.find(&incoming.id).is_none());
-        for resource in incoming.iter() {
+        for resource in incoming.iter_mut() {
             let claims = if self.policy.autoedges && resource.meta.autoedge {
-                resource.resource.claims()
+                std::mem::take(&mut resource.claims)
             } else {
                 Claims::default()
             };

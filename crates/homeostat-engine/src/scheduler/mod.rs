@@ -30,7 +30,7 @@ use std::time::{Duration, SystemTime};
 use homeostat_model::{ResourceId, Value};
 
 use crate::event::{Cause, Event, EventKind, Totals};
-use crate::graph::{Claims, Graph};
+use crate::graph::Graph;
 use crate::journal::Record;
 use crate::resource::{Applied, Causes, Change, Check, Drift, Failure, Outputs};
 use crate::source::VertexKey;
@@ -43,8 +43,6 @@ use state::{Leaving, State};
 
 /// Rechecks in a row of a drift that wakes keep making stale, before it is applied all the same.
 const RECHECKS_MAX: u8 = 8;
-/// Failed attempts after which a vertex counts as settled, unless its own `retry` says otherwise.
-const ATTEMPTS_UNTIL_SETTLED: u32 = 3;
 
 /// What the scheduler must know of a resource. Everything else about it is for whoever runs the commands.
 pub(crate) trait Subject: Clone {
@@ -54,8 +52,6 @@ pub(crate) trait Subject: Clone {
     fn batch_key(&self) -> Option<Arc<str>>;
     /// Whether being applied because of a wake means that somebody else changed it.
     fn repairs(&self) -> bool;
-    /// What it provides and needs.
-    fn claims(&self) -> Claims;
 }
 
 /// How the scheduler treats everybody.
@@ -71,6 +67,8 @@ pub(crate) struct Policy {
     pub(crate) autoedges: bool,
     /// Whether batches are made.
     pub(crate) batch: bool,
+    /// Failed attempts after which a vertex counts as settled, unless its own `retry` says otherwise.
+    pub(crate) attempts: u32,
     /// When repairs of one vertex are too many.
     pub(crate) flapping: Option<Flapping>,
 }

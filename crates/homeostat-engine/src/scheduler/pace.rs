@@ -88,10 +88,10 @@ impl Pace {
     }
 
     /// Whether the failure counts as how the vertex stands, and not as something that is about to be tried again.
-    pub(super) fn is_final(&self, meta: &Meta) -> bool {
+    pub(super) fn is_final(&self, meta: &Meta, attempts: u32) -> bool {
         match meta.retry {
             Retry::Times(times) if meta.retry_given => self.spent > u32::from(times),
-            Retry::Times(_) | Retry::Forever => self.failures >= super::ATTEMPTS_UNTIL_SETTLED,
+            Retry::Times(_) | Retry::Forever => self.failures >= attempts,
         }
     }
 
@@ -250,7 +250,7 @@ mod tests {
         let mut pace = Pace::default();
         let delays: Vec<_> = (0..3).map(|_| pace.failed(Duration::ZERO, &meta, SEED)).collect();
         assert_eq!(delays, [Some(Duration::from_millis(10)), Some(Duration::from_millis(10)), None]);
-        assert!(pace.is_final(&meta));
+        assert!(pace.is_final(&meta, 3));
     }
 
     #[test]

@@ -78,3 +78,11 @@ async fn a_value_that_only_a_run_brings_is_unknown() {
 async fn an_empty_catalog_has_an_empty_plan() {
     assert!(planned(catalog(vec![])).await.resources.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_does_not_wait_for_what_fails() {
+    let started = tokio::time::Instant::now();
+    let plan = planned(catalog(vec![script("plan-fails", "a", &[("panics", Value::Bool(true))])])).await;
+    assert_eq!(of(&plan, "a").status.outcome, Outcome::Failed);
+    assert!(started.elapsed() < std::time::Duration::from_millis(500));
+}

@@ -318,3 +318,17 @@ async fn somebody_else_who_keeps_changing_it_is_reported_and_slowed_down() {
     assert_eq!(rig.world.get("a").as_deref(), Some("x"));
     assert!(rig.events.of(&id("a")).contains(&EventKind::Calm));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_hangs_does_not_keep_a_cancelling_stop() {
+    let rig = Rig::start("hanging", EngineOptions::default()).await;
+    let mut pair = catalog(vec![rig.script("a", &[want("x")]), rig.script("b", &[want("x")])]);
+    pair.edges = vec![EdgeDecl::notify(id("a"), id("b"))];
+    rig.journal.hang();
+    rig.engine.load(pair).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let started = Instant::now();
+    rig.engine.stop(Stop::Cancel).await;
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(rig.engine.load(catalog(vec![])).await.is_err(), "a stopped engine loads nothing, and says so");
+}

@@ -51,11 +51,23 @@ pub(crate) struct KvArgs {
 #[derive(Debug, Subcommand)]
 enum KvCommand {
     /// Print the value of a key, as it is; exit code 1 when there is none
-    Get { key: String },
+    Get {
+        /// The key
+        key: String,
+    },
     /// Set a key; `-` as value reads it from standard input
-    Put { key: String, value: String },
+    Put {
+        /// The key
+        key: String,
+        /// The value, or `-`
+        #[arg(allow_negative_numbers = true)]
+        value: String,
+    },
     /// Remove a key; a missing one is no error
-    Del { key: String },
+    Del {
+        /// The key
+        key: String,
+    },
     /// Print keys and values, one per line
     List {
         /// What keys begin with
@@ -112,15 +124,23 @@ fn value_of(value: String) -> anyhow::Result<String> {
         let limit = u64::try_from(VALUE_BYTES_MAX).unwrap_or(u64::MAX);
         let mut bytes = Vec::new();
         std::io::stdin().lock().take(limit).read_to_end(&mut bytes).context("cannot read the value")?;
+        // What was cut off may end within a character.
+        if bytes.len() >= VALUE_BYTES_MAX {
+            return Err(too_long());
+        }
         String::from_utf8(bytes).map_err(|_| refused("a value is text in UTF-8"))?
     } else {
         value
     };
     // One byte of what is stored tells its form.
     if text.len() >= VALUE_BYTES_MAX {
-        return Err(refused(format!("a value has less than {VALUE_BYTES_MAX} bytes")));
+        return Err(too_long());
     }
     Ok(text)
+}
+
+fn too_long() -> anyhow::Error {
+    refused(format!("a value has less than {VALUE_BYTES_MAX} bytes"))
 }
 
 /// Through the agent if one runs, else directly.

@@ -18,9 +18,18 @@ pub(super) struct Sizes {
 pub(super) struct Layout {
     pub(super) vertices: Vec<Point>,
     /// For each edge, the bends on its way.
-    pub(super) bends: Vec<Vec<Point>>,
+    pub(super) bends: Vec<Vec<Bend>>,
+    /// For each vertex, how wide its column is.
+    pub(super) columns: Vec<f64>,
     pub(super) width: f64,
     pub(super) height: f64,
+}
+
+/// Where an edge passes a column, and how wide that is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Bend {
+    pub(super) middle: Point,
+    pub(super) width: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,12 +59,14 @@ pub(super) fn layout(sizes: &Sizes) -> Layout {
     let mut columns = columns(&places);
     untangle(&places, &mut columns);
     let ys = heights(&places, &columns, sizes.height);
-    let (xs, width) = across(&columns, places.vertices, &sizes.widths);
+    let (xs, column_widths, width) = across(&columns, places.vertices, &sizes.widths);
     let lowest = ys.iter().copied().fold(0.0, f64::max);
     let point = |place: usize| Point { x: xs[places.layer[place]], y: ys[place] };
+    let bend = |place: usize| Bend { middle: point(place), width: column_widths[places.layer[place]] };
     Layout {
         vertices: (0..places.vertices).map(point).collect(),
-        bends: bends.into_iter().map(|on_the_way| on_the_way.into_iter().map(point).collect()).collect(),
+        bends: bends.into_iter().map(|on_the_way| on_the_way.into_iter().map(bend).collect()).collect(),
+        columns: (0..places.vertices).map(|place| column_widths[places.layer[place]]).collect(),
         width,
         height: lowest + sizes.height / 2.0,
     }
@@ -253,17 +264,19 @@ fn fit(column: &[usize], wishes: &[f64], room: impl Fn(usize, usize) -> f64) -> 
     ys
 }
 
-/// The middle of each column, and the width of all.
-fn across(columns: &[Vec<usize>], vertices: usize, widths: &[f64]) -> (Vec<f64>, f64) {
+/// The middle and the width of each column, and the width of all.
+fn across(columns: &[Vec<usize>], vertices: usize, widths: &[f64]) -> (Vec<f64>, Vec<f64>, f64) {
     let mut x = 0.0;
     let mut xs = Vec::with_capacity(columns.len());
+    let mut column_widths = Vec::with_capacity(columns.len());
     for column in columns {
         let width =
             column.iter().filter(|place| **place < vertices).map(|place| widths[*place]).fold(0.0, f64::max);
         xs.push(x + width / 2.0);
+        column_widths.push(width);
         x += width + GAP_ACROSS;
     }
-    (xs, (x - GAP_ACROSS).max(0.0))
+    (xs, column_widths, (x - GAP_ACROSS).max(0.0))
 }
 
 #[cfg(test)]

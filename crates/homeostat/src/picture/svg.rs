@@ -26,7 +26,7 @@ const STYLE: &str = "<style>\
   text{font-family:ui-sans-serif,system-ui,'DejaVu Sans',sans-serif}\
   .kind{font-size:11px;letter-spacing:.04em}\
   .name{font-size:13px;fill:#1b2430}\
-  .label{font-size:11px;fill:#5c6b7a}\
+  .label{font-size:11px;fill:#5c6b7a;paint-order:stroke;stroke:#fbfcfd;stroke-width:3px}\
   .edge{fill:none;stroke:#7d8a99;stroke-width:1.4}\
   .notify{stroke:#c2255c;stroke-width:2}\
   .auto{stroke-dasharray:5 4}\
@@ -107,9 +107,17 @@ fn push_edge(
 ) {
     let start = Point { x: laid.vertices[from].x + widths[from] / 2.0, y: laid.vertices[from].y };
     let end = Point { x: laid.vertices[to].x - widths[to] / 2.0, y: laid.vertices[to].y };
-    let mut path = format!("M{:.1} {:.1}", start.x, start.y);
-    let mut here = start;
-    for next in laid.bends[at].iter().copied().chain([end]) {
+    // A curve begins and ends at the edge of a column: within it, it would run below wider boxes.
+    let leaves = Point { x: laid.vertices[from].x + laid.columns[from] / 2.0, ..start };
+    let enters = Point { x: laid.vertices[to].x - laid.columns[to] / 2.0, ..end };
+    let mut path = format!("M{:.1} {:.1}H{:.1}", start.x, start.y, leaves.x);
+    let mut here = leaves;
+    let passed = laid.bends[at].iter().flat_map(|bend| {
+        let Point { x, y } = bend.middle;
+        [Point { x: x - bend.width / 2.0, y }, Point { x: x + bend.width / 2.0, y }]
+    });
+    let ways: Vec<Point> = passed.chain([enters]).collect();
+    for next in ways.iter().copied() {
         let reach = (next.x - here.x) / 2.0;
         push(
             &mut path,
@@ -125,6 +133,7 @@ fn push_edge(
         );
         here = next;
     }
+    push(&mut path, format_args!("H{:.1}", end.x));
     let (class, marker) = match (edge.notify, edge.auto) {
         (true, true) => ("edge notify auto", "arrow-notify"),
         (true, false) => ("edge notify", "arrow-notify"),
@@ -133,13 +142,13 @@ fn push_edge(
     };
     push(out, format_args!("<path class=\"{class}\" marker-end=\"url(#{marker})\" d=\"{path}\"/>\n"));
     if let Some(label) = &edge.label {
-        let first = laid.bends[at].first().copied().unwrap_or(end);
+        let first = ways[0];
         push(
             out,
             format_args!(
                 "<text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n",
-                f64::midpoint(start.x, first.x),
-                f64::midpoint(start.y, first.y) - 5.0,
+                f64::midpoint(leaves.x, first.x),
+                f64::midpoint(leaves.y, first.y) - 5.0,
                 escape(&short(&printable(label)))
             ),
         );

@@ -21,8 +21,8 @@ use super::kv::{self, Answer, Request};
 
 const NAME: &str = "socket";
 const CONNECTIONS_MAX: usize = 64;
-/// A value in base64, its key, and what is around them.
-const LINE_BYTES_MAX: usize = VALUE_BYTES_MAX * 2;
+/// A value of which every byte is escaped, its key, and what is around them.
+const LINE_BYTES_MAX: usize = VALUE_BYTES_MAX * 8;
 /// The longest path that a socket address holds.
 const ADDRESS_BYTES_MAX: usize = 107;
 /// Somebody who connects and says nothing is let go.

@@ -244,9 +244,9 @@ mod tests {
         }
         go.send(()).unwrap();
         // The queue empties, then the count is said with the next line.
-        while !writer.status(Status::default()) {
-            std::thread::yield_now();
-        }
+        let (done, empty) = sync_channel(1);
+        writer.queue.send(Message::Finish(done)).unwrap();
+        empty.recv().unwrap();
         writer.text("last\n".into());
         writer.clone().finish();
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();

@@ -64,3 +64,26 @@ fn a_prefix_with_a_very_long_path_has_a_socket_too() {
     let got = place.homeostat(&["kv", "--prefix", &prefix, "get", "a"]);
     assert_eq!(got.ends_with(0).stdout, "b\n");
 }
+
+#[test]
+fn the_largest_value_passes_through_the_socket_whatever_it_holds() {
+    let place = Place::new();
+    place.write("site.yaml", "graph: g\nresources:\n  noop:\n  - name: a\n");
+    let _agent = place.start_run(&["site.yaml"]);
+    wait_until("the socket is there", || place.path("prefix/socket").exists());
+    let value = "\u{1}".repeat((1 << 20) - 1);
+    let put = ["kv", "--prefix", "DIR/prefix", "put", "big", "-"];
+    place.homeostat_with_stdin(&put, &value).ends_with(0);
+    let got = place.homeostat(&["kv", "--prefix", "DIR/prefix", "get", "big"]);
+    assert!(got.ends_with(0).stdout == value + "\n");
+    let too_long = place.homeostat_with_stdin(&put, &("x".to_owned() + &"é".repeat(1 << 19)));
+    assert!(too_long.ends_with(2).stderr.contains("less than 1048576 bytes"), "{too_long:#?}");
+}
+
+#[test]
+fn a_value_may_be_a_negative_number() {
+    let place = Place::new();
+    place.homeostat(&["kv", "--prefix", "DIR/prefix", "put", "offset", "-5"]).ends_with(0);
+    let got = place.homeostat(&["kv", "--prefix", "DIR/prefix", "get", "offset"]);
+    assert_eq!(got.ends_with(0).stdout, "-5\n");
+}

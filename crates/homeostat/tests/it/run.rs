@@ -182,3 +182,20 @@ fn another_host_is_left_alone() {
     place.run(&["--once", "site.yaml"]).ends_with(0);
     assert!(place.path("all").exists() && !place.path("web").exists());
 }
+
+#[test]
+fn what_is_taken_out_between_runs_is_undone_where_it_asks_for_it() {
+    let place = Place::new();
+    place.write("had", "before");
+    place.write(
+        "site.yaml",
+        "graph: g\nresources:\n  file:\n  - {name: DIR/had, content: after, meta: {reverse: true}}\n  \
+         - {name: DIR/new, content: x, meta: {reverse: true}}\n",
+    );
+    place.run(&["--once", "site.yaml"]).ends_with(0);
+    assert_eq!((place.read("had"), place.read("new")), ("after".into(), "x".into()));
+    place.write("site.yaml", "graph: g\nresources:\n  noop:\n  - name: x\n");
+    place.run(&["--once", "site.yaml"]).ends_with(0);
+    assert_eq!(place.read("had"), "before");
+    assert!(!place.path("new").exists());
+}

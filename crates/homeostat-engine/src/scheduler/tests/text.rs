@@ -1,5 +1,6 @@
 //! What the scripted resources want, and how that becomes a catalog.
 
+use crate::graph::Claims;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -68,11 +69,20 @@ impl Desired {
         ResourceDecl { meta: self.meta(), ..ResourceDecl::new(id(number), params.into_iter().collect()) }
     }
 
+    fn claims(&self) -> Claims {
+        let user = |name: u8| Claim::User(name.to_string().into());
+        Claims {
+            provides: self.provides.map(user).into_iter().collect(),
+            needs: self.needs.map(|name| Need::Claim(user(name))).into_iter().collect(),
+        }
+    }
+
     pub(super) fn incoming(&self, number: u8, undo_known: bool) -> Incoming<Desired> {
         let decl = self.decl(number);
         Incoming {
             id: decl.id.clone(),
             resource: self.clone(),
+            claims: self.claims(),
             digest: decl.digest(),
             meta: decl.meta,
             undoes: false,
@@ -86,6 +96,7 @@ pub(super) fn undoing(id: &ResourceId, number: i64) -> Incoming<Desired> {
     Incoming {
         id: id.clone(),
         resource: Desired::new(number),
+        claims: Claims::default(),
         digest: Digest::of(&("undo", number)),
         meta: Meta::shared_default(),
         undoes: true,
@@ -115,14 +126,6 @@ impl Subject for Desired {
 
     fn repairs(&self) -> bool {
         true
-    }
-
-    fn claims(&self) -> Claims {
-        let user = |name: u8| Claim::User(name.to_string().into());
-        Claims {
-            provides: self.provides.map(user).into_iter().collect(),
-            needs: self.needs.map(|name| Need::Claim(user(name))).into_iter().collect(),
-        }
     }
 }
 

@@ -134,12 +134,20 @@ impl World {
     }
 
     pub(super) fn policy(parallel: usize) -> Policy {
-        Policy { noop: false, parallel, semaphore: None, autoedges: true, batch: true, flapping: None }
+        Policy {
+            noop: false,
+            parallel,
+            semaphore: None,
+            autoedges: true,
+            batch: true,
+            attempts: 3,
+            flapping: None,
+        }
     }
 
     /// Makes the text the whole of what is desired. Refused when it has a cycle, and then the text goes back too.
     pub(super) fn load(&mut self, text: Text) -> bool {
-        let delta = self.scheduler.compare(&text.catalog());
+        let delta = self.scheduler.compare(text.catalog());
         let before = std::mem::replace(&mut self.text, text);
         let set: Vec<u8> =
             delta.set.iter().map(|decl| decl.id.name.parse().expect("names are numbers")).collect();
