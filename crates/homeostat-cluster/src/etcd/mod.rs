@@ -136,10 +136,12 @@ impl Store for EtcdStore {
     fn watch<'a>(&'a self, prefix: &'a str, after: u64) -> StoreFuture<'a, Watching> {
         Box::pin(async move {
             let started = watch::start(self.link.clone(), self.namespace.clone(), prefix, after).await;
-            let (follower, opened, watching) = started?;
+            let (going_on, watching) = started?;
             let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
             while watches.try_join_next().is_some() {}
-            watches.spawn(follower.follow(opened));
+            if let Some((follower, opened)) = going_on {
+                watches.spawn(follower.follow(opened));
+            }
             Ok(watching)
         })
     }

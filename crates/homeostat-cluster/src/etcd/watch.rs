@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{Event, EventType, WatchOptions, WatchResponse, WatchStream};
-use homeostat_engine::store::{Changed, WatchItem, Watching};
+use homeostat_engine::store::{Changed, StoreError, WatchItem, Watching};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
@@ -62,19 +62,25 @@ enum End {
     Moved,
 }
 
-/// Watches; the first time it has to work at once.
+/// Watches; the first time it has to work at once. There is nothing to follow when the watcher is lost from the start.
 pub(super) async fn start(
     link: Arc<Link>,
     namespace: Namespace,
     prefix: &str,
     after: u64,
-) -> Result<(Follower, Opened, Watching), Failed> {
+) -> Result<(Option<(Follower, Opened)>, Watching), Failed> {
     // One place more, so that a watcher that is too slow can be told so.
     let (watcher, watching) = mpsc::channel(QUEUE + 1);
     let mut follower = Follower { link, namespace, prefix: prefix.into(), watcher, seen: after, cluster: 0 };
-    let opened = follower.open().await?;
+    let opened = match follower.open().await {
+        Err(Failed::OtherTime | Failed::TooMuch) => {
+            follower.lose();
+            return Ok((None, watching));
+        }
+        other => other?,
+    };
     follower.cluster = opened.store.cluster;
-    Ok((follower, opened, watching))
+    Ok((Some((follower, opened)), watching))
 }
 
 impl Follower {
@@ -122,10 +128,16 @@ impl Follower {
             }
         });
         let (stream, first, connection) = asked.await?;
-        let gone = |why: String| Failed::Gone { why, doubtful: false };
-        let first = first.ok_or_else(|| gone("the watch ended at once".into()))?;
-        if first.canceled() && first.compact_revision() == 0 {
-            return Err(gone(format!("the watch is refused: {}", first.cancel_reason())));
+        let ended = || Failed::Gone { why: "the watch ended at once".into(), doubtful: false };
+        let first = first.ok_or_else(ended)?;
+        if first.canceled() {
+            let refused = || format!("it refuses the watch: {}", first.cancel_reason());
+            let compacted = first.compact_revision() != 0;
+            return Err(if compacted {
+                Failed::OtherTime
+            } else {
+                Failed::Answered(StoreError::Unavailable(refused()))
+            });
         }
         let store = first.header().map_or(Position { cluster: 0, revision: 0 }, |header| Position {
             cluster: header.cluster_id(),

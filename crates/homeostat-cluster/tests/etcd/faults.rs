@@ -1,15 +1,16 @@
 //! Members that die, freeze, and come back.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use homeostat_cluster::testing::EtcdServer;
 use homeostat_cluster::{EtcdOptions, EtcdStore, Times};
 use homeostat_engine::Store;
-use homeostat_engine::store::StoreError;
+use homeostat_engine::store::{StoreError, WatchItem};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::proxy::Proxy;
-use super::setting::{PATIENCE, next_changes, options, server, value};
+use super::setting::{PATIENCE, next, next_changes, options, server, value};
 
 /// What a busy machine may take on top.
 const SLACK: Duration = Duration::from_secs(2);
@@ -179,4 +180,61 @@ async fn while_two_of_three_members_live_requests_and_watches_go_on() {
         // What was done twice is told twice.
         while let Ok(Some(_)) = timeout(Duration::from_millis(200), watching.recv()).await {}
     }
+}
+
+#[tokio::test]
+async fn under_repeated_kills_a_watch_tells_every_acknowledged_put_once_and_in_order() {
+    const KILLS: usize = 5;
+    let mut server = server!();
+    let options = quick(&[server.url()]);
+    let writer = EtcdStore::new(options.clone()).unwrap();
+    let reader = EtcdStore::new(options).unwrap();
+    let (_, revision) = reader.range("").await.unwrap();
+    let mut watching = reader.watch("w/", revision).await.unwrap();
+    let over = Cell::new(false);
+    let killing = async {
+        for _ in 0..KILLS {
+            sleep(Duration::from_millis(200)).await;
+            let again = tokio::task::spawn_blocking(move || {
+                server.kill();
+                server.start_again();
+                server
+            });
+            server = again.await.unwrap();
+        }
+        over.set(true);
+        server
+    };
+    let (mut acknowledged, mut doubtful) = (Vec::new(), 0);
+    let writing = async {
+        for at in 0.. {
+            // A key of its own, so that nothing is hidden by what comes later. One that failed may be there or not.
+            if let Ok(revision) = writer.put(&format!("w/{at:06}"), b"", None).await {
+                acknowledged.push((format!("w/{at:06}"), revision));
+            } else {
+                doubtful += 1;
+                until_it_works(&writer).await;
+            }
+            if over.get() {
+                break;
+            }
+        }
+        until_it_works(&writer).await;
+        writer.put("w/end", b"", None).await.unwrap();
+    };
+    let mut told = Vec::new();
+    let reading = async {
+        loop {
+            let Some(WatchItem::Changes(changes)) = next(&mut watching).await else { panic!("it is lost") };
+            told.extend(changes.into_iter().map(|changed| (changed.key.to_string(), changed.revision)));
+            if told.last().is_some_and(|(key, _)| key == "w/end") {
+                return;
+            }
+        }
+    };
+    let (_server, (), ()) = tokio::join!(killing, writing, reading);
+    assert!(told.windows(2).all(|pair| pair[0].1 < pair[1].1), "{told:?}");
+    let missing: Vec<_> = acknowledged.iter().filter(|put| !told.contains(put)).collect();
+    assert_eq!(missing, Vec::<&(String, u64)>::new());
+    assert!(doubtful > 0 && acknowledged.len() > KILLS, "{doubtful}, {}", acknowledged.len());
 }
