@@ -101,10 +101,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(crate) fn compare(&self, catalog: Catalog) -> CatalogDelta {
         let Catalog { resources, edges, sends, .. } = catalog;
         let mut declared: Vec<bool> = vec![false; self.graph.slots_len()];
-        for decl in &resources {
-            if let Some(at) = self.graph.find(&decl.id) {
-                declared[at as usize] = true;
-            }
+        let found: Vec<Option<u32>> = resources.iter().map(|decl| self.graph.find(&decl.id)).collect();
+        for at in found.iter().flatten() {
+            declared[*at as usize] = true;
         }
         let mut delta = CatalogDelta::default();
         let mut stay: Vec<bool> = vec![false; self.graph.slots_len()];
@@ -118,13 +117,15 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.compare_edges(edges, &stay, &mut delta);
         self.compare_sends(sends, &stay, &mut delta);
         let receivers: BTreeSet<ResourceId> = delta.set_sends.iter().map(|send| send.to.clone()).collect();
-        delta.set = resources.into_iter().filter(|decl| self.differs(decl, &receivers)).collect();
+        let different =
+            resources.into_iter().zip(found).filter(|(decl, at)| self.differs(decl, *at, &receivers));
+        delta.set = different.map(|(decl, _)| decl).collect();
         delta
     }
 
     /// Whether a declaration is new or different. One that begins to receive is needed even if it is the same as before.
-    fn differs(&self, decl: &ResourceDecl, receivers: &BTreeSet<ResourceId>) -> bool {
-        let Some(at) = self.graph.find(&decl.id) else { return true };
+    fn differs(&self, decl: &ResourceDecl, at: Option<u32>, receivers: &BTreeSet<ResourceId>) -> bool {
+        let Some(at) = at else { return true };
         let state = self.state(at);
         let begins_to_receive =
             !receivers.is_empty() && state.receives.is_none() && receivers.contains(&decl.id);
