@@ -9,7 +9,7 @@ use crate::journal::{Journal, Record};
 use crate::resource::Failure;
 use crate::scheduler::Ticket;
 
-/// Records that wait for the disk. A vertex waits for its own, so there are at most a few for each that is in flight.
+/// Records that wait for the disk. A vertex waits for its own before it goes on, so the bound is the size of the graph.
 pub(super) type Queue = mpsc::UnboundedSender<(Option<Ticket>, Vec<Record>)>;
 
 /// Transactions are cut at about so many records.

@@ -430,16 +430,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// A vertex gets another declaration, wherever it is on its way.
     fn redeclare(&mut self, at: u32, incoming: Incoming<R>) {
-        match self.state(at).phase {
-            Phase::Checking | Phase::Applying => {}
-            Phase::Idle
-            | Phase::Starved
-            | Phase::Queued
-            | Phase::Recording(..)
-            | Phase::Batching(_)
-            | Phase::Ready(_) => {
-                self.call_back(at);
-            }
+        if !self.state(at).phase.is_in_flight() {
+            self.call_back(at);
         }
         // What was captured may be on its way to the journal.
         let known = incoming.undo_known || self.state(at).undo_known || self.state(at).undo.is_some();
@@ -566,21 +558,13 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     /// A vertex goes: at once, or when what runs for it has ended.
     fn retire(&mut self, at: u32) {
         self.uncount(at);
-        match self.state(at).phase {
-            Phase::Checking | Phase::Applying => {
-                self.batch_no_longer_expects(at);
-                self.state_mut(at).leaving = Leaving::Now;
-                self.release_waiters(at);
-            }
-            Phase::Idle
-            | Phase::Starved
-            | Phase::Queued
-            | Phase::Recording(..)
-            | Phase::Batching(_)
-            | Phase::Ready(_) => {
-                self.call_back(at);
-                self.drop_vertex(at);
-            }
+        if self.state(at).phase.is_in_flight() {
+            self.batch_no_longer_expects(at);
+            self.state_mut(at).leaving = Leaving::Now;
+            self.release_waiters(at);
+        } else {
+            self.call_back(at);
+            self.drop_vertex(at);
         }
     }
 

@@ -33,6 +33,21 @@ pub(crate) enum Phase<D> {
     Applying,
 }
 
+impl<D> Phase<D> {
+    /// A job runs for the vertex, and will report.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        match self {
+            Self::Checking | Self::Applying => true,
+            Self::Idle
+            | Self::Starved
+            | Self::Queued
+            | Self::Recording(..)
+            | Self::Batching(_)
+            | Self::Ready(_) => false,
+        }
+    }
+}
+
 /// How the last attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
