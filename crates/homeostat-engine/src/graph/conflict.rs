@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::claims::Few;
 use super::edges::EdgeKinds;
 use super::{Cycle, Graph};
 
@@ -116,15 +117,16 @@ impl<T> Graph<T> {
             }
             let wanted = self.claims.wanted(to);
             let auto = self.at(to).preds.iter().filter(|link| link.kinds.has(EdgeKinds::AUTO));
-            let have: BTreeSet<u32> = auto.map(|link| link.at).collect();
-            for from in have.difference(&wanted) {
+            let have: Few = auto.map(|link| link.at).collect();
+            for from in have.iter().filter(|from| wanted.binary_search(from).is_err()) {
                 self.take_edge(*from, to, EdgeKinds::AUTO);
             }
-            let left_out: BTreeSet<u32> = self.dropped.left_out_before(to).collect();
-            for from in left_out.difference(&wanted) {
+            let left_out: Few = self.dropped.left_out_before(to).collect();
+            for from in left_out.iter().filter(|from| wanted.binary_search(from).is_err()) {
                 self.dropped.edges.remove(&(*from, to));
             }
-            for from in wanted.difference(&have).filter(|from| !left_out.contains(from)) {
+            let is_new = |from: &&u32| have.binary_search(from).is_err() && !left_out.contains(from);
+            for from in wanted.iter().filter(is_new) {
                 if self.edge(*from, to).is_none() {
                     resolution.new_preds.insert(to);
                 }

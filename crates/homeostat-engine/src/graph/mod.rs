@@ -7,9 +7,11 @@ mod claims;
 mod conflict;
 mod edges;
 mod order;
+mod places;
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 
+use hashbrown::{DefaultHashBuilder, HashTable};
 use homeostat_model::ResourceId;
 
 pub(crate) use claims::{ClaimIndex, Claims};
@@ -38,12 +40,21 @@ enum Slot<T> {
     Free { generation: u32 },
 }
 
+fn id_in<T>(slots: &[Slot<T>], at: u32) -> &ResourceId {
+    match &slots[at as usize] {
+        Slot::Used(vertex) => &vertex.id,
+        Slot::Free { .. } => panic!("the slot {at} is free"),
+    }
+}
+
 /// A directed acyclic graph of resources.
 #[derive(Debug)]
 pub(crate) struct Graph<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
-    index: HashMap<ResourceId, u32>,
+    /// By the hash of their ids, which stand in the slots.
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     next_rank: u64,
     claims: ClaimIndex,
     dropped: Dropped,
@@ -56,7 +67,8 @@ impl<T> Graph<T> {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
-            index: HashMap::new(),
+            index: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
             next_rank: 0,
             claims: ClaimIndex::default(),
             dropped: Dropped::default(),
@@ -72,12 +84,13 @@ impl<T> Graph<T> {
     /// Makes room for so many more.
     pub(crate) fn reserve(&mut self, additional: usize) {
         self.slots.reserve(additional);
-        self.index.reserve(additional);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.index.reserve(additional, |at| hasher.hash_one(id_in(slots, *at)));
     }
 
     /// The index of a resource.
     pub(crate) fn find(&self, id: &ResourceId) -> Option<u32> {
-        self.index.get(id).copied()
+        self.index.find(self.hasher.hash_one(id), |at| id_in(&self.slots, *at) == id).copied()
     }
 
     /// The vertex at an index that is known to be used.
@@ -129,8 +142,9 @@ impl<T> Graph<T> {
     pub(crate) fn insert(&mut self, id: ResourceId, data: T) -> u32 {
         let rank = self.next_rank;
         self.next_rank += 1;
+        let hash = self.hasher.hash_one(&id);
         let vertex = |generation| Vertex {
-            id: id.clone(),
+            id,
             generation,
             preds: Links::default(),
             succs: Links::default(),
@@ -152,7 +166,8 @@ impl<T> Graph<T> {
                 u32::try_from(self.slots.len() - 1).expect("indices fit 32 bits")
             }
         };
-        self.index.insert(id, at);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.index.insert_unique(hash, at, |at| hasher.hash_one(id_in(slots, *at)));
         at
     }
 
@@ -165,7 +180,9 @@ impl<T> Graph<T> {
         let slot = std::mem::replace(&mut self.slots[at as usize], Slot::Free { generation });
         self.free.push(at);
         let Slot::Used(vertex) = slot else { panic!("the slot {at} is free") };
-        self.index.remove(&vertex.id);
+        if let Ok(entry) = self.index.find_entry(self.hasher.hash_one(&vertex.id), |have| *have == at) {
+            entry.remove();
+        }
         vertex.data
     }
 

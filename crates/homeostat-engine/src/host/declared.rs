@@ -11,17 +11,24 @@ use crate::source::AbsPath;
 #[derive(Debug, Default)]
 pub struct Declared {
     /// Several resources may declare one path.
-    paths: RwLock<BTreeMap<AbsPath, u32>>,
+    paths: RwLock<BTreeMap<AbsPath, usize>>,
 }
 
 impl Declared {
     /// Adds the paths among claims.
     pub fn add(&self, claims: &[Claim]) {
-        if claims.iter().any(|claim| matches!(claim, Claim::Path(_))) {
-            let mut paths = self.paths.write().unwrap_or_else(PoisonError::into_inner);
-            for path in paths_of(claims) {
-                *paths.entry(path.clone()).or_insert(0) += 1;
-            }
+        let mut added: Vec<&AbsPath> = paths_of(claims).collect();
+        if added.is_empty() {
+            return;
+        }
+        let mut paths = self.paths.write().unwrap_or_else(PoisonError::into_inner);
+        if paths.is_empty() {
+            // A tree that is made of what is sorted costs a tenth of one that grows.
+            added.sort_unstable();
+            let counted = added.chunk_by(PartialEq::eq).map(|same| (same[0].clone(), same.len()));
+            *paths = counted.collect();
+        } else {
+            added.into_iter().for_each(|path| *paths.entry(path.clone()).or_insert(0) += 1);
         }
     }
 

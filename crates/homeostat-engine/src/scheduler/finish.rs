@@ -109,8 +109,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.graph.resolve(ticket.key).filter(|at| self.state(*at).version == ticket.version)
         {
             match std::mem::replace(&mut self.state_mut(at).phase, Phase::Idle) {
-                Phase::Recording(drift, receivers) => match result {
+                Phase::Recording(recording) => match result {
                     Ok(()) => {
+                        let (drift, receivers) = *recording;
                         let receivers =
                             receivers.into_iter().filter_map(|key| self.graph.resolve(key)).collect();
                         self.announce(at, receivers, true);

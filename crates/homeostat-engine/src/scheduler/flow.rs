@@ -1,5 +1,6 @@
 //! Dispatching: from the queues into flight, within the parallelism.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::state::{Phase, Standing, State, Watching};
@@ -128,10 +129,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let state = self.state_mut(at);
         state.phase = Phase::Applying;
         state.rechecks = 0;
-        let (fired, announced) =
-            std::mem::take(&mut state.owed).into_iter().partition(|(_, owed)| owed.fired);
-        state.refreshing = fired;
-        state.owed = announced;
+        let (fired, announced): (BTreeMap<_, _>, _) =
+            state.owed.take().into_iter().partition(|(_, owed)| owed.fired);
+        state.refreshing = fired.into();
+        state.owed = announced.into();
         let job = ApplyJob {
             ticket,
             resource: state.resource.clone(),
@@ -159,7 +160,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             let keys = receivers.iter().map(|receiver| self.graph.key(*receiver)).collect();
             // Known from now on, so that a refresh which ends meanwhile does not clear what is just being recorded.
             self.announce(at, receivers, false);
-            self.state_mut(at).phase = Phase::Recording(drift, keys);
+            self.state_mut(at).phase = Phase::Recording(Box::new((drift, keys)));
             self.commands.push(Command::Record(Some(self.ticket(at)), records));
             return;
         }

@@ -258,7 +258,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     fn stage(&mut self, incoming: &mut [Incoming<R>], remove: &[ResourceId]) -> Staged {
         let mut staged = Staged::default();
         self.graph.reserve(incoming.len());
-        incoming.sort_by_key(|incoming| self.graph.find(&incoming.id).is_none());
+        if self.graph.len() > 0 {
+            incoming.sort_by_cached_key(|incoming| self.graph.find(&incoming.id).is_none());
+        }
         for resource in incoming.iter_mut() {
             let claims = if self.policy.autoedges && resource.meta.autoedge {
                 std::mem::take(&mut resource.claims)
@@ -486,7 +488,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             Phase::Idle
             | Phase::Queued
             | Phase::Checking
-            | Phase::Recording(..)
+            | Phase::Recording(_)
             | Phase::Ready(_)
             | Phase::Applying => {}
         }
@@ -631,7 +633,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.state_mut(at).undo_known = false;
         }
         let state = self.state_mut(at);
-        state.owed.extend(owed.into_iter().map(|sender| (sender, Owed { fired: true, durable: true })));
+        for sender in owed {
+            state.owed.insert(sender, Owed { fired: true, durable: true });
+        }
         if state.is_done() {
             self.release_waiters(at);
         } else {

@@ -17,6 +17,7 @@ mod load;
 mod pace;
 mod permits;
 mod refresh;
+mod seldom;
 mod send;
 mod state;
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         }
         let taken = self.permits.try_take(&needed);
         if taken {
-            self.state_mut(at).permits = needed;
+            self.state_mut(at).permits = needed.into();
         } else {
             self.permits.wait(Applicant::Vertex(self.graph.key(at)), needed);
         }
@@ -136,7 +136,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 
     pub(super) fn release_permits(&mut self, at: u32) {
-        let held = std::mem::take(&mut self.state_mut(at).permits);
+        let held = self.state_mut(at).permits.take();
         if !held.is_empty() {
             self.permits.give_back(&held);
             self.grant_permits();
@@ -161,7 +161,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             match applicant {
                 Applicant::Vertex(key) => {
                     let at = starving(&self.graph, key).expect("it was there just now");
-                    self.state_mut(at).permits = needed;
+                    self.state_mut(at).permits = needed.into();
                     self.permits_granted(at);
                 }
                 Applicant::Batch(key) => self.batch_permitted(&key, needed),
@@ -175,7 +175,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     /// Every permit that is held is held by somebody.
     pub(super) fn assert_permits(&self) {
         let mut held: BTreeMap<Arc<str>, u32> = BTreeMap::new();
-        let vertices = self.graph.iter().flat_map(|(_, vertex)| &vertex.data.permits);
+        let vertices = self.graph.iter().flat_map(|(_, vertex)| &*vertex.data.permits);
         let batches = self.batches.values().flat_map(super::batch::Batch::permits);
         let running = self.running_batches.values().flat_map(super::batch::Running::permits);
         for semaphore in vertices.chain(batches).chain(running) {

@@ -66,9 +66,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(super) fn forget_owed(&mut self, at: u32) {
         let receiver = self.graph.at(at).id.clone();
         let state = self.state_mut(at);
-        let owed = std::mem::take(&mut state.owed)
-            .into_keys()
-            .chain(std::mem::take(&mut state.refreshing).into_keys());
+        let owed = state.owed.take().into_keys().chain(state.refreshing.take().into_keys());
         let clear = |sender| Record::Clear(Intent { receiver: receiver.clone(), sender });
         let records = owed.map(clear).collect();
         if !self.policy.noop {
@@ -87,7 +85,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     fn notified_by(&mut self, at: u32) -> Vec<u32> {
         let links = self.graph.at(at).succs.iter().filter(|link| link.kinds.has(EdgeKinds::NOTIFY));
         let mut receivers: Vec<u32> = links.map(|link| link.at).collect();
-        let former = std::mem::take(&mut self.state_mut(at).announced);
+        let former = self.state_mut(at).announced.take();
         receivers.extend(former.into_iter().filter_map(|key| self.graph.resolve(key)));
         receivers.sort_unstable();
         receivers.dedup();
@@ -119,7 +117,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(super) fn refresh_done(&mut self, at: u32) {
         let receiver = self.graph.at(at).id.clone();
         let state = self.state_mut(at);
-        let done = std::mem::take(&mut state.refreshing);
+        let done = state.refreshing.take();
         let cleared = done.into_keys().filter(|sender| !state.owed.contains_key(sender));
         let records: Vec<Record> =
             cleared.map(|sender| Record::Clear(Intent { receiver: receiver.clone(), sender })).collect();
@@ -128,7 +126,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// A refresh was not done: it is owed as before.
     pub(super) fn owe_again(&mut self, at: u32) {
-        for (sender, owed) in std::mem::take(&mut self.state_mut(at).refreshing) {
+        for (sender, owed) in self.state_mut(at).refreshing.take() {
             self.note_owed(at, sender, owed);
         }
     }
@@ -140,7 +138,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let state = self.state_mut(at);
         let fired: Vec<ResourceId> =
             state.owed.iter().filter(|(_, owed)| owed.fired).map(|(sender, _)| sender.clone()).collect();
-        state.owed.retain(|_, owed| !owed.fired);
+        if !fired.is_empty() {
+            state.owed.retain(|_, owed| !owed.fired);
+        }
         if !dry {
             let clear = |sender| Record::Clear(Intent { receiver: receiver.clone(), sender });
             self.record_unawaited(fired.into_iter().map(clear).collect());

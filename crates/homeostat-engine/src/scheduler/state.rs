@@ -9,8 +9,10 @@ use smallvec::SmallVec;
 
 use super::Received;
 use super::pace::Pace;
+use super::seldom::Seldom;
 use crate::event::Outcome;
 use crate::resource::{Causes, Outputs};
+use crate::source::VertexKey;
 
 /// Where a vertex is on its way.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ pub(crate) enum Phase<D> {
     /// Being checked.
     Checking,
     /// Waits until it is durable that these receivers will have to refresh.
-    Recording(Option<D>, Vec<crate::source::VertexKey>),
+    Recording(Box<(Option<D>, Vec<VertexKey>)>),
     /// In a batch that is not closed.
     Batching(D),
     /// In the queue of applies.
@@ -41,7 +43,7 @@ impl<D> Phase<D> {
             Self::Idle
             | Self::Starved
             | Self::Queued
-            | Self::Recording(..)
+            | Self::Recording(_)
             | Self::Batching(_)
             | Self::Ready(_) => false,
         }
@@ -169,7 +171,7 @@ pub(crate) struct State<R, D> {
     /// Its batch failed, so it is tried alone.
     pub(crate) single: bool,
     /// The permits that it holds.
-    pub(crate) permits: Vec<homeostat_model::meta::Semaphore>,
+    pub(crate) permits: Seldom<Vec<homeostat_model::meta::Semaphore>>,
     pub(crate) rechecks: u8,
     /// The predecessor that it waits for.
     pub(crate) waiting_on: Option<u32>,
@@ -179,11 +181,11 @@ pub(crate) struct State<R, D> {
     /// Those that wait for this one.
     pub(crate) waiters: SmallVec<[u32; 2]>,
     /// Refreshes that this one owes, by whose change asks for them.
-    pub(crate) owed: BTreeMap<ResourceId, Owed>,
+    pub(crate) owed: Seldom<BTreeMap<ResourceId, Owed>>,
     /// Those that the refresh under way answers.
-    pub(crate) refreshing: BTreeMap<ResourceId, Owed>,
+    pub(crate) refreshing: Seldom<BTreeMap<ResourceId, Owed>>,
     /// Those whom this one told that it might change, until it has.
-    pub(crate) announced: Vec<crate::source::VertexKey>,
+    pub(crate) announced: Seldom<Vec<VertexKey>>,
     pub(crate) receives: Option<Box<Receives>>,
     pub(crate) sent: Outputs,
     pub(crate) pace: Pace,
@@ -218,15 +220,15 @@ impl<R, D> State<R, D> {
             undo: None,
             changed: false,
             single: false,
-            permits: Vec::new(),
+            permits: Seldom::default(),
             rechecks: 0,
             waiting_on: None,
             cursor: 0,
             hindrance: None,
             waiters: SmallVec::new(),
-            owed: BTreeMap::new(),
-            refreshing: BTreeMap::new(),
-            announced: Vec::new(),
+            owed: Seldom::default(),
+            refreshing: Seldom::default(),
+            announced: Seldom::default(),
             receives: None,
             sent: Outputs::none(),
             counts: Counts::default(),
