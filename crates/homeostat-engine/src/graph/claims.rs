@@ -111,6 +111,7 @@ impl Claimants {
 struct Held {
     places: SmallVec<[u32; 4]>,
     /// Boxed, since most vertices claim paths only.
+    #[allow(clippy::box_collection)]
     named: Option<Box<Vec<Claim>>>,
 }
 
