@@ -7,13 +7,14 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 /// 128 bits over everything that makes a declared resource what it is. Equal declarations have equal digests, in every
 /// process; it is no defence against somebody who constructs collisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest(pub u128);
+pub struct Digest([u64; 2]);
 
 impl Digest {
     /// The digest of anything hashable.
     pub fn of(value: &impl Hash) -> Self {
         let mut hasher = SipHasher13::new();
         value.hash(&mut hasher);
-        Self(hasher.finish128().as_u128())
+        let hash = hasher.finish128();
+        Self([hash.h1, hash.h2])
     }
 }

@@ -80,6 +80,8 @@ pub(super) struct GraphTask {
     changes: Option<BTreeMap<ResourceId, Vec<Change>>>,
     started: Instant,
     loaded: bool,
+    /// Resources that were loaded since memory was given back.
+    loaded_lately: usize,
     dry: bool,
     stopping: Vec<oneshot::Sender<()>>,
     /// What ran was ended and will not report.
@@ -123,6 +125,7 @@ impl GraphTask {
             changes: options.keep_changes.then(BTreeMap::new),
             started: Instant::now(),
             loaded: false,
+            loaded_lately: 0,
             dry: options.mode == Mode::Noop,
             stopping: Vec::new(),
             cancelled: false,
@@ -192,7 +195,7 @@ impl GraphTask {
                 if let Ok(summary) = &loaded {
                     self.scheduler.forget_owed_before();
                     self.loaded = true;
-                    memory::give_back(summary.added + summary.changed);
+                    self.loaded_lately += summary.added + summary.changed;
                 }
                 self.follow().await;
                 reply.send(loaded).ok();
@@ -359,12 +362,13 @@ impl GraphTask {
         jobs
     }
 
-    fn spawn(&mut self, mut jobs: Vec<Job>) {
+    /// Runs jobs in chunks: the larger, the more is under way, as long as every worker has enough of them.
+    fn spawn(&mut self, jobs: Vec<Job>) {
         let workers = tokio::runtime::Handle::current().metrics().num_workers();
-        let chunk = (jobs.len() / (workers * 2)).clamp(1, CHUNK_MAX);
-        while !jobs.is_empty() {
-            let rest = jobs.split_off(chunk.min(jobs.len()));
-            let chunk = std::mem::replace(&mut jobs, rest);
+        let size = (self.scheduler.in_flight() / (workers * 2)).clamp(1, CHUNK_MAX);
+        let mut jobs = jobs.into_iter();
+        while jobs.len() > 0 {
+            let chunk = jobs.by_ref().take(size).collect();
             self.jobs.spawn(jobs::run_chunk(chunk, self.messages.clone()));
         }
     }
@@ -384,7 +388,7 @@ impl GraphTask {
         }
     }
 
-    fn tell_progress(&self) {
+    fn tell_progress(&mut self) {
         let settled = self.loaded && self.scheduler.is_settled();
         self.progress.send_if_modified(|progress| {
             let news = progress.settled != settled;
@@ -399,6 +403,9 @@ impl GraphTask {
             };
             news
         });
+        if settled {
+            memory::give_back(std::mem::take(&mut self.loaded_lately));
+        }
     }
 
     fn status(&self) -> Vec<VertexStatus> {

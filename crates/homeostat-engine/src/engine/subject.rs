@@ -11,13 +11,15 @@ use crate::scheduler::{Received, Subject};
 
 /// One declared resource. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Managed(Arc<Inner>);
-
-struct Inner {
+pub(crate) struct Managed {
     resource: Arc<dyn DynResource>,
-    /// Boxed, since few receive.
-    receiver: Option<Box<Receiver>>,
-    secrets: Option<Box<Secrets>>,
+    special: Option<Arc<Special>>,
+}
+
+/// What few resources need.
+struct Special {
+    receiver: Option<Receiver>,
+    secrets: Option<Secrets>,
 }
 
 /// A resource that receives values is made anew when they change, and so needs its declaration.
@@ -35,17 +37,27 @@ struct Secrets {
 
 impl Managed {
     pub(crate) fn new(resource: Arc<dyn DynResource>, decl: &ResourceDecl, receives: bool) -> Self {
-        let receiver = receives.then(|| Box::new(Receiver { decl: decl.clone(), current: Mutex::new(None) }));
-        Self(Arc::new(Inner { resource, receiver, secrets: Secrets::of(decl).map(Box::new) }))
+        let receiver = receives.then(|| Receiver { decl: decl.clone(), current: Mutex::new(None) });
+        let special = Special { receiver, secrets: Secrets::of(decl) };
+        let is_special = special.receiver.is_some() || special.secrets.is_some();
+        Self { resource, special: is_special.then(|| Arc::new(special)) }
+    }
+
+    fn receiver(&self) -> Option<&Receiver> {
+        self.special.as_ref()?.receiver.as_ref()
+    }
+
+    fn secrets(&self) -> Option<&Secrets> {
+        self.special.as_ref()?.secrets.as_ref()
     }
 
     pub(crate) fn resource(&self) -> &Arc<dyn DynResource> {
-        &self.0.resource
+        &self.resource
     }
 
     /// The resource with the values that it received in place of those that were declared.
     pub(crate) fn with(&self, received: Option<&Received>, registry: &Registry) -> Result<Managed, Failure> {
-        let (Some(received), Some(receiver)) = (received, &self.0.receiver) else { return Ok(self.clone()) };
+        let (Some(received), Some(receiver)) = (received, self.receiver()) else { return Ok(self.clone()) };
         let mut current = receiver.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((version, managed)) = &*current
             && *version == received.version
@@ -67,12 +79,12 @@ impl Managed {
     }
 
     pub(crate) fn has_secrets(&self) -> bool {
-        self.0.secrets.is_some()
+        self.secrets().is_some()
     }
 
     /// Blanks out of changes what must not be shown.
     pub(crate) fn redact_changes(&self, changes: Vec<Change>) -> Vec<Change> {
-        let Some(secrets) = &self.0.secrets else { return changes };
+        let Some(secrets) = self.secrets() else { return changes };
         changes.into_iter().map(|change| secrets.redact_change(change)).collect()
     }
 
@@ -83,7 +95,7 @@ impl Managed {
 
     /// Blanks out of a failure what must not be shown.
     pub(crate) fn redact_failure(&self, failure: Failure) -> Failure {
-        match &self.0.secrets {
+        match self.secrets() {
             Some(secrets) => failure.map_message(|text| secrets.redact(&text)),
             None => failure,
         }
@@ -125,7 +137,7 @@ impl Secrets {
 impl Subject for Managed {
     fn same_watches(&self, newer: &Self) -> bool {
         // What a receiver watches depends on what it received.
-        let receives = self.0.receiver.is_some() || newer.0.receiver.is_some();
+        let receives = self.receiver().is_some() || newer.receiver().is_some();
         !receives && self.resource().watches() == newer.resource().watches()
     }
 

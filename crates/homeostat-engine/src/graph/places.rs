@@ -30,6 +30,8 @@ pub(super) struct Places {
     free: Vec<u32>,
     below: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    /// A directory that was made last, with its path and a slash: what is made next mostly lies in the same.
+    last: Option<(Box<str>, u32)>,
 }
 
 impl Default for Places {
@@ -39,6 +41,7 @@ impl Default for Places {
             free: Vec::new(),
             below: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
+            last: None,
         }
     }
 }
@@ -51,14 +54,25 @@ impl Places {
 
     /// The place of a path, made if there is none.
     pub(super) fn make(&mut self, path: &AbsPath) -> u32 {
-        let mut at = ROOT;
-        for name in path.components() {
-            at = self.child(at, name).unwrap_or_else(|| self.make_child(at, name));
-        }
-        at
+        let text = path.as_str();
+        let (directory, name) = text.split_at(text.rfind('/').map_or(0, |slash| slash + 1));
+        let within = match &self.last {
+            Some((last, at)) if **last == *directory => *at,
+            _ => {
+                let names = directory.split('/').filter(|name| !name.is_empty());
+                let at = names.fold(ROOT, |at, name| self.child_or_new(at, name));
+                self.last = Some((directory.into(), at));
+                at
+            }
+        };
+        if name.is_empty() { within } else { self.child_or_new(within, name) }
     }
 
-    pub(super) fn child(&self, parent: u32, name: &str) -> Option<u32> {
+    fn child_or_new(&mut self, parent: u32, name: &str) -> u32 {
+        self.child(parent, name).unwrap_or_else(|| self.make_child(parent, name))
+    }
+
+    fn child(&self, parent: u32, name: &str) -> Option<u32> {
         let same =
             |at: &u32| self.all[*at as usize].parent == parent && *self.all[*at as usize].name == *name;
         self.below.find(self.hasher.hash_one((parent, name)), same).copied()
@@ -140,6 +154,7 @@ impl Places {
                 self.all[next as usize].previous = previous;
             }
             self.free.push(at);
+            self.last.take_if(|(_, last)| *last == at);
             at = parent;
         }
     }

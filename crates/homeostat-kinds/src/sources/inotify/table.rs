@@ -3,9 +3,9 @@
 //! A watched file is only a name in the table of its directory, so the hundred-thousandth in one directory costs two
 //! insertions and no call of the system.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use homeostat_engine::{AbsPath, VertexKey};
 use rustix::fs::inotify::WatchFlags;
 
@@ -217,10 +217,10 @@ impl Table {
             Interest::Tree(dir) => self.dir_mut(*dir).tree.push(vertex),
         }
         match self.vertices.entry(vertex) {
-            std::collections::hash_map::Entry::Vacant(slot) => {
+            hashbrown::hash_map::Entry::Vacant(slot) => {
                 slot.insert(Interests::One(interest));
             }
-            std::collections::hash_map::Entry::Occupied(mut slot) => match slot.get_mut() {
+            hashbrown::hash_map::Entry::Occupied(mut slot) => match slot.get_mut() {
                 Interests::Many(many) => many.push(interest),
                 one @ Interests::One(_) => {
                     let Interests::One(first) = std::mem::replace(one, Interests::Many(Vec::new())) else {
