@@ -89,7 +89,7 @@ impl Resource for Package {
     type Drift = Missing;
     type Prefetched = ();
 
-    fn new(_name: &str, _params: PackageParams) -> Result<Self, Vec<ParamError>> {
+    fn new(_name: &Arc<str>, _params: PackageParams) -> Result<Self, Vec<ParamError>> {
         Ok(Self)
     }
 

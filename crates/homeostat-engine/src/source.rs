@@ -66,6 +66,11 @@ impl AbsPath {
         Ok(Self(normal.into()))
     }
 
+    /// The path, sharing the text; none if the text is not in normal form.
+    pub fn of_normal(text: &Arc<str>) -> Option<Self> {
+        (text.starts_with('/') && !text.contains('\0') && is_normal(text)).then(|| Self(text.clone()))
+    }
+
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -46,7 +46,7 @@ pub trait Resource: Sized + Send + Sync + 'static {
     type Prefetched: Send + Sync + 'static;
 
     /// The only door: what comes out needs no further validation. It is called again when a received value changes.
-    fn new(name: &str, params: Self::Params) -> Result<Self, Vec<ParamError>>;
+    fn new(name: &Arc<str>, params: Self::Params) -> Result<Self, Vec<ParamError>>;
 
     /// What may change the answer of `check`.
     fn watches(&self) -> Vec<Watch> {

@@ -33,14 +33,20 @@ pub(crate) struct Pace {
     /// The timer that counts.
     pub(super) timer: Option<Duration>,
     pub(super) poll_at: Option<Duration>,
-    /// Failures in a row.
+    trouble: Option<Box<Trouble>>,
+    bucket: Option<Box<Bucket>>,
+    quarrel: Option<Box<Quarrel>>,
+}
+
+/// Failures that still count.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// In a row.
     failures: u32,
-    /// Failures counted against `retry`.
+    /// Those that count against `retry`.
     spent: u32,
     failed_at: Duration,
     retry_at: Option<Duration>,
-    bucket: Option<Box<Bucket>>,
-    quarrel: Option<Box<Quarrel>>,
 }
 
 #[derive(Debug)]
@@ -72,9 +78,7 @@ impl Pace {
         if !same || meta.limit_reset {
             self.set_limit(meta.limit);
         }
-        self.failures = 0;
-        self.spent = 0;
-        self.retry_at = None;
+        self.trouble = None;
     }
 
     fn set_limit(&mut self, limit: Option<Limit>) {
@@ -84,55 +88,50 @@ impl Pace {
     }
 
     pub(super) fn failures(&self) -> u32 {
-        self.failures
+        self.trouble.as_ref().map_or(0, |trouble| trouble.failures)
     }
 
     /// Whether the failure counts as how the vertex stands, and not as something that is about to be tried again.
     pub(super) fn is_final(&self, meta: &Meta, attempts: u32) -> bool {
         match meta.retry {
-            Retry::Times(times) if meta.retry_given => self.spent > u32::from(times),
-            Retry::Times(_) | Retry::Forever => self.failures >= attempts,
+            Retry::Times(times) if meta.retry_given => {
+                self.trouble.as_ref().is_some_and(|trouble| trouble.spent > u32::from(times))
+            }
+            Retry::Times(_) | Retry::Forever => self.failures() >= attempts,
         }
     }
 
     /// Counts a failure; says after how long it is tried again by itself.
     pub(super) fn failed(&mut self, now: Duration, meta: &Meta, seed: VertexKey) -> Option<Duration> {
-        self.failures += 1;
-        self.spent += 1;
-        self.failed_at = now;
+        let trouble = self.trouble.get_or_insert_default();
+        trouble.failures += 1;
+        trouble.spent += 1;
+        trouble.failed_at = now;
         let allowed = match meta.retry {
             Retry::Forever => true,
-            Retry::Times(times) => self.spent <= u32::from(times),
+            Retry::Times(times) => trouble.spent <= u32::from(times),
         };
         let delay = allowed.then(|| match meta.delay_ms {
             Some(ms) => Duration::from_millis(ms.into()),
-            None => jittered(backoff(self.failures), seed, self.failures),
+            None => jittered(backoff(trouble.failures), seed, trouble.failures),
         });
         // Without a timed retry the vertex still must not spin when its own attempt wakes it.
-        self.retry_at = Some(now + delay.unwrap_or_else(|| self.wake_pause()));
+        trouble.retry_at = Some(now + delay.unwrap_or_else(|| trouble.wake_pause()));
         delay
     }
 
     pub(super) fn succeeded(&mut self, reset: bool) {
-        self.failures = 0;
-        self.retry_at = None;
-        if reset {
-            self.spent = 0;
+        let spent = self.trouble.take().map_or(0, |trouble| trouble.spent);
+        if spent > 0 && !reset {
+            self.trouble = Some(Box::new(Trouble { spent, ..Trouble::default() }));
         }
     }
 
     /// Something happened that may mend a failure: tries again soon, and at once after the first failures.
     pub(super) fn hasten(&mut self, now: Duration) {
-        let Some(retry_at) = self.retry_at else { return };
-        let soon = now.max(self.failed_at + self.wake_pause());
-        self.retry_at = Some(retry_at.min(soon));
-    }
-
-    fn wake_pause(&self) -> Duration {
-        match self.failures.checked_sub(WAKES_AT_ONCE) {
-            None => Duration::ZERO,
-            Some(more) => Duration::from_millis(10) * 2u32.pow(more.min(15)),
-        }
+        let Some(trouble) = &mut self.trouble else { return };
+        let soon = now.max(trouble.failed_at + trouble.wake_pause());
+        trouble.retry_at = trouble.retry_at.map(|at| at.min(soon));
     }
 
     /// Counts a repair; says so when they become too many.
@@ -174,13 +173,23 @@ impl Pace {
 
     /// Until when the next look must wait; a token is taken when it need not.
     fn hold(&mut self, now: Duration) -> Option<Duration> {
-        if let Some(until) = self.retry_at.filter(|until| *until > now) {
+        let retry_at = self.trouble.as_ref().and_then(|trouble| trouble.retry_at);
+        if let Some(until) = retry_at.filter(|until| *until > now) {
             return Some(until);
         }
         if let Some(quarrel) = self.quarrel.as_ref().filter(|quarrel| quarrel.not_before > now) {
             return Some(quarrel.not_before);
         }
         self.bucket.as_mut().and_then(|bucket| bucket.take(now))
+    }
+}
+
+impl Trouble {
+    fn wake_pause(&self) -> Duration {
+        match self.failures.checked_sub(WAKES_AT_ONCE) {
+            None => Duration::ZERO,
+            Some(more) => Duration::from_millis(10) * 2u32.pow(more.min(15)),
+        }
     }
 }
 

@@ -132,13 +132,13 @@ impl Resource for Script {
     type Drift = Text;
     type Prefetched = BTreeMap<String, String>;
 
-    fn new(name: &str, params: ScriptParams) -> Result<Self, Vec<ParamError>> {
+    fn new(name: &Arc<str>, params: ScriptParams) -> Result<Self, Vec<ParamError>> {
         if params.want == "invalid" {
             return Err(vec![ParamError::of("want", "cannot be invalid")]);
         }
         assert!(params.want != "panic", "the script says so");
         let world = World::named(&params.world);
-        Ok(Self { name: name.to_owned(), params, world })
+        Ok(Self { name: (**name).to_owned(), params, world })
     }
 
     fn watches(&self) -> Vec<Watch> {
@@ -233,7 +233,7 @@ impl Resource for Calm {
     type Drift = NoDrift;
     type Prefetched = ();
 
-    fn new(_name: &str, _params: CalmParams) -> Result<Self, Vec<ParamError>> {
+    fn new(_name: &Arc<str>, _params: CalmParams) -> Result<Self, Vec<ParamError>> {
         Ok(Self)
     }
 

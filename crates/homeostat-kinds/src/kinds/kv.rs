@@ -174,9 +174,9 @@ impl Resource for Kv {
     /// The keys that hosts have in common.
     type Prefetched = BTreeMap<Arc<str>, Entry>;
 
-    fn new(name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
+    fn new(name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
         let mut errors = Vec::new();
-        let key = if params.key.is_empty() { name.to_owned() } else { params.key };
+        let key = if params.key.is_empty() { (**name).to_owned() } else { params.key };
         let secret = params.value.as_ref().is_some_and(Value::is_sensitive);
         let value = params.value.as_ref().and_then(Value::as_str).map(str::to_owned);
         if params.value.is_some() && value.is_none() {
@@ -301,7 +301,7 @@ mod tests {
     use crate::testing::TestHost;
 
     fn kv(params: Params) -> Kv {
-        Kv::new("k", params).unwrap_or_else(|errors| panic!("{errors:?}"))
+        Kv::new(&"k".into(), params).unwrap_or_else(|errors| panic!("{errors:?}"))
     }
 
     fn value(text: &str) -> Params {
@@ -420,13 +420,13 @@ mod tests {
         let schema = registry.schema("kv").unwrap();
         assert_eq!(schema.param("value").unwrap().ty, homeostat_model::schema::Type::Str);
         let number = Params { value: Some(Value::Int(1)), ..Params::default() };
-        assert!(Kv::new("k", number).is_err());
+        assert!(Kv::new(&"k".into(), number).is_err());
     }
 
     #[test]
     fn what_cannot_be_compared_is_refused() {
-        assert!(Kv::new("k", Params { skiplessthan: true, ..value("x") }).is_err());
-        assert!(Kv::new("k", Params { skipcmpstyle: 2, ..value("x") }).is_err());
-        assert!(Kv::new("k", value(&"x".repeat(VALUE_BYTES_MAX))).is_err());
+        assert!(Kv::new(&"k".into(), Params { skiplessthan: true, ..value("x") }).is_err());
+        assert!(Kv::new(&"k".into(), Params { skipcmpstyle: 2, ..value("x") }).is_err());
+        assert!(Kv::new(&"k".into(), value(&"x".repeat(VALUE_BYTES_MAX))).is_err());
     }
 }

@@ -118,7 +118,7 @@ impl Resource for Line {
     type Drift = LineDrift;
     type Prefetched = Text;
 
-    fn new(_name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
+    fn new(_name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
         let mut errors = Vec::new();
         if params.file.ends_with('/') {
             let message = format!("the file `{}` must not end with a slash", params.file);
@@ -358,7 +358,8 @@ mod tests {
     use crate::test_host::whole_host;
 
     fn line(params: serde_json::Value) -> Line {
-        Line::new("l", serde_json::from_value(params).unwrap()).unwrap_or_else(|errors| panic!("{errors:?}"))
+        Line::new(&"l".into(), serde_json::from_value(params).unwrap())
+            .unwrap_or_else(|errors| panic!("{errors:?}"))
     }
 
     /// What a file holds after a line was brought in order, and whether that changed anything.
@@ -454,7 +455,7 @@ mod tests {
             ("/f", "a\nb", "one line"),
         ] {
             let params = json!({"file": file, "content": content, "state": "exists"});
-            let Err(errors) = Line::new("l", serde_json::from_value(params).unwrap()) else {
+            let Err(errors) = Line::new(&"l".into(), serde_json::from_value(params).unwrap()) else {
                 panic!("{file} was taken");
             };
             assert!(errors.iter().any(|error| error.message.contains(about)), "{errors:?}");

@@ -41,6 +41,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use homeostat_engine::{
@@ -188,7 +189,7 @@ impl Resource for Msg {
     type Drift = Unsent;
     type Prefetched = ();
 
-    fn new(name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
+    fn new(name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
         let mut errors = Vec::new();
         let priority = priority(&params.priority);
         if priority.is_none() {
@@ -208,7 +209,7 @@ impl Resource for Msg {
         };
         let socket = |wanted: bool, path: &str| AbsPath::parse(path).ok().filter(|_| wanted);
         Ok(Self {
-            body: if params.body.is_empty() { name.into() } else { params.body },
+            body: if params.body.is_empty() { (**name).into() } else { params.body },
             priority,
             fields: params.fields,
             journal: socket(params.journal, JOURNAL_SOCKET),
@@ -247,7 +248,7 @@ mod tests {
     use crate::testing::TestHost;
 
     fn msg(params: Params) -> Msg {
-        Msg::new("the name", params).unwrap_or_else(|errors| panic!("{errors:?}"))
+        Msg::new(&"the name".into(), params).unwrap_or_else(|errors| panic!("{errors:?}"))
     }
 
     async fn look_and_send(host: &TestHost, msg: &Msg, causes: Causes) -> bool {
@@ -322,8 +323,11 @@ mod tests {
     fn nonsense_is_refused() {
         let fields = |name: &str| [(name.to_owned(), Text::default())].into();
         for name in ["lower", "_TRUSTED", "1ST", "", "A=B", "MESSAGE"] {
-            assert!(Msg::new("m", Params { fields: fields(name), ..Params::default() }).is_err(), "{name}");
+            assert!(
+                Msg::new(&"m".into(), Params { fields: fields(name), ..Params::default() }).is_err(),
+                "{name}"
+            );
         }
-        assert!(Msg::new("m", Params { priority: "loud".into(), ..Params::default() }).is_err());
+        assert!(Msg::new(&"m".into(), Params { priority: "loud".into(), ..Params::default() }).is_err());
     }
 }

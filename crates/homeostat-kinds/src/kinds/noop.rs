@@ -28,6 +28,8 @@
 //!
 //! None.
 
+use std::sync::Arc;
+
 use homeostat_engine::{Applied, Check, Context, Failure, NoDrift, ParamError, Resource};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -54,7 +56,7 @@ impl Resource for Noop {
     type Drift = NoDrift;
     type Prefetched = ();
 
-    fn new(_name: &str, _params: Params) -> Result<Self, Vec<ParamError>> {
+    fn new(_name: &Arc<str>, _params: Params) -> Result<Self, Vec<ParamError>> {
         Ok(Self)
     }
 

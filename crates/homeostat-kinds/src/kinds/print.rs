@@ -81,9 +81,9 @@ impl Resource for Print {
     type Drift = Unprinted;
     type Prefetched = ();
 
-    fn new(name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
+    fn new(name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
         Ok(Self {
-            msg: params.msg.unwrap_or_else(|| name.into()),
+            msg: params.msg.unwrap_or_else(|| (**name).into()),
             refresh_only: params.refresh_only,
             printed: AtomicBool::new(false),
         })
@@ -134,7 +134,7 @@ mod tests {
 
     fn print(msg: Option<&str>, refresh_only: bool) -> Print {
         let msg = msg.map(str::to_owned);
-        Print::new("hello", Params { msg: msg.as_deref().map(Text::from), refresh_only })
+        Print::new(&"hello".into(), Params { msg: msg.as_deref().map(Text::from), refresh_only })
             .map_err(|_| ())
             .unwrap()
     }

@@ -29,6 +29,7 @@
 //! Unless it is said otherwise, a parameter is checked for its type and has no effect.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use homeostat_engine::{Applied, Check, Context, Failure, NoDrift, Outputs, ParamError, Resource};
@@ -172,7 +173,7 @@ impl Resource for Test {
     type Drift = NoDrift;
     type Prefetched = ();
 
-    fn new(_name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
+    fn new(_name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
         let mut errors = Vec::new();
         if params.validatebool {
             errors.push(ParamError::of("validatebool", "the validate param was set to true"));
@@ -229,7 +230,8 @@ mod tests {
     #[tokio::test]
     async fn it_sends_hello_and_the_answer() {
         let host = TestHost::new();
-        let test = Test::new("t", parse(&[("send_value", Value::from("hi"))])).map_err(|_| ()).unwrap();
+        let test =
+            Test::new(&"t".into(), parse(&[("send_value", Value::from("hi"))])).map_err(|_| ()).unwrap();
         let want = Outputs::none().with("hello", Value::from("hi")).with("answer", Value::Int(42));
         assert_eq!(test.check(&host.cx(Causes::DECLARED)).await, Ok(Check::Converged(want)));
     }
@@ -237,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn it_fails_as_often_as_it_should() {
         let host = TestHost::new();
-        let test = Test::new("t", parse(&[("waitforerror", Value::Int(2))])).map_err(|_| ()).unwrap();
+        let test = Test::new(&"t".into(), parse(&[("waitforerror", Value::Int(2))])).map_err(|_| ()).unwrap();
         let mut failures = 0;
         while test.check(&host.cx(Causes::RETRY)).await.is_err() {
             failures += 1;
@@ -247,7 +249,7 @@ mod tests {
 
     #[test]
     fn it_can_be_refused() {
-        let message = |params| Test::new("t", params).map(drop).unwrap_err()[0].message.clone();
+        let message = |params| Test::new(&"t".into(), params).map(drop).unwrap_err()[0].message.clone();
         assert_eq!(
             message(parse(&[("validatebool", Value::Bool(true))])),
             "the validate param was set to true"

@@ -34,6 +34,7 @@
 //!
 //! Whole seconds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use homeostat_engine::{
@@ -73,7 +74,7 @@ impl Resource for Timer {
     type Drift = Tick;
     type Prefetched = ();
 
-    fn new(_name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
+    fn new(_name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
         if params.interval == 0 {
             return Err(vec![ParamError::of("interval", "`interval` must be at least one second")]);
         }
@@ -104,7 +105,7 @@ mod tests {
     #[tokio::test]
     async fn only_a_tick_is_a_change() {
         let host = TestHost::new();
-        let timer = Timer::new("t", Params { interval: 3 }).map_err(|_| ()).unwrap();
+        let timer = Timer::new(&"t".into(), Params { interval: 3 }).map_err(|_| ()).unwrap();
         assert_eq!(timer.watches(), [Watch::Every(Duration::from_secs(3))]);
         for cause in [Causes::DECLARED, Causes::PREDECESSOR, Causes::ASKED] {
             assert_eq!(timer.check(&host.cx(cause)).await, Ok(Check::converged()));
@@ -117,6 +118,6 @@ mod tests {
 
     #[test]
     fn no_interval_is_no_timer() {
-        assert!(Timer::new("t", Params { interval: 0 }).is_err());
+        assert!(Timer::new(&"t".into(), Params { interval: 0 }).is_err());
     }
 }

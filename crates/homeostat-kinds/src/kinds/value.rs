@@ -26,6 +26,8 @@
 //!
 //! None.
 
+use std::sync::Arc;
+
 use homeostat_engine::{Applied, Check, Context, Failure, NoDrift, Outputs, ParamError, Resource};
 use homeostat_model::Value as Any;
 use homeostat_model::schema::{OutputSchema, Type};
@@ -54,7 +56,7 @@ impl Resource for Value {
     type Drift = NoDrift;
     type Prefetched = ();
 
-    fn new(_name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
+    fn new(_name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
         let outputs = params.any.map_or_else(Outputs::none, |any| Outputs::none().with("any", any));
         Ok(Self { outputs })
     }
@@ -84,7 +86,7 @@ mod tests {
         let host = TestHost::new();
         let secret = Any::Sensitive(Box::new(Any::List(vec![Any::Int(1)])));
         let params: homeostat_model::Params = [("any", secret.clone())].into_iter().collect();
-        let value = Value::new("v", params.parse().unwrap()).map_err(|_| ()).unwrap();
+        let value = Value::new(&"v".into(), params.parse().unwrap()).map_err(|_| ()).unwrap();
         let sent = Outputs::none().with("any", secret);
         assert_eq!(value.foretell(), Some(sent.clone()));
         assert_eq!(value.check(&host.cx(Causes::DECLARED)).await, Ok(Check::Converged(sent)));
@@ -93,7 +95,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_value_it_sends_nothing() {
         let host = TestHost::new();
-        let value = Value::new("v", Params::default()).map_err(|_| ()).unwrap();
+        let value = Value::new(&"v".into(), Params::default()).map_err(|_| ()).unwrap();
         assert_eq!(value.check(&host.cx(Causes::DECLARED)).await, Ok(Check::converged()));
     }
 }

@@ -162,7 +162,7 @@ impl Resource for Exec {
     type Drift = ExecDrift;
     type Prefetched = ();
 
-    fn new(name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
+    fn new(name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
         command::exec(name, params)
     }
 

@@ -15,7 +15,7 @@ fn shell(line: impl Into<String>) -> Params {
 }
 
 fn exec(params: Params) -> Exec {
-    Exec::new("a command", params).unwrap_or_else(|errors| panic!("{errors:?}"))
+    Exec::new(&"a command".into(), params).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
 /// What an engine does: look, and apply what was found. Whether it ran.
@@ -42,7 +42,7 @@ async fn why(host: &TestHost, exec: &Exec) -> Option<Change> {
 }
 
 fn message(params: Params) -> String {
-    let errors = Exec::new("a command", params).map(drop).unwrap_err();
+    let errors = Exec::new(&"a command".into(), params).map(drop).unwrap_err();
     errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("; ")
 }
 
@@ -250,7 +250,7 @@ async fn a_word_is_a_word_without_a_shell() {
     let place =
         Params { cwd: "/usr".into(), env: [("X".into(), "1".into())].into(), ..shell("pwd; echo $X") };
     assert_eq!(run(place).await, "/usr\n1\n");
-    let named = Exec::new("echo by name", Params::default()).unwrap();
+    let named = Exec::new(&"echo by name".into(), Params::default()).unwrap();
     assert!(ran(&host, &named, Causes::DECLARED).await);
     assert_eq!(text(&named.sends(), "stdout").unwrap(), "by name\n");
 }

@@ -156,7 +156,7 @@ impl Resource for File {
     type Drift = FileDrift;
     type Prefetched = ();
 
-    fn new(name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
+    fn new(name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
         let spec = Spec::new(name, params)?;
         Ok(Self { shared: Arc::new(Shared { spec, known: Mutex::default() }) })
     }

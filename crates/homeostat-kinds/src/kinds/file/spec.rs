@@ -51,7 +51,7 @@ pub(super) struct Fragment {
 }
 
 impl Spec {
-    pub(super) fn new(name: &str, params: Params) -> Result<Self, Vec<ParamError>> {
+    pub(super) fn new(name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
         let mut errors = Vec::new();
         let (path, is_dir) = match path_of(name, &params) {
             Ok(found) => found,
@@ -94,7 +94,15 @@ fn given(text: &str) -> Option<Box<str>> {
 }
 
 /// The path with whether it means a directory. `dirname` and `basename` replace their part of `path`, or of the name.
-fn path_of(name: &str, params: &Params) -> Result<(AbsPath, bool), ParamError> {
+fn path_of(name: &Arc<str>, params: &Params) -> Result<(AbsPath, bool), ParamError> {
+    let is_name = params.path.is_empty() || *params.path == **name;
+    if is_name
+        && params.dirname.is_empty()
+        && params.basename.is_empty()
+        && let Some(path) = AbsPath::of_normal(name)
+    {
+        return Ok((path, false));
+    }
     if !params.dirname.is_empty() && !params.dirname.ends_with('/') {
         return Err(ParamError::of(
             "dirname",
@@ -105,7 +113,7 @@ fn path_of(name: &str, params: &Params) -> Result<(AbsPath, bool), ParamError> {
         let message = format!("the basename `{}` must not begin with a slash", params.basename);
         return Err(ParamError::of("basename", message));
     }
-    let (param, path) = if params.path.is_empty() { (None, name) } else { (Some("path"), &*params.path) };
+    let (param, path) = if params.path.is_empty() { (None, &**name) } else { (Some("path"), &*params.path) };
     let trimmed = path.trim_end_matches('/');
     let (dir, base) = path.split_at(trimmed.rfind('/').map_or(0, |at| at + 1));
     let dir = if params.dirname.is_empty() { dir } else { &params.dirname };

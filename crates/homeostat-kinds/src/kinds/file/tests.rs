@@ -99,7 +99,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn declare(name: &str, params: serde_json::Value) -> Result<File, Vec<ParamError>> {
-    File::new(name, serde_json::from_value(params).unwrap())
+    File::new(&name.into(), serde_json::from_value(params).unwrap())
 }
 
 fn is_root() -> bool {
@@ -564,7 +564,8 @@ fn capture_says_how_to_get_back() {
     place.chmod("f", 0o640);
     let captured = block_on(file.capture(&place.cx())).unwrap().unwrap();
     place.put(&file);
-    let back = File::new("any", captured.parse().unwrap()).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let back =
+        File::new(&"any".into(), captured.parse().unwrap()).unwrap_or_else(|errors| panic!("{errors:?}"));
     place.put(&back);
     assert_eq!((place.read("f"), place.mode("f")), ("old".to_owned(), 0o640));
     place.write("f", b"\xff");
