@@ -19,8 +19,8 @@ use super::run::Message;
 use super::subject::Managed;
 use crate::host::Host;
 use crate::registry::Registry;
-use crate::resource::{Applied, Causes, Change, Check, Drift, DynCheck, DynDrift, Failure};
-use crate::scheduler::{ApplyEnd, ApplyJob, Arm, BatchJob, CheckEnd, CheckJob, Ticket};
+use crate::resource::{Applied, Causes, Change, Check, Drift, DynCheck, DynDrift, Failure, Obstacle};
+use crate::scheduler::{ApplyEnd, ApplyJob, Arm, BatchJob, CheckEnd, CheckJob, Foretold, Ticket};
 use crate::source::{Source, VertexKey, Wakes};
 
 pub(super) type AnyDrift = Box<dyn DynDrift>;
@@ -134,17 +134,27 @@ impl Tools {
         } else {
             None
         };
-        let foretold = if drifted && job.foretell { managed.resource().foretell() } else { None };
+        let mut foretold = Foretold::default();
         let check = match check {
             // What is only reported is put in words here, where a panic fails the vertex and nobody else.
             Check::Drifted(drift) if job.foretell => {
                 let changes = managed.redact_changes(Drift::changes(&drift));
+                foretold.outputs = managed.resource().foretell();
+                foretold.obstacles = self.obstacles(&managed, drift).await;
                 Check::Drifted(Box::new(InWords(changes)) as AnyDrift)
             }
             Check::Drifted(drift) => Check::Drifted(redacted(drift, &managed)),
             Check::Converged(outputs) => Check::Converged(managed.redact_outputs(outputs)),
         };
         Ok(CheckEnd { check, undo, foretold })
+    }
+
+    async fn obstacles(&self, managed: &Managed, drift: AnyDrift) -> Vec<Obstacle> {
+        let mut obstacles = managed.resource().clone().obstacles(self.host.clone(), drift).await;
+        for obstacle in &mut obstacles {
+            obstacle.failure = managed.redact_failure(obstacle.failure.clone());
+        }
+        obstacles
     }
 
     async fn check_now(

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::{Leaving, Phase, Standing, Watching};
-use super::{ApplyEnd, CheckEnd, Command, Scheduler, Subject, Ticket};
+use super::{ApplyEnd, CheckEnd, Command, Foretold, Scheduler, Subject, Ticket};
 use crate::event::EventKind;
-use crate::resource::{Causes, Check, Drift, Failure, Outputs};
+use crate::resource::{Causes, Check, Drift, Failure};
 use crate::source::VertexKey;
 
 impl<R: Subject, D: Drift> Scheduler<R, D> {
@@ -81,7 +81,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 
     /// A vertex that only reports counts as done; what it would send is sent, so that others can report too.
-    fn report(&mut self, at: u32, drift: &D, foretold: Option<Outputs>, took: Duration) {
+    fn report(&mut self, at: u32, drift: &D, foretold: Foretold, took: Duration) {
         let causes = self.state(at).job_causes;
         self.tell_recovery(at);
         self.tell_what_was_half_applied(at);
@@ -97,9 +97,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.event(Some(at), causes, None, EventKind::WouldRefresh);
             self.forgive(at);
         }
-        if let Some(outputs) = foretold {
+        if let Some(outputs) = foretold.outputs {
             self.send(at, &outputs);
         }
+        self.state_mut(at).obstacles = foretold.obstacles.into();
         self.release_permits(at);
         self.come_to_rest(at);
     }

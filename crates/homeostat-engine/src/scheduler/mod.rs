@@ -32,7 +32,7 @@ use homeostat_model::{ResourceId, Value};
 use crate::event::{Cause, Event, EventKind, Totals};
 use crate::graph::Graph;
 use crate::journal::Record;
-use crate::resource::{Applied, Causes, Change, Check, Drift, Failure, Outputs};
+use crate::resource::{Applied, Causes, Change, Check, Drift, Failure, Obstacle, Outputs};
 use crate::source::VertexKey;
 
 pub(crate) use account::Standpoint;
@@ -124,7 +124,7 @@ pub(crate) struct CheckJob<R> {
     pub(crate) arm: Arm,
     /// If it drifted, capture what would undo it.
     pub(crate) capture: bool,
-    /// If it drifted, foretell what it would send: it will not be applied.
+    /// If it drifted, foretell what applying it would bring: it will not be applied.
     pub(crate) foretell: bool,
     pub(crate) timeout: Option<Duration>,
 }
@@ -154,7 +154,16 @@ pub(crate) struct BatchJob<R, D> {
 pub(crate) struct CheckEnd<D> {
     pub(crate) check: Check<D>,
     pub(crate) undo: Option<homeostat_model::Params>,
-    pub(crate) foretold: Option<Outputs>,
+    pub(crate) foretold: Foretold,
+}
+
+/// What applying a drift would bring, where it is only reported.
+#[derive(Debug, Default)]
+pub(crate) struct Foretold {
+    /// What it would send, where that is known.
+    pub(crate) outputs: Option<Outputs>,
+    /// Why it would fail.
+    pub(crate) obstacles: Vec<Obstacle>,
 }
 
 /// What an apply brought.

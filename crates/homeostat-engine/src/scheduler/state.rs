@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::Received;
 use super::pace::Pace;
 use crate::event::Outcome;
-use crate::resource::{Causes, Outputs};
+use crate::resource::{Causes, Obstacle, Outputs};
 
 /// Where a vertex is on its way.
 #[derive(Debug)]
@@ -152,6 +152,8 @@ pub(crate) struct State<R, D> {
     pub(crate) failing: bool,
     /// It was said to be different, then, and not to be in order again.
     pub(crate) drifting: Option<Duration>,
+    /// Why bringing it in order would fail, as far as its last report foretold.
+    pub(crate) obstacles: Box<[Obstacle]>,
     /// An apply failed, so that nobody knows how much of it was done.
     pub(crate) half_applied: bool,
     /// Why, since the last look began.
@@ -209,6 +211,7 @@ impl<R, D> State<R, D> {
             dirty: true,
             failing: false,
             drifting: None,
+            obstacles: Box::default(),
             half_applied: false,
             causes: Causes::DECLARED,
             job_causes: Causes::none(),

@@ -11,7 +11,7 @@ use homeostat_engine::resource::NoDrift;
 use homeostat_engine::store::StoreFuture;
 use homeostat_engine::{
     AbsPath, Applied, Change, Check, Claim, Context, Depth, Drift, EmbeddedStore, Engine, EngineHandle,
-    EngineOptions, Event, EventSink, Failure, Host, Journal, Kind, Looks, Outputs, ParamError, Reach, Record,
+    EngineOptions, Event, EventSink, Failure, Host, Journal, Kind, Looks, Obstacle, Outputs, ParamError, Reach, Record,
     Recorded, Registry, Resource, Source, VertexKey, Wakes, Watch,
 };
 use homeostat_model::schema::OutputSchema;
@@ -91,6 +91,9 @@ pub(crate) struct ScriptParams {
     /// May change anything, as a command does.
     #[serde(default)]
     reaches_anything: bool,
+    /// Cannot be applied unless the script of this name provides something before.
+    #[serde(default)]
+    needs_made: String,
     /// Its check depends on who knows what.
     #[serde(default)]
     looks_at_anything: bool,
@@ -155,6 +158,15 @@ impl Resource for Script {
 
     fn reach(&self) -> Reach {
         if self.params.reaches_anything { Reach::Anything } else { Reach::Declared(self.provides()) }
+    }
+
+    async fn obstacles(&self, _cx: &Context<'_>, _drift: &Text) -> Vec<Obstacle> {
+        let needed = &self.params.needs_made;
+        if needed.is_empty() {
+            return Vec::new();
+        }
+        let lifted_by = AbsPath::parse(&format!("/{needed}")).map(Claim::Path).ok();
+        vec![Obstacle { failure: Failure::permanent(format!("{needed} is missing")), lifted_by }]
     }
 
     fn foretell(&self) -> Option<Outputs> {

@@ -521,6 +521,7 @@ impl World {
                 let converged = matches!(found, Check::Converged(_));
                 // A vertex that only reports is done although it differs.
                 self.note_end(&id, ticket, (converged || self.only_reports(ticket)) && !fail);
+                let foretold = Foretold { outputs: foretold, obstacles: Vec::new() };
                 let end = CheckEnd { check: found, undo: undo.map(captured), foretold };
                 self.scheduler.check_ended(
                     ticket,

@@ -54,6 +54,7 @@
 mod drift;
 mod look;
 mod mode;
+mod obstacles;
 mod put;
 mod spec;
 mod tree;
@@ -63,7 +64,8 @@ use std::sync::{Arc, Mutex};
 use homeostat_engine::host::files::Identity;
 use homeostat_engine::resource::{Looks, Need, Reach};
 use homeostat_engine::{
-    AbsPath, Applied, Check, Claim, Context, Depth, Failure, Host, ParamError, Resource, Watch,
+    AbsPath, Applied, Check, Claim, Context, Depth, Failure, Host, Obstacle, ParamError, Resource,
+    Watch,
 };
 use homeostat_model::Value;
 use schemars::JsonSchema;
@@ -226,6 +228,10 @@ impl Resource for File {
         let shared = self.shared.clone();
         self.run(cx.host, move |host| shared.put(host, &drift)).await?;
         Ok(Applied::done())
+    }
+
+    async fn obstacles(&self, cx: &Context<'_>, drift: &FileDrift) -> Vec<Obstacle> {
+        self.shared.obstacles(cx.host, drift)
     }
 
     async fn capture(&self, cx: &Context<'_>) -> Result<Option<homeostat_model::Params>, Failure> {
