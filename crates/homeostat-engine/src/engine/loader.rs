@@ -11,10 +11,9 @@ use homeostat_model::{
 use super::LoadSummary;
 use super::jobs::AnyDrift;
 use super::subject::Managed;
-use crate::graph::Claims;
 use crate::journal::Record;
 use crate::registry::Registry;
-use crate::resource::{Claim, DynResource};
+use crate::resource::Claim;
 use crate::scheduler::{GraphDiff, Incoming, LoadError, NewEdge, NewSend, Scheduler};
 
 type Graph = Scheduler<Managed, AnyDrift>;
@@ -126,10 +125,11 @@ impl Loader {
             match built {
                 Some((built, decl)) => {
                     undoing.insert(id.clone());
+                    let (resource, claims) = Managed::new(built.0, &decl, false);
                     diff.set.push(Incoming {
                         id: id.clone(),
-                        claims: claims_of(&*built.0),
-                        resource: Managed::new(built.0, &decl, false),
+                        claims,
+                        resource,
                         digest: Digest::of(&("undo", decl.digest())),
                         meta: Meta::shared_default(),
                         undoes: true,
@@ -157,15 +157,19 @@ impl Loader {
             let mut wrong = Vec::new();
             for decl in decls {
                 match registry.build(decl) {
-                    Ok(resource) => built.push(Incoming {
-                        id: decl.id.clone(),
-                        claims: claims_of(&*resource.0),
-                        resource: Managed::new(resource.0, decl, receivers.contains(&decl.id)),
-                        digest: decl.digest(),
-                        meta: decl.meta.clone(),
-                        undoes: false,
-                        undo_known: self.undo.contains_key(&decl.id),
-                    }),
+                    Ok(resource) => {
+                        let receives = receivers.contains(&decl.id);
+                        let (resource, claims) = Managed::new(resource.0, decl, receives);
+                        built.push(Incoming {
+                            id: decl.id.clone(),
+                            claims,
+                            resource,
+                            digest: decl.digest(),
+                            meta: decl.meta.clone(),
+                            undoes: false,
+                            undo_known: self.undo.contains_key(&decl.id),
+                        });
+                    }
                     Err(diagnostics) => wrong.extend(diagnostics),
                 }
             }
@@ -187,14 +191,10 @@ impl DeclaredChange {
         let set = diff.set.iter().map(|incoming| &incoming.id);
         let before = set.chain(&diff.remove).filter_map(|id| graph.graph.find(id));
         Self {
-            removed: before.flat_map(|at| graph.graph.at(at).data.resource.resource().provides()).collect(),
+            removed: before.flat_map(|at| graph.graph.at(at).data.resource.provides()).collect(),
             added: diff.set.iter().flat_map(|incoming| incoming.claims.provides.iter().cloned()).collect(),
         }
     }
-}
-
-fn claims_of(resource: &dyn DynResource) -> Claims {
-    Claims { provides: resource.provides().into(), needs: resource.needs().into() }
 }
 
 fn edge(from: &ResourceId, to: &ResourceId, notify: Option<bool>) -> NewEdge {

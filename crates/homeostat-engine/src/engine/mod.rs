@@ -7,6 +7,7 @@ mod jobs;
 mod loader;
 mod looks;
 mod memory;
+mod panics;
 mod plan;
 mod records;
 mod run;

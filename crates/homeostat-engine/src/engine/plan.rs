@@ -96,10 +96,11 @@ pub(super) fn facts(scheduler: &Scheduler<Managed, AnyDrift>, statuses: Vec<Vert
         let receives = vertex.data.receives.iter().flat_map(|receives| &receives.list);
         let missing = receives.filter(|receive| receive.value.is_none()).map(|receive| receive.from).next();
         position.insert(at, facts.len());
+        let (looks, reach) = vertex.data.resource.scope();
         facts.push(Fact {
             status,
-            looks: vertex.data.resource.resource().looks(),
-            reach: vertex.data.resource.resource().reach(),
+            looks,
+            reach,
             preds: vertex
                 .preds
                 .iter()

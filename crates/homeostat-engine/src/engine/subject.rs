@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use homeostat_model::ResourceDecl;
 use homeostat_model::value::{REDACTED, redact};
 
+use super::panics::caught;
+use crate::graph::Claims;
 use crate::registry::Registry;
-use crate::resource::{Change, DynResource, Failure, Outputs};
+use crate::resource::{Change, Claim, DynResource, Failure, Looks, Outputs, Reach};
 use crate::scheduler::{Received, Subject};
 
 /// One declared resource. Cheap to clone.
@@ -15,6 +17,10 @@ pub(crate) struct Managed(Arc<Inner>);
 
 struct Inner {
     resource: Arc<dyn DynResource>,
+    batch_key: Option<Arc<str>>,
+    prefetch_key: Option<Arc<str>>,
+    /// Its kind failed to say what the graph must know of it, so it is neither looked at nor changed.
+    broken: Option<Box<Failure>>,
     /// Boxed, since few receive.
     receiver: Option<Box<Receiver>>,
     secrets: Option<Box<Secrets>>,
@@ -34,9 +40,25 @@ struct Secrets {
 }
 
 impl Managed {
-    pub(crate) fn new(resource: Arc<dyn DynResource>, decl: &ResourceDecl, receives: bool) -> Self {
+    /// A resource, and what it claims. What the graph must know of it is asked once, here.
+    pub(crate) fn new(
+        resource: Arc<dyn DynResource>,
+        decl: &ResourceDecl,
+        receives: bool,
+    ) -> (Self, Claims) {
+        let known = caught(|| {
+            let claims = Claims { provides: resource.provides().into(), needs: resource.needs().into() };
+            (claims, resource.batch_key().map(Arc::from), resource.prefetch_key().map(Arc::from))
+        });
+        let (known, broken) = match known {
+            Ok(known) => (known, None),
+            Err(failure) => ((Claims::default(), None, None), Some(Box::new(failure))),
+        };
+        let (claims, batch_key, prefetch_key) = known;
         let receiver = receives.then(|| Box::new(Receiver { decl: decl.clone(), current: Mutex::new(None) }));
-        Self(Arc::new(Inner { resource, receiver, secrets: Secrets::of(decl).map(Box::new) }))
+        let secrets = Secrets::of(decl).map(Box::new);
+        let inner = Inner { resource, batch_key, prefetch_key, broken, receiver, secrets };
+        (Self(Arc::new(inner)), claims)
     }
 
     pub(crate) fn resource(&self) -> &Arc<dyn DynResource> {
@@ -45,12 +67,12 @@ impl Managed {
 
     /// The resource with the values that it received in place of those that were declared.
     pub(crate) fn with(&self, received: Option<&Received>, registry: &Registry) -> Result<Managed, Failure> {
-        let (Some(received), Some(receiver)) = (received, &self.0.receiver) else { return Ok(self.clone()) };
+        let (Some(received), Some(receiver)) = (received, &self.0.receiver) else { return self.sound() };
         let mut current = receiver.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((version, managed)) = &*current
             && *version == received.version
         {
-            return Ok(managed.clone());
+            return managed.sound();
         }
         let mut decl = receiver.decl.clone();
         for (param, value) in received.values.iter() {
@@ -61,9 +83,34 @@ impl Managed {
             let text = format!("the received values do not fit: {}", messages.join("; "));
             Failure::permanent(Secrets::of(&decl).map_or(text.clone(), |secrets| secrets.redact(&text)))
         })?;
-        let managed = Managed::new(built.0, &decl, false);
+        let (managed, _) = Managed::new(built.0, &decl, false);
         *current = Some((received.version, managed.clone()));
-        Ok(managed)
+        managed.sound()
+    }
+
+    fn sound(&self) -> Result<Managed, Failure> {
+        match &self.0.broken {
+            Some(failure) => Err((**failure).clone()),
+            None => Ok(self.clone()),
+        }
+    }
+
+    pub(crate) fn prefetch_key(&self) -> Option<&Arc<str>> {
+        self.0.prefetch_key.as_ref()
+    }
+
+    /// What it provides, as the graph knows it.
+    pub(crate) fn provides(&self) -> Vec<Claim> {
+        if self.0.broken.is_some() {
+            return Vec::new();
+        }
+        caught(|| self.resource().provides()).unwrap_or_default()
+    }
+
+    /// What its check looks at, and what its apply may change. Of a kind that cannot say, anything is to be expected.
+    pub(crate) fn scope(&self) -> (Looks, Reach) {
+        let scope = caught(|| (self.resource().looks(), self.resource().reach()));
+        scope.unwrap_or((Looks::Anything, Reach::Anything))
     }
 
     pub(crate) fn has_secrets(&self) -> bool {
@@ -126,11 +173,13 @@ impl Subject for Managed {
     fn same_watches(&self, newer: &Self) -> bool {
         // What a receiver watches depends on what it received.
         let receives = self.0.receiver.is_some() || newer.0.receiver.is_some();
-        !receives && self.resource().watches() == newer.resource().watches()
+        // A kind that cannot say fails the next check, which arms.
+        let watches = |managed: &Self| caught(|| managed.resource().watches()).ok();
+        !receives && watches(self).is_some_and(|watches_now| Some(watches_now) == watches(newer))
     }
 
     fn batch_key(&self) -> Option<Arc<str>> {
-        self.resource().batch_key().map(Arc::from)
+        self.0.batch_key.clone()
     }
 
     fn repairs(&self) -> bool {

@@ -10,6 +10,15 @@ use crate::resource::{Causes, Check, Drift, Failure};
 use crate::source::VertexKey;
 
 impl<R: Subject, D: Drift> Scheduler<R, D> {
+    /// A check failed before it came to arm the watches: the next one does.
+    pub(crate) fn not_armed(&mut self, key: VertexKey) {
+        if let Some(at) = self.graph.resolve(key)
+            && self.state(at).watching == Watching::Current
+        {
+            self.state_mut(at).watching = Watching::Former;
+        }
+    }
+
     pub(crate) fn check_ended(
         &mut self,
         ticket: Ticket,

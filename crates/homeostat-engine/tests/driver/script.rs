@@ -11,7 +11,7 @@ use homeostat_engine::resource::NoDrift;
 use homeostat_engine::store::StoreFuture;
 use homeostat_engine::{
     AbsPath, Applied, Change, Check, Claim, Context, Depth, Drift, EmbeddedStore, Engine, EngineHandle,
-    EngineOptions, Event, EventSink, Failure, Host, Journal, Kind, Looks, Obstacle, Outputs, ParamError, Reach, Record,
+    EngineOptions, Event, EventSink, Failure, Host, Journal, Kind, Looks, Need, Obstacle, Outputs, ParamError, Reach, Record,
     Recorded, Registry, Resource, Source, VertexKey, Wakes, Watch,
 };
 use homeostat_model::schema::OutputSchema;
@@ -82,6 +82,9 @@ pub(crate) struct ScriptParams {
     /// Panics in its check.
     #[serde(default)]
     panics: bool,
+    /// Panics where it says what the graph must know of it.
+    #[serde(default)]
+    panics_in: String,
     /// Fails in its apply, saying what it wants.
     #[serde(default)]
     fails: bool,
@@ -111,6 +114,10 @@ impl Drift for Text {
 }
 
 impl Script {
+    fn may_panic(&self, place: &str) {
+        assert!(self.params.panics_in != place, "the script says so: {place}");
+    }
+
     fn path(&self) -> AbsPath {
         AbsPath::parse(&format!("/{}", self.name)).unwrap()
     }
@@ -145,18 +152,32 @@ impl Resource for Script {
     }
 
     fn watches(&self) -> Vec<Watch> {
+        self.may_panic("watches");
         vec![Watch::Path { path: self.path(), depth: Depth::Entry }]
     }
 
     fn provides(&self) -> Vec<Claim> {
+        self.may_panic("provides");
         vec![Claim::Path(self.path())]
     }
 
+    fn needs(&self) -> Vec<Need> {
+        self.may_panic("needs");
+        Vec::new()
+    }
+
+    fn batch_key(&self) -> Option<String> {
+        self.may_panic("batch_key");
+        None
+    }
+
     fn looks(&self) -> Looks {
+        self.may_panic("looks");
         if self.params.looks_at_anything { Looks::Anything } else { Looks::Paths(vec![self.path()]) }
     }
 
     fn reach(&self) -> Reach {
+        self.may_panic("reach");
         if self.params.reaches_anything { Reach::Anything } else { Reach::Declared(self.provides()) }
     }
 
@@ -203,6 +224,7 @@ impl Resource for Script {
     }
 
     fn prefetch_key(&self) -> Option<String> {
+        self.may_panic("prefetch_key");
         self.params.prefetched.then(|| format!("script {}", self.params.world))
     }
 
