@@ -4,17 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use homeostat_model::{
-    Catalog, CatalogDelta, Diagnostic, Digest, EdgeDecl, Meta, Params, ResourceDecl, ResourceId, SendDecl,
-    Stage, codes,
+    Catalog, CatalogDelta, Diagnostic, Digest, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Stage, codes,
 };
 
 use super::LoadSummary;
 use super::jobs::AnyDrift;
 use super::subject::Managed;
-use crate::journal::Record;
+use crate::journal::{Former, Record, Undo};
 use crate::registry::Registry;
 use crate::resource::Claim;
-use crate::scheduler::{GraphDiff, Incoming, LoadError, NewEdge, NewSend, Scheduler};
+use crate::scheduler::{GraphDiff, Incoming, LoadError, NewEdge, NewSend, Scheduler, opposite_order};
 
 type Graph = Scheduler<Managed, AnyDrift>;
 
@@ -24,7 +23,7 @@ const PARALLEL_MIN: usize = 2000;
 /// Loads, and remembers what undoes resources.
 #[derive(Default)]
 pub(super) struct Loader {
-    undo: BTreeMap<ResourceId, Params>,
+    undo: BTreeMap<ResourceId, Undo>,
     /// Who is told what is declared.
     declared: Option<crate::host::Host>,
 }
@@ -35,7 +34,7 @@ impl Loader {
         Self { declared: Some(host), ..Self::default() }
     }
 
-    pub(super) fn remember_undo(&mut self, undo: Vec<(ResourceId, Params)>) {
+    pub(super) fn remember_undo(&mut self, undo: Vec<(ResourceId, Undo)>) {
         self.undo.extend(undo);
     }
 
@@ -43,8 +42,14 @@ impl Loader {
     pub(super) fn follow(&mut self, records: &[Record]) {
         for record in records {
             match record {
-                Record::Undo(id, params) => {
-                    self.undo.entry(id.clone()).or_insert_with(|| params.clone());
+                Record::Undo(id, undo) => {
+                    let known = self.undo.entry(id.clone()).or_insert_with(|| undo.clone());
+                    known.former = undo.former.clone();
+                }
+                Record::Former(id, former) => {
+                    if let Some(known) = self.undo.get_mut(id) {
+                        known.former = former.clone();
+                    }
                 }
                 Record::ForgetUndo(id) => {
                     self.undo.remove(id);
@@ -94,7 +99,7 @@ impl Loader {
             param: send.param.clone(),
             from: Some((send.from.clone(), send.key.clone())),
         }));
-        self.undo_removed(graph, delta, registry, &mut diff);
+        self.undo_removed(delta, registry, &mut diff);
         let declared = self.declared.is_some().then(|| DeclaredChange::of(graph, &diff));
         let loaded = graph.load(diff).map_err(|error| vec![diagnose(&error, delta)])?;
         if let (Some(host), Some(change)) = (&self.declared, declared) {
@@ -113,14 +118,16 @@ impl Loader {
     /// Of the resources that go, those that can be undone stay until that is done, in the opposite order.
     fn undo_removed(
         &self,
-        graph: &Graph,
         delta: &CatalogDelta,
         registry: &Registry,
         diff: &mut GraphDiff<Managed>,
     ) {
         let mut undoing: BTreeSet<ResourceId> = BTreeSet::new();
         for id in &delta.remove {
-            let undo = self.undo.get(id).map(|params| ResourceDecl::new(id.clone(), params.clone()));
+            let undo = self.undo.get(id).map(|undo| ResourceDecl {
+                meta: undo.former.meta_to_undo(),
+                ..ResourceDecl::new(id.clone(), undo.params.clone())
+            });
             let built = undo.and_then(|decl| Some((registry.build(&decl).ok()?, decl)));
             match built {
                 Some((built, decl)) => {
@@ -131,15 +138,21 @@ impl Loader {
                         claims,
                         resource,
                         digest: Digest::of(&("undo", decl.digest())),
-                        meta: Meta::shared_default(),
+                        meta: decl.meta,
                         undoes: true,
-                        undo_known: true,
+                        former: self.former(id),
                     });
                 }
                 None => diff.remove.push(id.clone()),
             }
         }
-        diff.edges.extend(graph.turned_around(&undoing));
+        let came_after =
+            |id: &ResourceId| self.undo.get(id).map_or(&[] as &[_], |undo| &undo.former.after);
+        diff.edges.extend(opposite_order(&undoing, came_after));
+    }
+
+    fn former(&self, id: &ResourceId) -> Option<Former> {
+        self.undo.get(id).map(|undo| undo.former.clone())
     }
 
     /// Makes all resources that are set, or says all that is wrong with any of them.
@@ -167,7 +180,7 @@ impl Loader {
                             digest: decl.digest(),
                             meta: decl.meta.clone(),
                             undoes: false,
-                            undo_known: self.undo.contains_key(&decl.id),
+                            former: self.former(&decl.id),
                         });
                     }
                     Err(diagnostics) => wrong.extend(diagnostics),

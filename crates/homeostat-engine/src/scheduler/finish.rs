@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::state::{Leaving, Phase, Standing, Watching};
 use super::{ApplyEnd, CheckEnd, Command, Foretold, Scheduler, Subject, Ticket};
 use crate::event::EventKind;
+use crate::journal::Undo;
 use crate::resource::{Causes, Check, Drift, Failure};
 use crate::source::VertexKey;
 
@@ -49,8 +50,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 
     fn checked(&mut self, at: u32, end: CheckEnd<D>, took: Duration) {
-        if let Some(undo) = end.undo {
-            self.state_mut(at).undo = Some(Box::new(undo));
+        if let Some(params) = end.undo {
+            let former = self.former(at);
+            self.state_mut(at).undo = Some(Box::new(Undo { params, former }));
         }
         match end.check {
             Check::Converged(outputs) => {
@@ -124,8 +126,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                         let receivers =
                             receivers.into_iter().filter_map(|key| self.graph.resolve(key)).collect();
                         self.announce(at, receivers, true);
-                        let state = self.state_mut(at);
-                        state.undo_known |= state.undo.take().is_some();
+                        if let Some(undo) = self.state_mut(at).undo.take() {
+                            self.set_former(at, Some(undo.former));
+                            self.follow_former(at);
+                        }
                         if let Some(drift) = self.still_appliable(at, drift) {
                             self.act_recorded(at, drift);
                         }

@@ -64,7 +64,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             causes: state.job_causes,
             received: received(state),
             arm,
-            capture: state.meta.reverse && !state.undo_known && !noop,
+            capture: state.meta.reverse && state.former.is_none() && !noop,
             foretell: noop || state.meta.noop,
             timeout: timeout(state),
         };

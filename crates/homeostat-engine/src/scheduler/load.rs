@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use homeostat_model::{Catalog, CatalogDelta, Digest, EdgeDecl, Meta, ResourceDecl, ResourceId, SendDecl};
 
-use super::state::{Leaving, Owed, Phase, Receive, State, Watching};
+use super::state::{Leaving, Owed, Phase, Receive, Standing, State, Watching};
 use super::{Command, Scheduler, Subject};
 use crate::event::EventKind;
 use crate::graph::{Claims, Cycle, EdgeKinds};
-use crate::journal::{Intent, Record};
+use crate::journal::{Former, Intent, Record};
 use crate::resource::{Causes, Claim, Drift};
 
 /// A resource that is new or differently declared.
@@ -25,8 +25,8 @@ pub(crate) struct Incoming<R> {
     pub(crate) meta: Arc<Meta>,
     /// It is there only to undo what was declared before, and goes when that is done.
     pub(crate) undoes: bool,
-    /// What undoes it is durable already.
-    pub(crate) undo_known: bool,
+    /// How it was declared last, where what undoes it is durable already.
+    pub(crate) former: Option<Former>,
 }
 
 /// A declared edge that is new, or goes.
@@ -245,6 +245,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.welcome(*at);
         }
         self.tell_directories(&staged.claims_before);
+        let declared = staged.added.iter().chain(&staged.changed).copied();
+        self.follow_formers(declared.chain(edges_before.iter().map(|(_, to, _)| *to)));
         let (added, changed, removed) = (summary.added, summary.changed, summary.removed);
         let resources = self.graph.len();
         self.event(None, Causes::DECLARED, None, EventKind::Loaded { resources, added, changed, removed });
@@ -278,9 +280,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 None => {
                     let mut state =
                         State::new(resource.resource.clone(), resource.digest, resource.meta.clone());
-                    state.undo_known = resource.undo_known;
                     state.leaving = if resource.undoes { Leaving::WhenUndone } else { Leaving::No };
                     let at = self.graph.insert(resource.id.clone(), state);
+                    self.set_former(at, resource.former.take());
                     staged.added.push(at);
                     at
                 }
@@ -322,21 +324,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         }
     }
 
-    /// The declared order between those that are to be undone, in the opposite direction.
-    pub(crate) fn turned_around(&self, undone: &BTreeSet<ResourceId>) -> Vec<NewEdge> {
-        let mut edges = Vec::new();
-        for at in undone.iter().filter_map(|id| self.graph.find(id)) {
-            let vertex = self.graph.at(at);
-            let after = vertex.succs.iter().map(|link| &self.graph.at(link.at).id);
-            edges.extend(after.filter(|other| undone.contains(other)).map(|other| NewEdge {
-                from: other.clone(),
-                to: vertex.id.clone(),
-                notify: Some(false),
-            }));
-        }
-        edges
-    }
-
     /// Takes a staged diff back out.
     fn unstage(&mut self, staged: Staged) {
         self.graph.undo();
@@ -344,6 +331,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.graph.claims_mut().set(at, claims);
         }
         for at in staged.added {
+            self.set_former(at, None);
             self.graph.remove(at);
         }
         self.graph.settle_edges([]).expect("what was there before had no cycle");
@@ -434,11 +422,17 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.call_back(at);
         }
         // What was captured may be on its way to the journal.
-        let known = incoming.undo_known || self.state(at).undo_known || self.state(at).undo.is_some();
+        let known =
+            incoming.former.is_some() || self.state(at).former.is_some() || self.state(at).undo.is_some();
         let forget = known && !incoming.meta.reverse && !incoming.undoes;
         if forget {
             self.commands.push(Command::Record(None, vec![Record::ForgetUndo(incoming.id.clone())]));
             self.state_mut(at).undo = None;
+            self.set_former(at, None);
+        } else if let Some(former) = incoming.former.clone()
+            && self.state(at).former.is_none()
+        {
+            self.set_former(at, Some(former));
         }
         self.rearm(at, &incoming);
         let state = self.state_mut(at);
@@ -447,7 +441,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         state.meta = incoming.meta;
         state.version += 1;
         state.leaving = if incoming.undoes { Leaving::WhenUndone } else { Leaving::No };
-        state.undo_known = (state.undo_known || incoming.undo_known) && !forget;
         state.dirty = true;
         state.causes = state.causes.and(Causes::DECLARED);
         let meta = state.meta.clone();
@@ -590,6 +583,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.end_announcements(at);
         self.forget_owed(at);
         self.uncount(at);
+        self.set_former(at, None);
         self.commands.push(Command::Disarm(self.graph.key(at)));
         self.event(Some(at), Causes::none(), None, EventKind::Removed);
         let waiters = std::mem::take(&mut self.graph.at_mut(at).data.waiters);
@@ -607,8 +601,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(super) fn leave_if_wanted(&mut self, at: u32) {
         match self.state(at).leaving {
             Leaving::No | Leaving::Now => {}
-            // In a dry run nothing was undone: what would be stays to be seen.
+            // In a dry run nothing was undone: what would be stays to be seen. So does what only reports.
             Leaving::WhenDone | Leaving::WhenUndone if self.policy.noop => {}
+            Leaving::WhenUndone if self.state(at).standing == Standing::Reported => {}
             Leaving::WhenDone => self.drop_vertex(at),
             Leaving::WhenUndone => {
                 let id = self.graph.at(at).id.clone();
@@ -623,12 +618,12 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let owed = self.owed_before.remove(&self.graph.at(at).id).unwrap_or_default();
         let forget = {
             let state = self.state(at);
-            state.undo_known && !state.meta.reverse && state.leaving == Leaving::No
+            state.former.is_some() && !state.meta.reverse && state.leaving == Leaving::No
         };
         if forget {
             let id = self.graph.at(at).id.clone();
             self.commands.push(Command::Record(None, vec![Record::ForgetUndo(id)]));
-            self.state_mut(at).undo_known = false;
+            self.set_former(at, None);
         }
         let state = self.state_mut(at);
         state.owed.extend(owed.into_iter().map(|sender| (sender, Owed { fired: true, durable: true })));

@@ -22,6 +22,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod undo;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(crate) use load::{GraphDiff, Incoming, LoadError, NewEdge, NewSend};
 pub(crate) use pace::Flapping;
 use permits::Permits;
 use state::{Leaving, State};
+pub(crate) use undo::opposite_order;
 
 /// Rechecks in a row of a drift that wakes keep making stale, before it is applied all the same.
 const RECHECKS_MAX: u8 = 8;
@@ -204,6 +206,8 @@ pub(crate) struct Scheduler<R, D> {
     settled_said: bool,
     /// Refreshes that were owed when we started, for vertices that were not there yet.
     owed_before: BTreeMap<ResourceId, Vec<ResourceId>>,
+    /// Vertices that can be undone.
+    with_former: usize,
     /// Counts the received values of everybody: equal versions are equal values.
     values_version: u32,
     commands: Vec<Command<R, D>>,
@@ -232,6 +236,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             unsettled: 0,
             settled_said: false,
             owed_before: BTreeMap::new(),
+            with_former: 0,
             values_version: 0,
             commands: Vec::new(),
             events: Vec::new(),

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::Received;
 use super::pace::Pace;
 use crate::event::Outcome;
+use crate::journal::{Former, Undo};
 use crate::resource::{Causes, Obstacle, Outputs};
 
 /// Where a vertex is on its way.
@@ -162,10 +163,10 @@ pub(crate) struct State<R, D> {
     pub(crate) job_causes: Causes,
     pub(crate) watching: Watching,
     pub(crate) leaving: Leaving,
-    /// What undoes it is durable.
-    pub(crate) undo_known: bool,
+    /// What undoes it is durable, and this with it.
+    pub(crate) former: Option<Box<Former>>,
     /// What undoes it was captured, and must be durable before it is applied.
-    pub(crate) undo: Option<Box<homeostat_model::Params>>,
+    pub(crate) undo: Option<Box<Undo>>,
     /// It was changed since it was loaded.
     pub(crate) changed: bool,
     /// Its batch failed, so it is tried alone.
@@ -217,7 +218,7 @@ impl<R, D> State<R, D> {
             job_causes: Causes::none(),
             watching: Watching::Nothing,
             leaving: Leaving::No,
-            undo_known: false,
+            former: None,
             undo: None,
             changed: false,
             single: false,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use homeostat_engine::{EngineOptions, Outcome, Plan, Planned, plan};
+use homeostat_engine::{EngineOptions, Outcome, Plan, Planned, Undo, plan};
 use homeostat_model::catalog::{EdgeDecl, SendDecl};
 use homeostat_model::{Catalog, Value};
 
@@ -91,7 +91,10 @@ async fn a_plan_does_not_wait_for_what_fails() {
 async fn a_plan_tells_what_would_be_undone() {
     let journal = Paper::default();
     let before = [("world", Value::from("plan-undo")), want("before")];
-    journal.written.lock().unwrap().undo.push((id("gone"), before.into_iter().collect()));
+    journal.written.lock().unwrap().undo.push((
+        id("gone"),
+        Undo { params: before.into_iter().collect(), ..Undo::default() },
+    ));
     World::named("plan-undo").set("gone", "ours");
     let directory = tempfile::tempdir().unwrap();
     let plan =

@@ -353,7 +353,11 @@ impl Journal for Paper {
             match record {
                 Record::Owe(intent) => written.intents.push(intent),
                 Record::Clear(intent) => written.intents.retain(|have| *have != intent),
-                Record::Undo(id, params) => written.undo.push((id, params)),
+                Record::Undo(id, undo) => written.undo.push((id, undo)),
+                Record::Former(id, former) => {
+                    let known = written.undo.iter_mut().filter(|(have, _)| *have == id);
+                    known.for_each(|(_, undo)| undo.former = former.clone());
+                }
                 Record::ForgetUndo(id) => written.undo.retain(|(have, _)| *have != id),
             }
         }

@@ -245,6 +245,76 @@ fn what_was_removed_over_a_crash_is_undone() {
 }
 
 #[test]
+fn an_edge_that_goes_is_not_in_the_way_of_one_that_comes() {
+    let mut world = World::new(World::policy(4));
+    for delta in [false, true] {
+        world.start(text(&[0, 1, 2], &[(2, 0, false)]));
+        let turned = text(&[0, 1, 2], &[(0, 1, false), (1, 2, false)]);
+        assert!(if delta { world.load_delta(turned) } else { world.load(turned) });
+        world.run_out();
+        world.assert_at_rest();
+    }
+}
+
+#[test]
+fn what_is_undone_after_a_restart_is_undone_in_the_opposite_order() {
+    for also in [false, true] {
+        let mut world = World::new(World::policy(4));
+        // The one in between is not undone, and what came before it is still what came before.
+        let chain = text(&[0, 1, 2], &[(0, 1, false), (1, 2, false)]);
+        let mut chain = with(&with(&chain, 0, reversible(5)), 2, reversible(6));
+        if also {
+            // The order that counts is the last one.
+            world.start(with(&with(&text(&[0, 1, 2], &[(2, 0, false)]), 0, reversible(5)), 2, reversible(6)));
+            world.start(chain.clone());
+        } else {
+            chain.edges.insert((0, 1), true);
+            world.start(chain);
+        }
+        world.applied.clear();
+        world.crash_and_load(0, Text::default());
+        world.run_out();
+        world.assert_at_rest();
+        assert_eq!(world.applied, [id(2), id(0)], "{also}");
+    }
+}
+
+#[test]
+fn what_is_undone_is_treated_as_it_was_declared() {
+    for crash in [false, true] {
+        let mut world = World::new(World::policy(4));
+        let two = with(&with(&Text::default(), 0, reversible(5)), 1, reversible(5));
+        world.start(two.clone());
+        // What only reports now is not undone, but what would be is told.
+        let quiet = Desired { noop: true, ..reversible(5) };
+        world.start(with(&with(&two, 0, quiet), 1, Desired { semas: 1, retry: Some(0), ..reversible(5) }));
+        world.applied.clear();
+        if crash {
+            world.crash_and_load(0, Text::default());
+        } else {
+            world.load(Text::default());
+        }
+        world.end_job(0, false);
+        let meta = |world: &World, number| {
+            let at = world.scheduler.graph.find(&id(number)).unwrap();
+            world.scheduler.graph.at(at).data.meta.clone()
+        };
+        assert_eq!(meta(&world, 1).semaphores.len(), 1);
+        assert_eq!(meta(&world, 1).retry, homeostat_model::meta::Retry::Times(0));
+        world.run_out();
+        assert_eq!(world.applied, [id(1)]);
+        assert_eq!(world.system, [(id(0), 5)].into());
+        assert_eq!(world.scheduler.totals().would_change, 1);
+        // Whoever undoes it by hand ends that.
+        world.system.clear();
+        world.wakes.extend(world.watched.get(&id(0)));
+        world.deliver_wakes();
+        world.run_out();
+        world.assert_at_rest();
+    }
+}
+
+#[test]
 fn what_no_longer_asks_to_be_undone_while_that_is_recorded_is_not_undone() {
     let mut world = World::new(World::policy(4));
     world.load(with(&Text::default(), 0, reversible(5)));

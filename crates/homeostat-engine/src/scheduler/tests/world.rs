@@ -9,7 +9,7 @@ use homeostat_model::{ResourceId, Value};
 use super::super::*;
 use super::text::{ABSENT, Desired, Text, captured, has_cycle, id, number_in, undoing};
 use crate::event::{Event, EventKind, Outcome};
-use crate::journal::Intent;
+use crate::journal::{Intent, Undo};
 use crate::resource::{Applied, Check, Failure};
 
 /// The number that an apply will write.
@@ -67,9 +67,9 @@ pub(super) struct World {
     pub(super) system: BTreeMap<ResourceId, i64>,
     /// What survives a crash.
     pub(super) durable: BTreeSet<Intent>,
-    pub(super) durable_undo: BTreeMap<ResourceId, i64>,
+    pub(super) durable_undo: BTreeMap<ResourceId, Undo>,
     /// What undoes resources, as far as it was to be recorded.
-    undo: BTreeMap<ResourceId, i64>,
+    undo: BTreeMap<ResourceId, Undo>,
     /// Those that are being undone, and to which number.
     pub(super) undone: BTreeMap<ResourceId, i64>,
     /// Those that were removed and are to be brought in order before they go.
@@ -191,21 +191,28 @@ impl World {
         edges: Vec<NewEdge>,
         sends: Vec<NewSend>,
     ) -> bool {
+        let former = |id: &ResourceId| self.undo.get(id).map(|undo| undo.former.clone());
         let incoming =
-            |number: &u8| self.text.resources[number].incoming(*number, self.undo.contains_key(&id(*number)));
+            |number: &u8| self.text.resources[number].incoming(*number, former(&id(*number)));
         let mut diff =
             GraphDiff { set: set.iter().map(incoming).collect(), remove: Vec::new(), edges, sends };
         let mut undone: BTreeMap<ResourceId, i64> = BTreeMap::new();
+        let mut undoings: BTreeSet<ResourceId> = BTreeSet::new();
         for id in &remove {
             match self.undo.get(id) {
-                Some(number) => {
-                    undone.insert(id.clone(), *number);
-                    diff.set.push(undoing(id, *number));
+                Some(undo) => {
+                    if !undo.former.meta.noop {
+                        undone.insert(id.clone(), number_in(&undo.params));
+                    }
+                    undoings.insert(id.clone());
+                    diff.set.push(undoing(id, undo));
                 }
                 None => diff.remove.push(id.clone()),
             }
         }
-        diff.edges.extend(self.scheduler.turned_around(&undone.keys().cloned().collect()));
+        let came_after =
+            |id: &ResourceId| self.undo.get(id).map_or(&[] as &[_], |undo| &undo.former.after);
+        diff.edges.extend(opposite_order(&undoings, came_after));
         let plainly_removed = diff.remove.clone();
         let redeclared: Vec<ResourceId> = diff.set.iter().map(|incoming| incoming.id.clone()).collect();
         let fine_before = self.fine.clone();
@@ -315,12 +322,7 @@ impl World {
     fn remember(&mut self, records: &[Record]) {
         for record in records {
             match record {
-                Record::Undo(id, params) => {
-                    self.undo.entry(id.clone()).or_insert_with(|| number_in(params));
-                }
-                Record::ForgetUndo(id) => {
-                    self.undo.remove(id);
-                }
+                Record::Undo(..) | Record::Former(..) | Record::ForgetUndo(_) => note(&mut self.undo, record),
                 Record::Owe(_) | Record::Clear(_) => {}
             }
         }
@@ -658,11 +660,8 @@ impl World {
                 Record::Clear(intent) => {
                     self.durable.remove(&intent);
                 }
-                Record::Undo(id, params) => {
-                    self.durable_undo.entry(id).or_insert_with(|| number_in(&params));
-                }
-                Record::ForgetUndo(id) => {
-                    self.durable_undo.remove(&id);
+                Record::Undo(..) | Record::Former(..) | Record::ForgetUndo(_) => {
+                    note(&mut self.durable_undo, &record);
                 }
             }
         }
@@ -741,6 +740,24 @@ impl World {
         assert!(self.load(text), "what ran before is valid");
         self.scheduler.forget_owed_before();
         self.follow();
+    }
+}
+
+/// As a journal keeps it.
+fn note(kept: &mut BTreeMap<ResourceId, Undo>, record: &Record) {
+    match record {
+        Record::Undo(id, undo) => {
+            kept.entry(id.clone()).or_insert_with(|| undo.clone()).former = undo.former.clone();
+        }
+        Record::Former(id, former) => {
+            if let Some(known) = kept.get_mut(id) {
+                known.former = former.clone();
+            }
+        }
+        Record::ForgetUndo(id) => {
+            kept.remove(id);
+        }
+        Record::Owe(_) | Record::Clear(_) => {}
     }
 }
 
