@@ -235,6 +235,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         for at in &staged.realized {
             self.state_mut(*at).leaving = Leaving::WhenDone;
         }
+        self.remember_going(&staged);
         self.drop_sends(&edges_before, &staged);
         self.follow_sends(sends);
         self.follow_edges(&edges_before, &staged.removed);
@@ -247,6 +248,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.tell_directories(&staged.claims_before);
         let declared = staged.added.iter().chain(&staged.changed).copied();
         self.follow_formers(declared.chain(edges_before.iter().map(|(_, to, _)| *to)));
+        self.retry_going();
         let (added, changed, removed) = (summary.added, summary.changed, summary.removed);
         let resources = self.graph.len();
         self.event(None, Causes::DECLARED, None, EventKind::Loaded { resources, added, changed, removed });
@@ -595,6 +597,30 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 self.advance(waiter);
             }
         }
+    }
+
+    fn remember_going(&mut self, staged: &Staged) {
+        let declared = staged.added.iter().chain(&staged.changed).chain(&staged.realized);
+        for at in declared.copied() {
+            let key = self.graph.key(at);
+            match self.state(at).leaving {
+                Leaving::WhenDone | Leaving::WhenUndone => self.going.insert(key),
+                Leaving::No | Leaving::Now => !self.going.is_empty() && self.going.remove(&key),
+            };
+        }
+    }
+
+    /// Nobody can declare those anew that are on their way out: whoever gave up tries again with each load.
+    fn retry_going(&mut self) {
+        let mut going = std::mem::take(&mut self.going);
+        going.retain(|key| self.graph.resolve(*key).is_some());
+        for key in &going {
+            let Some(at) = self.graph.resolve(*key) else { continue };
+            if matches!(self.state(at).standing, Standing::Failed(_)) && !self.state(at).dirty {
+                self.wake(at, Causes::ASKED);
+            }
+        }
+        self.going = going;
     }
 
     /// A vertex that was kept only until it was in order, or undone, goes.

@@ -24,7 +24,7 @@ mod tests;
 mod timers;
 mod undo;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -206,6 +206,8 @@ pub(crate) struct Scheduler<R, D> {
     settled_said: bool,
     /// Refreshes that were owed when we started, for vertices that were not there yet.
     owed_before: BTreeMap<ResourceId, Vec<ResourceId>>,
+    /// Those that go once they are in order, or undone.
+    going: BTreeSet<VertexKey>,
     /// Vertices that can be undone.
     with_former: usize,
     /// Counts the received values of everybody: equal versions are equal values.
@@ -236,6 +238,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             unsettled: 0,
             settled_said: false,
             owed_before: BTreeMap::new(),
+            going: BTreeSet::new(),
             with_former: 0,
             values_version: 0,
             commands: Vec::new(),

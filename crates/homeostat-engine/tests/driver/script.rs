@@ -8,7 +8,7 @@ use std::time::Duration;
 use homeostat_engine::event::EventKind;
 use homeostat_engine::host::HostOptions;
 use homeostat_engine::resource::NoDrift;
-use homeostat_engine::store::StoreFuture;
+use homeostat_engine::store::{StoreError, StoreFuture};
 use homeostat_engine::{
     AbsPath, Applied, Change, Check, Claim, Context, Depth, Drift, EmbeddedStore, Engine, EngineHandle,
     EngineOptions, Event, EventSink, Failure, Host, Journal, Kind, Looks, Need, Obstacle, Outputs, ParamError, Reach, Record,
@@ -329,12 +329,18 @@ impl Source for Bell {
 pub(crate) struct Paper {
     pub(crate) written: Mutex<Recorded>,
     hangs: std::sync::atomic::AtomicBool,
+    fails: std::sync::atomic::AtomicBool,
 }
 
 impl Paper {
     /// Nothing is recorded any more, and nobody is told.
     pub(crate) fn hang(&self) {
         self.hangs.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing can be recorded.
+    pub(crate) fn fail(&self, fails: bool) {
+        self.fails.store(fails, Ordering::Relaxed);
     }
 }
 
@@ -347,6 +353,9 @@ impl Journal for Paper {
     fn record(&self, records: Vec<Record>) -> StoreFuture<'_, ()> {
         if self.hangs.load(Ordering::Relaxed) {
             return Box::pin(std::future::pending());
+        }
+        if self.fails.load(Ordering::Relaxed) {
+            return Box::pin(async { Err(StoreError::Damaged("the disk is full".into())) });
         }
         let mut written = lock(&self.written);
         for record in records {

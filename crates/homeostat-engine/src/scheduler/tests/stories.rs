@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::*;
 use super::text::{Desired, Text, id};
-use super::world::{End, World};
+use super::world::{End, Job, World};
 use crate::event::Outcome;
 
 fn text(resources: &[u8], edges: &[(u8, u8, bool)]) -> Text {
@@ -311,6 +311,41 @@ fn what_is_undone_is_treated_as_it_was_declared() {
         world.deliver_wakes();
         world.run_out();
         world.assert_at_rest();
+    }
+}
+
+#[test]
+fn what_goes_and_gave_up_has_failed_until_a_wake_or_a_load_tries_it_again() {
+    let undone = Desired { retry: Some(0), ..reversible(5) };
+    let realized = Desired { retry: Some(0), realize: true, ..Desired::new(5) };
+    for (desired, at_end) in [(undone, None), (realized, Some(5))] {
+        for load in [false, true] {
+            let mut world = World::new(World::policy(4));
+            let one = with(&Text::default(), 0, desired.clone());
+            if at_end.is_none() {
+                world.start(one);
+            } else {
+                world.load(one);
+            }
+            world.load(Text::default());
+            while world.scheduler.totals().failed == 0 {
+                let last = matches!(world.jobs[0], Job::Apply { .. });
+                world.end_job(0, last);
+            }
+            while world.scheduler.next_deadline().is_some() {
+                world.pass_time();
+            }
+            assert!(world.scheduler.is_settled() && world.jobs.is_empty());
+            if load {
+                world.load(with(&Text::default(), 1, Desired::new(1)));
+            } else {
+                world.wakes.extend(world.watched.get(&id(0)));
+                world.deliver_wakes();
+            }
+            world.run_out();
+            world.assert_at_rest();
+            assert_eq!(world.system.get(&id(0)).copied(), at_end);
+        }
     }
 }
 
