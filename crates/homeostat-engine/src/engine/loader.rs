@@ -13,7 +13,7 @@ use super::subject::Managed;
 use crate::journal::{Former, Record, Undo};
 use crate::registry::Registry;
 use crate::resource::Claim;
-use crate::scheduler::{GraphDiff, Incoming, LoadError, NewEdge, NewSend, Scheduler, opposite_order};
+use crate::scheduler::{GraphDiff, Incoming, LoadError, Moved, NewEdge, NewSend, Scheduler, opposite_order};
 
 type Graph = Scheduler<Managed, AnyDrift>;
 
@@ -71,11 +71,11 @@ impl Loader {
         } else {
             catalog.resources.iter().map(|decl| decl.id.clone()).collect()
         };
-        let mut delta = graph.compare(catalog);
+        let (mut delta, moved) = graph.compare(catalog);
         let forgotten =
             self.undo.keys().filter(|id| !declared.contains(*id) && graph.graph.find(id).is_none());
         delta.remove.extend(forgotten.cloned().collect::<Vec<_>>());
-        self.load_delta(graph, &delta, registry)
+        self.load_difference(graph, &delta, moved, registry)
     }
 
     /// Changes what is desired.
@@ -85,8 +85,18 @@ impl Loader {
         delta: &CatalogDelta,
         registry: &Registry,
     ) -> Result<LoadSummary, Vec<Diagnostic>> {
+        self.load_difference(graph, delta, Vec::new(), registry)
+    }
+
+    fn load_difference(
+        &mut self,
+        graph: &mut Graph,
+        delta: &CatalogDelta,
+        moved: Vec<Moved>,
+        registry: &Registry,
+    ) -> Result<LoadSummary, Vec<Diagnostic>> {
         let set = self.build_all(graph, delta, registry)?;
-        let mut diff = GraphDiff { set, remove: vec![], edges: vec![], sends: vec![] };
+        let mut diff = GraphDiff { set, remove: vec![], edges: vec![], sends: vec![], moved };
         diff.edges.extend(delta.remove_edges.iter().map(|(from, to)| edge(from, to, None)));
         diff.edges.extend(delta.set_edges.iter().map(|decl| edge(&decl.from, &decl.to, Some(decl.notify))));
         diff.sends.extend(delta.remove_sends.iter().map(|(to, param)| NewSend {
@@ -139,6 +149,7 @@ impl Loader {
                         resource,
                         digest: Digest::of(&("undo", decl.digest())),
                         meta: decl.meta,
+                        origin: None,
                         undoes: true,
                         former: self.former(id),
                     });
@@ -179,6 +190,7 @@ impl Loader {
                             resource,
                             digest: decl.digest(),
                             meta: decl.meta.clone(),
+                            origin: decl.origin,
                             undoes: false,
                             former: self.former(&decl.id),
                         });

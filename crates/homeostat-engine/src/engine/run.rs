@@ -17,7 +17,7 @@ use super::looks::Looks;
 use super::subject::Managed;
 use super::view::{GraphView, VertexStatus};
 use super::{EngineOptions, EventSink, LoadSummary, Mode, Progress, Stop, memory, plan, records};
-use crate::event::{Cause, Event, EventKind};
+use crate::event::{Cause, Event, EventKind, Severity};
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::registry::Registry;
@@ -292,7 +292,9 @@ impl GraphTask {
             time: self.tools.host.clock().now(),
             since_start: self.started.elapsed(),
             id: None,
+            origin: None,
             cause: Cause::Engine,
+            severity: Severity::Info,
             duration: None,
             kind: EventKind::Note(text.into()),
         };

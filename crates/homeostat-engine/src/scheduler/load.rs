@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use homeostat_model::{Catalog, CatalogDelta, Digest, EdgeDecl, Meta, ResourceDecl, ResourceId, SendDecl};
+use homeostat_model::{Catalog, CatalogDelta, Digest, EdgeDecl, Meta, ResourceDecl, ResourceId, SendDecl, Span};
 
 use super::state::{Leaving, Owed, Phase, Receive, Standing, State, Watching};
 use super::{Command, Scheduler, Subject};
@@ -23,6 +23,7 @@ pub(crate) struct Incoming<R> {
     pub(crate) claims: Claims,
     pub(crate) digest: Digest,
     pub(crate) meta: Arc<Meta>,
+    pub(crate) origin: Option<Span>,
     /// It is there only to undo what was declared before, and goes when that is done.
     pub(crate) undoes: bool,
     /// How it was declared last, where what undoes it is durable already.
@@ -54,7 +55,12 @@ pub(crate) struct GraphDiff<R> {
     pub(crate) remove: Vec<ResourceId>,
     pub(crate) edges: Vec<NewEdge>,
     pub(crate) sends: Vec<NewSend>,
+    /// Resources that stay as they are, but stand elsewhere in their text.
+    pub(crate) moved: Vec<Moved>,
 }
+
+/// A vertex with the new place of its declaration.
+pub(crate) type Moved = (u32, Option<Span>);
 
 /// What a load did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,8 +103,8 @@ impl Staged {
 }
 
 impl<R: Subject, D: Drift> Scheduler<R, D> {
-    /// What differs between the graph and a full catalog.
-    pub(crate) fn compare(&self, catalog: Catalog) -> CatalogDelta {
+    /// What differs between the graph and a full catalog, and what only stands elsewhere in it.
+    pub(crate) fn compare(&self, catalog: Catalog) -> (CatalogDelta, Vec<Moved>) {
         let Catalog { resources, edges, sends, .. } = catalog;
         let mut declared: Vec<bool> = vec![false; self.graph.slots_len()];
         let found: Vec<Option<u32>> = resources.iter().map(|decl| self.graph.find(&decl.id)).collect();
@@ -117,10 +123,18 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.compare_edges(edges, &stay, &mut delta);
         self.compare_sends(sends, &stay, &mut delta);
         let receivers: BTreeSet<ResourceId> = delta.set_sends.iter().map(|send| send.to.clone()).collect();
-        let different =
-            resources.into_iter().zip(found).filter(|(decl, at)| self.differs(decl, *at, &receivers));
-        delta.set = different.map(|(decl, _)| decl).collect();
-        delta
+        let mut moved = Vec::new();
+        for (decl, at) in resources.into_iter().zip(found) {
+            match at {
+                Some(at) if !self.differs(&decl, Some(at), &receivers) => {
+                    if self.state(at).origin != decl.origin {
+                        moved.push((at, decl.origin));
+                    }
+                }
+                Some(_) | None => delta.set.push(decl),
+            }
+        }
+        (delta, moved)
     }
 
     /// Whether a declaration is new or different. One that begins to receive is needed even if it is the same as before.
@@ -202,7 +216,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// Applies a diff, or leaves everything as it was.
     pub(crate) fn load(&mut self, diff: GraphDiff<R>) -> Result<LoadSummary, LoadError> {
-        let GraphDiff { set, remove, edges, sends } = diff;
+        let GraphDiff { set, remove, edges, sends, moved } = diff;
         let mut incoming = set;
         let staged = self.stage(&mut incoming, &remove);
         let explicit = match self.explicit_edges(&edges, &sends, &staged) {
@@ -229,6 +243,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             removed: staged.removed.len(),
             dropped: resolution.dropped.into_iter().map(|(from, to)| (id(from), id(to))).collect(),
         };
+        for (at, origin) in moved {
+            self.graph.at_mut(at).data.origin = origin;
+        }
         for (at, incoming) in staged.changed.iter().zip(incoming) {
             self.redeclare(*at, incoming);
         }
@@ -282,6 +299,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 None => {
                     let mut state =
                         State::new(resource.resource.clone(), resource.digest, resource.meta.clone());
+                    state.origin = resource.origin;
                     state.leaving = if resource.undoes { Leaving::WhenUndone } else { Leaving::No };
                     let at = self.graph.insert(resource.id.clone(), state);
                     self.set_former(at, resource.former.take());
@@ -441,6 +459,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         state.resource = incoming.resource;
         state.digest = incoming.digest;
         state.meta = incoming.meta;
+        state.origin = incoming.origin;
         state.version += 1;
         state.leaving = if incoming.undoes { Leaving::WhenUndone } else { Leaving::No };
         state.dirty = true;
@@ -589,8 +608,16 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.commands.push(Command::Disarm(self.graph.key(at)));
         self.event(Some(at), Causes::none(), None, EventKind::Removed);
         let waiters = std::mem::take(&mut self.graph.at_mut(at).data.waiters);
+        let claimed = matches!(self.state(at).leaving, Leaving::WhenDone | Leaving::WhenUndone);
         self.graph.remove(at);
+        if claimed {
+            // Its claims made edges, and kept out others.
+            self.graph.settle_edges([]).expect("what is left of a graph without a cycle has none");
+        }
+        let mut edges_before = self.graph.changed_edges();
         self.graph.keep();
+        edges_before.retain(|(from, to, _)| self.graph.is_used(*from) && self.graph.is_used(*to));
+        self.follow_edges(&edges_before, &[]);
         for waiter in waiters {
             if self.graph.is_used(waiter) && self.state(waiter).waiting_on == Some(at) {
                 self.state_mut(waiter).waiting_on = None;

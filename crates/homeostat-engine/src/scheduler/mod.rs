@@ -37,7 +37,7 @@ use crate::resource::{Applied, Causes, Change, Check, Drift, Failure, Obstacle, 
 use crate::source::VertexKey;
 
 pub(crate) use account::Standpoint;
-pub(crate) use load::{GraphDiff, Incoming, LoadError, NewEdge, NewSend};
+pub(crate) use load::{GraphDiff, Incoming, LoadError, Moved, NewEdge, NewSend};
 pub(crate) use pace::Flapping;
 use permits::Permits;
 use state::{Leaving, State};
@@ -319,11 +319,15 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     fn event(&mut self, at: Option<u32>, causes: Causes, duration: Option<Duration>, kind: EventKind) {
         let goes = at.is_some_and(|at| matches!(self.state(at).leaving, Leaving::Now | Leaving::WhenUndone));
+        let is_declared = !goes && kind != EventKind::Removed;
+        let state = at.map(|at| self.state(at));
         self.events.push(Event {
             time: self.wall,
             since_start: self.now,
             id: at.map(|at| self.graph.at(at).id.clone()),
-            cause: if goes || kind == EventKind::Removed { Cause::Removed } else { cause_of(causes) },
+            origin: state.filter(|_| is_declared).and_then(|state| state.origin),
+            severity: kind.severity(state.is_some_and(|state| state.meta.noop && !self.policy.noop)),
+            cause: if is_declared { cause_of(causes) } else { Cause::Removed },
             duration,
             kind,
         });

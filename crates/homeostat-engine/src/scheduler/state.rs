@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use homeostat_model::{Digest, Meta, ResourceId, Value};
+use homeostat_model::{Digest, Meta, ResourceId, Span, Value};
 use smallvec::SmallVec;
 
 use super::Received;
@@ -144,6 +144,8 @@ pub(crate) struct State<R, D> {
     pub(crate) resource: R,
     pub(crate) digest: Digest,
     pub(crate) meta: Arc<Meta>,
+    /// Where it is declared.
+    pub(crate) origin: Option<Span>,
     pub(crate) version: u32,
     pub(crate) phase: Phase<D>,
     pub(crate) standing: Standing,
@@ -206,6 +208,7 @@ impl<R, D> State<R, D> {
             digest,
             pace: Pace::new(&meta),
             meta,
+            origin: None,
             version: 0,
             phase: Phase::Idle,
             standing: Standing::New,

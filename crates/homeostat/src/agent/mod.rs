@@ -141,12 +141,16 @@ impl Agent<'_> {
             return Err(read.refusal());
         }
         let Read { catalog, mut diagnostics, sources } = read;
+        let sources = Arc::new(sources);
+        let origins = self.shown.origins.as_ref();
+        let before = origins.map(|origins| origins.replace(sources.clone()));
         match self.engine.load(catalog).await {
             Ok(summary) => {
                 diagnostics.extend(summary.notes);
                 self.show(&diagnostics, &sources);
             }
             Err(found) => {
+                origins.zip(before).map(|(origins, before)| origins.replace(before));
                 diagnostics.extend(found);
                 self.show(&diagnostics, &sources);
                 let counts = crate::diagnostics::counts(&diagnostics);

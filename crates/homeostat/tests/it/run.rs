@@ -96,7 +96,7 @@ fn events_are_json_lines_of_one_form() {
     let changed: Vec<_> = events.iter().filter(|event| event["event"] == "changed").collect();
     assert_eq!(changed.len(), 3, "{events:?}");
     for event in &events {
-        for key in ["time", "host", "id", "event", "cause", "duration_us"] {
+        for key in ["time", "host", "id", "event", "origin", "cause", "severity", "duration_us"] {
             assert!(event.get(key).is_some(), "{key} {event}");
         }
     }

@@ -371,6 +371,22 @@ fn what_comes_after_a_resource_that_is_realized_may_come_before_others_of_its_ow
 }
 
 #[test]
+fn an_automatic_edge_that_one_on_its_way_out_kept_out_comes_back_when_it_goes() {
+    let mut world = World::new(World::policy(4));
+    let claims = |provides, needs| Desired { provides: Some(provides), needs, ..Desired::new(1) };
+    let realized = Desired { realize: true, ..claims(0, Some(2)) };
+    let two = with(&with(&Text::default(), 0, claims(2, None)), 3, claims(1, Some(0)));
+    world.load(with(&two, 2, realized));
+    world.load(two.clone());
+    // A circle as long as the one that goes is there.
+    world.load(with(&two, 0, claims(2, Some(1))));
+    world.run_out();
+    world.assert_at_rest();
+    let at = |number| world.scheduler.graph.find(&id(number)).unwrap();
+    assert!(!world.scheduler.graph.edge(at(3), at(0)).is_none());
+}
+
+#[test]
 fn one_that_was_polled_is_watched_when_it_asks_for_that() {
     let mut world = World::new(World::policy(4));
     world.start(with(&Text::default(), 0, Desired { poll: true, ..Desired::new(1) }));

@@ -86,6 +86,7 @@ impl Desired {
             claims: self.claims(),
             digest: decl.digest(),
             meta: decl.meta,
+            origin: decl.origin,
             undoes: false,
             former,
         }
@@ -102,6 +103,7 @@ pub(super) fn undoing(id: &ResourceId, undo: &Undo) -> Incoming<Desired> {
         claims: Claims::default(),
         digest: Digest::of(&("undo", number, &*meta)),
         meta,
+        origin: None,
         undoes: true,
         former: Some(undo.former.clone()),
     }

@@ -147,7 +147,7 @@ impl World {
 
     /// Makes the text the whole of what is desired. Refused when it has a cycle, and then the text goes back too.
     pub(super) fn load(&mut self, text: Text) -> bool {
-        let delta = self.scheduler.compare(text.catalog());
+        let (delta, _) = self.scheduler.compare(text.catalog());
         let before = std::mem::replace(&mut self.text, text);
         let set: Vec<u8> =
             delta.set.iter().map(|decl| decl.id.name.parse().expect("names are numbers")).collect();
@@ -195,7 +195,7 @@ impl World {
         let incoming =
             |number: &u8| self.text.resources[number].incoming(*number, former(&id(*number)));
         let mut diff =
-            GraphDiff { set: set.iter().map(incoming).collect(), remove: Vec::new(), edges, sends };
+            GraphDiff { set: set.iter().map(incoming).collect(), remove: Vec::new(), edges, sends, moved: Vec::new() };
         let mut undone: BTreeMap<ResourceId, i64> = BTreeMap::new();
         let mut undoings: BTreeSet<ResourceId> = BTreeSet::new();
         for id in &remove {
