@@ -169,9 +169,9 @@ impl Resource for File {
         let depth = if spec.is_tree() { Depth::Tree } else { Depth::Entry };
         let mut watches = vec![watch(&spec.path, depth)];
         match &spec.want {
-            Want::File(Body::Source(source)) => watches.push(watch(source, Depth::Entry)),
+            Want::File(Body::Source(source)) => watches.push(watch(source, Depth::Target)),
             Want::File(Body::Fragments(fragments)) => watches.extend(fragments.iter().map(|fragment| {
-                watch(&fragment.path, if fragment.is_dir { Depth::Children } else { Depth::Entry })
+                watch(&fragment.path, if fragment.is_dir { Depth::Children } else { Depth::Target })
             })),
             Want::Directory { source: Some(source) } => watches.push(watch(source, Depth::Tree)),
             Want::File(Body::Any | Body::Text(_))
