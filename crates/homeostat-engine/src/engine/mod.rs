@@ -95,6 +95,7 @@ impl EngineOptions {
             autoedges: self.autoedges,
             batch: self.batch,
             attempts: self.attempts,
+            once: !self.watch,
             flapping: self.flapping.map(|(repairs, window)| Flapping { repairs, window }),
         }
     }

@@ -167,7 +167,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let only_refreshed = end.changes.is_empty() && end.refreshed;
         let flapping = self.policy.flapping;
         let state = self.state_mut(at);
-        state.counts.applies += u32::from(!only_refreshed);
         state.counts.refreshes += u32::from(refreshed);
         state.changed = true;
         state.half_applied = false;
@@ -237,6 +236,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(super) fn failed(&mut self, at: u32, failure: &Failure, took: Duration) {
         self.release_permits(at);
         let now = self.now;
+        let (once, attempts) = (self.policy.once, self.policy.attempts);
         let causes = self.state(at).job_causes;
         let error: Arc<str> = failure.message().into();
         let seed = self.graph.key(at);
@@ -246,7 +246,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         state.phase = Phase::Idle;
         state.counts.ended = Some(now);
         state.rechecks = 0;
-        let retry_in = state.pace.failed(now, &state.meta, seed);
+        let retry_in = state.pace.failed(now, &state.meta, seed, failure);
+        let is_last = once && state.pace.is_final(&state.meta, attempts);
+        let retry_in = retry_in.filter(|_| !is_last);
         // The causes stay: whatever asked for this attempt has not been answered.
         state.causes = state.causes.and(state.job_causes);
         let woken_meanwhile = state.dirty;

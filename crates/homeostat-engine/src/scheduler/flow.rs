@@ -128,6 +128,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let state = self.state_mut(at);
         state.phase = Phase::Applying;
         state.rechecks = 0;
+        state.counts.applies += u32::from(drift.is_some());
         let (fired, announced) =
             std::mem::take(&mut state.owed).into_iter().partition(|(_, owed)| owed.fired);
         state.refreshing = fired;

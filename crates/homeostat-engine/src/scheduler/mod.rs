@@ -71,6 +71,8 @@ pub(crate) struct Policy {
     pub(crate) batch: bool,
     /// Failed attempts after which a vertex counts as settled, unless its own `retry` says otherwise.
     pub(crate) attempts: u32,
+    /// Nobody is tried again by itself who counts as settled: the run ends then.
+    pub(crate) once: bool,
     /// When repairs of one vertex are too many.
     pub(crate) flapping: Option<Flapping>,
 }

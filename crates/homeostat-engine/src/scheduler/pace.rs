@@ -10,11 +10,13 @@ use homeostat_model::meta::{Limit, Retry};
 
 use super::{Scheduler, Subject};
 use crate::event::EventKind;
-use crate::resource::Drift;
+use crate::resource::{Drift, Failure};
 use crate::source::VertexKey;
 
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// Attempts before a failure that will not go away by itself is tried again at the longest pauses only.
+const QUICK_ATTEMPTS: u32 = 3;
 /// Failures in a row after which a wake no longer tries again at once: the attempt itself may be what wakes.
 const WAKES_AT_ONCE: u32 = 3;
 const CALM_MIN: Duration = Duration::from_secs(1);
@@ -37,6 +39,8 @@ pub(crate) struct Pace {
     failures: u32,
     /// Failures counted against `retry`.
     spent: u32,
+    /// The last failure was one that no time passing mends.
+    unsupported: bool,
     failed_at: Duration,
     retry_at: Option<Duration>,
     bucket: Option<Box<Bucket>>,
@@ -74,6 +78,7 @@ impl Pace {
         }
         self.failures = 0;
         self.spent = 0;
+        self.unsupported = false;
         self.retry_at = None;
     }
 
@@ -90,23 +95,32 @@ impl Pace {
     /// Whether the failure counts as how the vertex stands, and not as something that is about to be tried again.
     pub(super) fn is_final(&self, meta: &Meta, attempts: u32) -> bool {
         match meta.retry {
+            _ if self.unsupported => true,
             Retry::Times(times) if meta.retry_given => self.spent > u32::from(times),
             Retry::Times(_) | Retry::Forever => self.failures >= attempts,
         }
     }
 
     /// Counts a failure; says after how long it is tried again by itself.
-    pub(super) fn failed(&mut self, now: Duration, meta: &Meta, seed: VertexKey) -> Option<Duration> {
+    pub(super) fn failed(
+        &mut self,
+        now: Duration,
+        meta: &Meta,
+        seed: VertexKey,
+        failure: &Failure,
+    ) -> Option<Duration> {
         self.failures += 1;
         self.spent += 1;
         self.failed_at = now;
+        self.unsupported = matches!(failure, Failure::Unsupported(_));
         let allowed = match meta.retry {
+            _ if self.unsupported => false,
             Retry::Forever => true,
             Retry::Times(times) => self.spent <= u32::from(times),
         };
         let delay = allowed.then(|| match meta.delay_ms {
             Some(ms) => Duration::from_millis(ms.into()),
-            None => jittered(backoff(self.failures), seed, self.failures),
+            None => jittered(backoff(self.failures, failure), seed, self.failures),
         });
         // Without a timed retry the vertex still must not spin when its own attempt wakes it.
         self.retry_at = Some(now + delay.unwrap_or_else(|| self.wake_pause()));
@@ -115,6 +129,7 @@ impl Pace {
 
     pub(super) fn succeeded(&mut self, reset: bool) {
         self.failures = 0;
+        self.unsupported = false;
         self.retry_at = None;
         if reset {
             self.spent = 0;
@@ -200,7 +215,10 @@ impl Bucket {
     }
 }
 
-fn backoff(failures: u32) -> Duration {
+fn backoff(failures: u32, failure: &Failure) -> Duration {
+    if matches!(failure, Failure::Permanent(_)) && failures >= QUICK_ATTEMPTS {
+        return BACKOFF_MAX;
+    }
     let doublings = failures.saturating_sub(1).min(16);
     (BACKOFF_MIN * 2u32.pow(doublings)).min(BACKOFF_MAX)
 }
@@ -234,11 +252,36 @@ mod tests {
 
     const SEED: VertexKey = VertexKey { index: 0, generation: 0 };
 
+    fn passing() -> Failure {
+        Failure::transient("")
+    }
+
+    #[test]
+    fn what_will_not_go_away_is_soon_tried_again_at_the_longest_pauses_only() {
+        let mut pace = Pace::default();
+        let meta = Meta::default();
+        let mut next = || pace.failed(Duration::ZERO, &meta, SEED, &Failure::permanent("")).unwrap();
+        let delays = [next(), next(), next(), next()];
+        assert!(delays[1] <= Duration::from_secs(2), "the first attempts come quickly");
+        assert!(delays[2] > Duration::from_secs(220) && delays[3] <= BACKOFF_MAX);
+    }
+
+    #[test]
+    fn what_this_host_cannot_do_is_not_tried_again_by_itself() {
+        for meta in [Meta::default(), Meta { retry: Retry::Times(9), retry_given: true, ..Meta::default() }] {
+            let mut pace = Pace::default();
+            assert_eq!(pace.failed(Duration::ZERO, &meta, SEED, &Failure::unsupported("")), None);
+            assert!(pace.is_final(&meta, 3));
+            assert!(pace.failed(Duration::ZERO, &meta, SEED, &passing()).is_some());
+            assert!(!pace.is_final(&meta, 3), "it is supported, and failed otherwise");
+        }
+    }
+
     #[test]
     fn backoff_doubles_from_a_second_to_five_minutes() {
         let mut pace = Pace::default();
         let delays: Vec<Duration> =
-            (0..12).map(|_| pace.failed(Duration::ZERO, &Meta::default(), SEED).unwrap()).collect();
+            (0..12).map(|_| pace.failed(Duration::ZERO, &Meta::default(), SEED, &passing()).unwrap()).collect();
         assert!(delays[0] > Duration::from_millis(740) && delays[0] <= Duration::from_secs(1));
         assert!(delays[1] > delays[0]);
         assert!(delays[11] > Duration::from_secs(220) && delays[11] <= BACKOFF_MAX);
@@ -248,7 +291,7 @@ mod tests {
     fn retry_bounds_the_attempts_and_delay_fixes_the_pause() {
         let meta = Meta { retry: Retry::Times(2), retry_given: true, delay_ms: Some(10), ..Meta::default() };
         let mut pace = Pace::default();
-        let delays: Vec<_> = (0..3).map(|_| pace.failed(Duration::ZERO, &meta, SEED)).collect();
+        let delays: Vec<_> = (0..3).map(|_| pace.failed(Duration::ZERO, &meta, SEED, &passing())).collect();
         assert_eq!(delays, [Some(Duration::from_millis(10)), Some(Duration::from_millis(10)), None]);
         assert!(pace.is_final(&meta, 3));
     }

@@ -58,7 +58,8 @@ impl World {
             let vertex = self.scheduler.graph.at(self.scheduler.graph.find(wanted)?);
             Some(vertex.data.leaving == Leaving::WhenUndone && vertex.data.meta.retry_given)
         };
-        declared.is_some_and(|desired| desired.retry.is_some()) || undone() == Some(true)
+        let bounded = declared.is_some_and(|desired| desired.retry.is_some()) || undone() == Some(true);
+        bounded || self.unsupported.contains(wanted)
     }
 
     /// The naive serial engine: one after the other, predecessors first, with nothing going wrong.

@@ -156,6 +156,55 @@ fn a_failed_vertex_counts_as_settled_after_three_attempts_and_is_tried_on() {
 }
 
 #[test]
+fn what_this_host_cannot_do_is_settled_and_tried_again_by_a_wake_or_another_declaration() {
+    for wake in [false, true] {
+        let mut world = World::new(World::policy(1));
+        world.load(text(&[0], &[]));
+        world.end_job(0, false);
+        world.end_job_so(0, End::IsUnsupported);
+        assert!(world.scheduler.is_settled());
+        assert_eq!(outcome(&world, 0), Outcome::Failed);
+        assert_eq!(world.scheduler.next_deadline(), None, "no time passing helps");
+        if wake {
+            world.meddle(0, 7);
+            world.deliver_wakes();
+        } else {
+            world.load(with(&Text::default(), 0, Desired::new(9)));
+        }
+        world.run_out();
+        world.assert_at_rest();
+        assert!(world.applied.contains(&id(0)));
+    }
+}
+
+#[test]
+fn a_run_that_ends_promises_no_other_attempt() {
+    let mut world = World::new(Policy { once: true, ..World::policy(1) });
+    world.load(text(&[0], &[]));
+    for _ in 1..=3 {
+        world.end_job(0, true);
+        world.pass_time();
+    }
+    let promised = world.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Failed { retry_in, .. } => Some(retry_in.is_some()),
+        _ => None,
+    });
+    assert_eq!(promised.collect::<Vec<_>>(), [true, true, false]);
+    assert!(world.scheduler.is_settled() && world.jobs.is_empty());
+}
+
+#[test]
+fn an_apply_that_failed_is_counted() {
+    let mut world = World::new(World::policy(1));
+    world.load(text(&[0], &[]));
+    world.end_job(0, false);
+    world.end_job(0, true);
+    assert_eq!(world.scheduler.standpoints()[0].counts.applies, 1);
+    world.run_out();
+    assert_eq!(world.scheduler.standpoints()[0].counts.applies, 2);
+}
+
+#[test]
 fn a_receiver_waits_for_its_value_and_follows_it() {
     let mut world = World::new(World::policy(4));
     let mut pair = text(&[1, 2], &[]);

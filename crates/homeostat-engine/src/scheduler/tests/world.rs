@@ -27,6 +27,10 @@ impl Drift for Fix {
 pub(super) enum End {
     Well,
     Fails,
+    /// It fails, and will until something changes.
+    FailsForGood,
+    /// This host cannot do it.
+    IsUnsupported,
     /// It fails after it has done what it should.
     FailsLate,
 }
@@ -75,6 +79,8 @@ pub(super) struct World {
     /// Those that were removed and are to be brought in order before they go.
     pub(super) lingering: BTreeMap<ResourceId, Desired>,
     unrealized: BTreeSet<ResourceId>,
+    /// Those whose last attempt said that this host cannot do it.
+    pub(super) unsupported: BTreeSet<ResourceId>,
     /// By the events: those that failed, those that are slowed down, and what hinders whom.
     pub(super) failing: BTreeSet<ResourceId>,
     pub(super) flapping: BTreeSet<ResourceId>,
@@ -113,6 +119,7 @@ impl World {
             undone: BTreeMap::new(),
             lingering: BTreeMap::new(),
             unrealized: BTreeSet::new(),
+            unsupported: BTreeSet::new(),
             failing: BTreeSet::new(),
             flapping: BTreeSet::new(),
             hindrances: BTreeMap::new(),
@@ -141,6 +148,7 @@ impl World {
             autoedges: true,
             batch: true,
             attempts: 3,
+            once: false,
             flapping: None,
         }
     }
@@ -222,6 +230,7 @@ impl World {
                     self.fine.remove(id);
                 }
                 for id in &redeclared {
+                    self.unsupported.remove(id);
                     self.undone.remove(id);
                     self.lingering.remove(id);
                     self.unrealized.remove(id);
@@ -517,12 +526,20 @@ impl World {
             choice = first.expect("there is at least the chosen one");
         }
         let job = self.jobs.remove(choice);
-        let failure = || Failure::transient("the script says so");
+        let failure = || {
+            let text = "the script says so";
+            match end {
+                End::Well | End::Fails | End::FailsLate => Failure::transient(text),
+                End::FailsForGood => Failure::permanent(text),
+                End::IsUnsupported => Failure::unsupported(text),
+            }
+        };
         match job {
             Job::Check { ticket, id, found, foretold, undo } => {
                 let converged = matches!(found, Check::Converged(_));
                 // A vertex that only reports is done although it differs.
                 self.note_end(&id, ticket, (converged || self.only_reports(ticket)) && !fail);
+                self.note_unsupported(&id, end);
                 let foretold = Foretold { outputs: foretold, obstacles: Vec::new() };
                 let end = CheckEnd { check: found, undo: undo.map(captured), foretold };
                 self.scheduler.check_ended(
@@ -534,7 +551,7 @@ impl World {
             Job::Apply { ticket, id, write, refresh, asked_before, .. } => {
                 let result = match end {
                     End::Well => Ok(self.take_effect(&id, write, refresh, &asked_before)),
-                    End::Fails => Err(failure()),
+                    End::Fails | End::FailsForGood | End::IsUnsupported => Err(failure()),
                     End::FailsLate if refresh && write.is_some() => {
                         let mut end = self.take_effect(&id, write, false, &asked_before);
                         end.refresh_failed = Some(failure());
@@ -546,15 +563,17 @@ impl World {
                     }
                 };
                 self.note_end(&id, ticket, !fail);
+                self.note_unsupported(&id, end);
                 self.scheduler.apply_ended(ticket, result, Duration::ZERO);
             }
             Job::Batch { id, members, .. } => {
                 let mut ends = Vec::new();
                 for (ticket, member, write) in &members {
-                    if end != End::Fails {
+                    if matches!(end, End::Well | End::FailsLate) {
                         ends.push(self.take_effect(member, Some(*write), false, &BTreeSet::new()));
                     }
                     self.note_end(member, *ticket, !fail);
+                    self.note_unsupported(member, end);
                 }
                 let result = if fail { Err(failure()) } else { Ok(ends) };
                 self.scheduler.batch_ended(id, result, Duration::ZERO);
@@ -565,6 +584,10 @@ impl World {
                     self.make_durable(records);
                 }
                 if let Some(ticket) = ticket {
+                    let id = self.scheduler.graph.resolve(ticket.key);
+                    if let Some(id) = id.map(|at| self.scheduler.graph.at(at).id.clone()) {
+                        self.note_unsupported(&id, end);
+                    }
                     self.scheduler.record_ended(ticket, if refused { Err(failure()) } else { Ok(()) });
                 }
             }
@@ -580,6 +603,14 @@ impl World {
         } else {
             self.fine.remove(id);
         }
+    }
+
+    /// Nothing but a wake or a load tries it again.
+    fn note_unsupported(&mut self, id: &ResourceId, end: End) {
+        match end {
+            End::IsUnsupported => self.unsupported.insert(id.clone()),
+            End::Well | End::Fails | End::FailsForGood | End::FailsLate => self.unsupported.remove(id),
+        };
     }
 
     fn note_fine(&mut self, id: &ResourceId) {
@@ -729,6 +760,7 @@ impl World {
         self.undone.clear();
         self.lingering.clear();
         self.unrealized.clear();
+        self.unsupported.clear();
         self.failing.clear();
         self.flapping.clear();
         self.hindrances.clear();
