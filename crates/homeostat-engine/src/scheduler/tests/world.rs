@@ -539,7 +539,7 @@ impl World {
                 let converged = matches!(found, Check::Converged(_));
                 // A vertex that only reports is done although it differs.
                 self.note_end(&id, ticket, (converged || self.only_reports(ticket)) && !fail);
-                self.note_unsupported(&id, end);
+                self.note_unsupported(&id, ticket, end);
                 let foretold = Foretold { outputs: foretold, obstacles: Vec::new() };
                 let end = CheckEnd { check: found, undo: undo.map(captured), foretold };
                 self.scheduler.check_ended(
@@ -563,7 +563,7 @@ impl World {
                     }
                 };
                 self.note_end(&id, ticket, !fail);
-                self.note_unsupported(&id, end);
+                self.note_unsupported(&id, ticket, end);
                 self.scheduler.apply_ended(ticket, result, Duration::ZERO);
             }
             Job::Batch { id, members, .. } => {
@@ -573,7 +573,7 @@ impl World {
                         ends.push(self.take_effect(member, Some(*write), false, &BTreeSet::new()));
                     }
                     self.note_end(member, *ticket, !fail);
-                    self.note_unsupported(member, end);
+                    self.note_unsupported(member, *ticket, end);
                 }
                 let result = if fail { Err(failure()) } else { Ok(ends) };
                 self.scheduler.batch_ended(id, result, Duration::ZERO);
@@ -584,11 +584,9 @@ impl World {
                     self.make_durable(records);
                 }
                 if let Some(ticket) = ticket {
-                    let id = self.scheduler.graph.resolve(ticket.key);
-                    if let Some(id) = id.map(|at| self.scheduler.graph.at(at).id.clone()) {
-                        self.note_unsupported(&id, end);
-                    }
-                    self.scheduler.record_ended(ticket, if refused { Err(failure()) } else { Ok(()) });
+                    let failure = Failure::transient("the disk is full");
+                    self.note_refused(ticket, refused);
+                    self.scheduler.record_ended(ticket, if refused { Err(failure) } else { Ok(()) });
                 }
             }
         }
@@ -596,9 +594,7 @@ impl World {
     }
 
     fn note_end(&mut self, id: &ResourceId, ticket: Ticket, well: bool) {
-        let current = self.scheduler.graph.resolve(ticket.key);
-        let current = current.is_some_and(|at| self.scheduler.graph.at(at).data.version == ticket.version);
-        if well && current {
+        if well && self.is_current(ticket) {
             self.note_fine(id);
         } else {
             self.fine.remove(id);
@@ -606,11 +602,25 @@ impl World {
     }
 
     /// Nothing but a wake or a load tries it again.
-    fn note_unsupported(&mut self, id: &ResourceId, end: End) {
+    fn note_unsupported(&mut self, id: &ResourceId, ticket: Ticket, end: End) {
         match end {
-            End::IsUnsupported => self.unsupported.insert(id.clone()),
-            End::Well | End::Fails | End::FailsForGood | End::FailsLate => self.unsupported.remove(id),
-        };
+            _ if !self.is_current(ticket) => {}
+            End::IsUnsupported => drop(self.unsupported.insert(id.clone())),
+            End::Well | End::Fails | End::FailsForGood | End::FailsLate => drop(self.unsupported.remove(id)),
+        }
+    }
+
+    /// A journal that fails may do better later.
+    fn note_refused(&mut self, ticket: Ticket, refused: bool) {
+        if refused && self.is_current(ticket) {
+            let id = &self.scheduler.graph.at(ticket.key.index).id;
+            self.unsupported.remove(id);
+        }
+    }
+
+    fn is_current(&self, ticket: Ticket) -> bool {
+        let current = self.scheduler.graph.resolve(ticket.key);
+        current.is_some_and(|at| self.scheduler.graph.at(at).data.version == ticket.version)
     }
 
     fn note_fine(&mut self, id: &ResourceId) {
