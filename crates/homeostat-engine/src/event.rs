@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use homeostat_model::ResourceId;
+use homeostat_model::{ResourceId, Span};
 
 use crate::resource::Change;
 
@@ -16,8 +16,12 @@ pub struct Event {
     pub since_start: Duration,
     /// Whom it concerns; none for the run as a whole.
     pub id: Option<ResourceId>,
+    /// Where whom it concerns is declared, in the texts of the last load; none for what is no longer declared.
+    pub origin: Option<Span>,
     /// Why.
     pub cause: Cause,
+    /// How much it matters.
+    pub severity: Severity,
     /// How long what ended took.
     pub duration: Option<Duration>,
     /// What.
@@ -60,6 +64,28 @@ impl Cause {
             Self::Asked => "asked",
             Self::Removed => "removed",
             Self::Engine => "engine",
+        }
+    }
+}
+
+/// How much an event matters to whoever watches over hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// As it should be.
+    Info,
+    /// Not as declared, or held up, and nothing was broken by us: what a monitor finds, for one.
+    Warning,
+    /// An attempt failed.
+    Error,
+}
+
+impl Severity {
+    /// The word in the JSON of an event.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
         }
     }
 }
@@ -130,6 +156,26 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// How much it matters. What would change is why a dry run is made, and news only of a resource that only reports.
+    pub fn severity(&self, monitors: bool) -> Severity {
+        match self {
+            Self::Failed { .. } => Severity::Error,
+            Self::WouldChange(_) if monitors => Severity::Warning,
+            Self::Blocked { .. } | Self::Waiting { .. } | Self::Flapping { .. } => Severity::Warning,
+            Self::WouldChange(_)
+            | Self::Loaded { .. }
+            | Self::Changed(_)
+            | Self::DriftEnded { .. }
+            | Self::Refreshed
+            | Self::WouldRefresh
+            | Self::Recovered
+            | Self::Calm
+            | Self::Removed
+            | Self::Settled(_)
+            | Self::Note(_) => Severity::Info,
+        }
+    }
+
     /// The word in logs and in the JSON of an event.
     pub fn as_str(&self) -> &'static str {
         match self {

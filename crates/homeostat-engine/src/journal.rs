@@ -1,6 +1,8 @@
 //! What must survive a crash: refreshes that are owed, and what undoes a resource.
 
-use homeostat_model::{Params, ResourceId};
+use std::sync::Arc;
+
+use homeostat_model::{Meta, Params, ResourceId};
 
 use crate::store::StoreFuture;
 
@@ -13,26 +15,56 @@ pub struct Intent {
     pub sender: ResourceId,
 }
 
+/// How a resource that can be undone was declared last: undoing it follows that.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Former {
+    /// How it was treated.
+    pub meta: Arc<Meta>,
+    /// Of those that are undone as well, the nearest that came before it; in order.
+    pub after: Vec<ResourceId>,
+}
+
+impl Former {
+    /// How undoing it is treated. What is hidden now was applied before all the same.
+    pub fn meta_to_undo(&self) -> Arc<Meta> {
+        if !self.meta.hidden && !self.meta.realize {
+            return self.meta.clone();
+        }
+        Arc::new(Meta { hidden: false, realize: false, ..(*self.meta).clone() })
+    }
+}
+
+/// What undoes a resource.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Undo {
+    /// What it was before.
+    pub params: Params,
+    /// How it was declared last.
+    pub former: Former,
+}
+
 /// One durable change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Record {
     /// A refresh is owed. Recording it twice is no error.
     Owe(Intent),
     /// The refresh was done, or is no longer wanted.
     Clear(Intent),
-    /// What undoes a resource; a later one of the same resource does not replace it.
-    Undo(ResourceId, Params),
+    /// What undoes a resource. Of a later one of the same resource, only how it is declared counts.
+    Undo(ResourceId, Undo),
+    /// A resource that can be undone is declared differently. Of one that cannot be, it says nothing.
+    Former(ResourceId, Former),
     /// The resource was undone, or no longer asks for it.
     ForgetUndo(ResourceId),
 }
 
 /// Everything that was durable at the start.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recorded {
     /// Refreshes that are owed, in order.
     pub intents: Vec<Intent>,
     /// What undoes resources, in the order of their ids.
-    pub undo: Vec<(ResourceId, Params)>,
+    pub undo: Vec<(ResourceId, Undo)>,
 }
 
 /// Keeps records on disk.

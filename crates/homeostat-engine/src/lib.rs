@@ -23,10 +23,10 @@ pub use engine::{
 };
 pub use event::{Cause, Event, EventKind, Outcome};
 pub use host::Host;
-pub use journal::{Intent, Journal, Record, Recorded};
+pub use journal::{Former, Intent, Journal, Record, Recorded, Undo};
 pub use registry::{Kind, Registry};
 pub use resource::{
-    Applied, Causes, Change, Check, Claim, Context, Drift, Failure, Looks, Need, NoDrift, Outputs,
+    Applied, Causes, Change, Check, Claim, Context, Drift, Failure, Looks, Need, NoDrift, Obstacle, Outputs,
     ParamError, Reach, Resource,
 };
 pub use source::{AbsPath, Depth, Source, VertexKey, Wakes, Watch};

@@ -137,7 +137,9 @@ impl fmt::Debug for AbsPath {
 pub enum Depth {
     /// The entry itself: whether it exists, what it is, its content and attributes.
     Entry,
-    /// And the entries directly in it.
+    /// And, if it is a link, what it leads to.
+    Target,
+    /// The entry itself, and the entries directly in it.
     Children,
     /// And everything below.
     Tree,

@@ -3,11 +3,10 @@
 //! Most kinds never wait for anything, so jobs are polled once where they stand, many in one task; only one that has to wait becomes
 //! a task of its own.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,19 +14,21 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::looks::Looks;
+use super::panics::caught;
 use super::run::Message;
 use super::subject::Managed;
 use crate::host::Host;
 use crate::registry::Registry;
-use crate::resource::{Applied, Causes, Change, Check, Drift, DynCheck, DynDrift, Failure};
-use crate::scheduler::{ApplyEnd, ApplyJob, Arm, BatchJob, CheckEnd, CheckJob, Ticket};
+use crate::resource::{Applied, Causes, Change, Check, Drift, DynCheck, DynDrift, Failure, Obstacle};
+use crate::scheduler::{ApplyEnd, ApplyJob, Arm, BatchJob, CheckEnd, CheckJob, Foretold, Ticket};
 use crate::source::{Source, VertexKey, Wakes};
 
 pub(super) type AnyDrift = Box<dyn DynDrift>;
 
 /// How a job ended.
 pub(super) enum Ended {
-    Check(Ticket, Result<CheckEnd<AnyDrift>, Failure>, Duration),
+    /// And whether what was to be watched is.
+    Check(Ticket, Result<CheckEnd<AnyDrift>, Failure>, Duration, bool),
     Apply(Ticket, Result<ApplyEnd, Failure>, Duration),
     Batch(u64, Result<Vec<ApplyEnd>, Failure>, Duration),
 }
@@ -83,12 +84,8 @@ async fn guarded<T>(
 ) -> Result<T, Failure> {
     let caught = async {
         let mut work = std::pin::pin!(work);
-        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(result)) => Poll::Ready(result),
-            Err(panic) => Poll::Ready(Err(failure_of(&*panic))),
-        })
-        .await
+        poll_fn(|cx| caught(|| work.as_mut().poll(cx)).unwrap_or_else(|failure| Poll::Ready(Err(failure))))
+            .await
     };
     let Some(deadline) = deadline else { return caught.await };
     if let Ok(result) = tokio::time::timeout(deadline, caught).await {
@@ -99,12 +96,6 @@ async fn guarded<T>(
     Err(Failure::transient(format!("not done within its timeout of {} s", deadline.as_secs())))
 }
 
-fn failure_of(panic: &(dyn Any + Send)) -> Failure {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Failure::permanent(format!("the program itself failed: {text}"))
-}
-
 impl Tools {
     pub(super) fn check(self: Arc<Self>, job: CheckJob<Managed>) -> Job {
         Box::pin(async move {
@@ -112,15 +103,22 @@ impl Tools {
             let ticket = job.ticket;
             let deadline = job.timeout;
             let resource = job.resource.clone();
-            let result = guarded(self.look(job, started), deadline, &self.host).await;
+            let armed = AtomicBool::new(job.arm == Arm::No);
+            let result = guarded(self.look(job, started, &armed), deadline, &self.host).await;
             let result = result.map_err(|failure| resource.redact_failure(failure));
-            Ended::Check(ticket, result, started.elapsed())
+            Ended::Check(ticket, result, started.elapsed(), armed.into_inner())
         })
     }
 
-    async fn look(&self, job: CheckJob<Managed>, started: Instant) -> Result<CheckEnd<AnyDrift>, Failure> {
+    async fn look(
+        &self,
+        job: CheckJob<Managed>,
+        started: Instant,
+        armed: &AtomicBool,
+    ) -> Result<CheckEnd<AnyDrift>, Failure> {
         let managed = job.resource.with(job.received.as_ref(), &self.registry)?;
         self.arm(&managed, job.ticket.key, job.arm);
+        armed.store(true, Ordering::Relaxed);
         let check = self.check_now(&managed, job.ticket.key, job.causes, started).await;
         let check = check.map_err(|failure| managed.redact_failure(failure))?;
         let drifted = matches!(check, Check::Drifted(_));
@@ -134,17 +132,27 @@ impl Tools {
         } else {
             None
         };
-        let foretold = if drifted && job.foretell { managed.resource().foretell() } else { None };
+        let mut foretold = Foretold::default();
         let check = match check {
             // What is only reported is put in words here, where a panic fails the vertex and nobody else.
             Check::Drifted(drift) if job.foretell => {
                 let changes = managed.redact_changes(Drift::changes(&drift));
+                foretold.outputs = managed.resource().foretell();
+                foretold.obstacles = self.obstacles(&managed, drift).await;
                 Check::Drifted(Box::new(InWords(changes)) as AnyDrift)
             }
             Check::Drifted(drift) => Check::Drifted(redacted(drift, &managed)),
             Check::Converged(outputs) => Check::Converged(managed.redact_outputs(outputs)),
         };
         Ok(CheckEnd { check, undo, foretold })
+    }
+
+    async fn obstacles(&self, managed: &Managed, drift: AnyDrift) -> Vec<Obstacle> {
+        let mut obstacles = managed.resource().clone().obstacles(self.host.clone(), drift).await;
+        for obstacle in &mut obstacles {
+            obstacle.failure = managed.redact_failure(obstacle.failure.clone());
+        }
+        obstacles
     }
 
     async fn check_now(
@@ -155,11 +163,10 @@ impl Tools {
         started: Instant,
     ) -> Result<DynCheck, Failure> {
         let resource = managed.resource().clone();
-        match resource.prefetch_key() {
+        match managed.prefetch_key() {
             None => resource.check(self.host.clone(), causes).await,
             Some(key) => {
-                let key: Arc<str> = key.into();
-                let look = self.looks.get(&key, vertex, managed, &self.host, causes, started).await?;
+                let look = self.looks.get(key, vertex, managed, &self.host, causes, started).await?;
                 resource.check_prefetched(self.host.clone(), causes, look).await
             }
         }
@@ -233,8 +240,8 @@ impl Tools {
 
     /// What was seen before we changed something is no longer right.
     fn end_look(&self, managed: &Managed) {
-        if let Some(key) = managed.resource().prefetch_key() {
-            self.looks.renew(&key);
+        if let Some(key) = managed.prefetch_key() {
+            self.looks.renew(key);
         }
     }
 

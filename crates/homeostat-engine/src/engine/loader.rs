@@ -4,18 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use homeostat_model::{
-    Catalog, CatalogDelta, Diagnostic, Digest, EdgeDecl, Meta, Params, ResourceDecl, ResourceId, SendDecl,
-    Stage, codes,
+    Catalog, CatalogDelta, Diagnostic, Digest, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Stage, codes,
 };
 
 use super::LoadSummary;
 use super::jobs::AnyDrift;
 use super::subject::Managed;
-use crate::graph::Claims;
-use crate::journal::Record;
+use crate::journal::{Former, Record, Undo};
 use crate::registry::Registry;
-use crate::resource::{Claim, DynResource};
-use crate::scheduler::{GraphDiff, Incoming, LoadError, NewEdge, NewSend, Scheduler};
+use crate::resource::Claim;
+use crate::scheduler::{GraphDiff, Incoming, LoadError, Moved, NewEdge, NewSend, Scheduler, opposite_order};
 
 type Graph = Scheduler<Managed, AnyDrift>;
 
@@ -25,7 +23,7 @@ const PARALLEL_MIN: usize = 2000;
 /// Loads, and remembers what undoes resources.
 #[derive(Default)]
 pub(super) struct Loader {
-    undo: BTreeMap<ResourceId, Params>,
+    undo: BTreeMap<ResourceId, Undo>,
     /// Who is told what is declared.
     declared: Option<crate::host::Host>,
 }
@@ -36,7 +34,7 @@ impl Loader {
         Self { declared: Some(host), ..Self::default() }
     }
 
-    pub(super) fn remember_undo(&mut self, undo: Vec<(ResourceId, Params)>) {
+    pub(super) fn remember_undo(&mut self, undo: Vec<(ResourceId, Undo)>) {
         self.undo.extend(undo);
     }
 
@@ -44,8 +42,14 @@ impl Loader {
     pub(super) fn follow(&mut self, records: &[Record]) {
         for record in records {
             match record {
-                Record::Undo(id, params) => {
-                    self.undo.entry(id.clone()).or_insert_with(|| params.clone());
+                Record::Undo(id, undo) => {
+                    let known = self.undo.entry(id.clone()).or_insert_with(|| undo.clone());
+                    known.former = undo.former.clone();
+                }
+                Record::Former(id, former) => {
+                    if let Some(known) = self.undo.get_mut(id) {
+                        known.former = former.clone();
+                    }
                 }
                 Record::ForgetUndo(id) => {
                     self.undo.remove(id);
@@ -67,11 +71,11 @@ impl Loader {
         } else {
             catalog.resources.iter().map(|decl| decl.id.clone()).collect()
         };
-        let mut delta = graph.compare(catalog);
+        let (mut delta, moved) = graph.compare(catalog);
         let forgotten =
             self.undo.keys().filter(|id| !declared.contains(*id) && graph.graph.find(id).is_none());
         delta.remove.extend(forgotten.cloned().collect::<Vec<_>>());
-        self.load_delta(graph, &delta, registry)
+        self.load_difference(graph, &delta, moved, registry)
     }
 
     /// Changes what is desired.
@@ -81,8 +85,18 @@ impl Loader {
         delta: &CatalogDelta,
         registry: &Registry,
     ) -> Result<LoadSummary, Vec<Diagnostic>> {
+        self.load_difference(graph, delta, Vec::new(), registry)
+    }
+
+    fn load_difference(
+        &mut self,
+        graph: &mut Graph,
+        delta: &CatalogDelta,
+        moved: Vec<Moved>,
+        registry: &Registry,
+    ) -> Result<LoadSummary, Vec<Diagnostic>> {
         let set = self.build_all(graph, delta, registry)?;
-        let mut diff = GraphDiff { set, remove: vec![], edges: vec![], sends: vec![] };
+        let mut diff = GraphDiff { set, remove: vec![], edges: vec![], sends: vec![], moved };
         diff.edges.extend(delta.remove_edges.iter().map(|(from, to)| edge(from, to, None)));
         diff.edges.extend(delta.set_edges.iter().map(|decl| edge(&decl.from, &decl.to, Some(decl.notify))));
         diff.sends.extend(delta.remove_sends.iter().map(|(to, param)| NewSend {
@@ -95,7 +109,7 @@ impl Loader {
             param: send.param.clone(),
             from: Some((send.from.clone(), send.key.clone())),
         }));
-        self.undo_removed(graph, delta, registry, &mut diff);
+        self.undo_removed(delta, registry, &mut diff);
         let declared = self.declared.is_some().then(|| DeclaredChange::of(graph, &diff));
         let loaded = graph.load(diff).map_err(|error| vec![diagnose(&error, delta)])?;
         if let (Some(host), Some(change)) = (&self.declared, declared) {
@@ -112,34 +126,38 @@ impl Loader {
     }
 
     /// Of the resources that go, those that can be undone stay until that is done, in the opposite order.
-    fn undo_removed(
-        &self,
-        graph: &Graph,
-        delta: &CatalogDelta,
-        registry: &Registry,
-        diff: &mut GraphDiff<Managed>,
-    ) {
+    fn undo_removed(&self, delta: &CatalogDelta, registry: &Registry, diff: &mut GraphDiff<Managed>) {
         let mut undoing: BTreeSet<ResourceId> = BTreeSet::new();
         for id in &delta.remove {
-            let undo = self.undo.get(id).map(|params| ResourceDecl::new(id.clone(), params.clone()));
+            let undo = self.undo.get(id).map(|undo| ResourceDecl {
+                meta: undo.former.meta_to_undo(),
+                ..ResourceDecl::new(id.clone(), undo.params.clone())
+            });
             let built = undo.and_then(|decl| Some((registry.build(&decl).ok()?, decl)));
             match built {
                 Some((built, decl)) => {
                     undoing.insert(id.clone());
+                    let (resource, claims) = Managed::new(built.0, &decl, false);
                     diff.set.push(Incoming {
                         id: id.clone(),
-                        claims: claims_of(&*built.0),
-                        resource: Managed::new(built.0, &decl, false),
+                        claims,
+                        resource,
                         digest: Digest::of(&("undo", decl.digest())),
-                        meta: Meta::shared_default(),
+                        meta: decl.meta,
+                        origin: None,
                         undoes: true,
-                        undo_known: true,
+                        former: self.former(id),
                     });
                 }
                 None => diff.remove.push(id.clone()),
             }
         }
-        diff.edges.extend(graph.turned_around(&undoing));
+        let came_after = |id: &ResourceId| self.undo.get(id).map_or(&[] as &[_], |undo| &undo.former.after);
+        diff.edges.extend(opposite_order(&undoing, came_after));
+    }
+
+    fn former(&self, id: &ResourceId) -> Option<Former> {
+        self.undo.get(id).map(|undo| undo.former.clone())
     }
 
     /// Makes all resources that are set, or says all that is wrong with any of them.
@@ -157,15 +175,20 @@ impl Loader {
             let mut wrong = Vec::new();
             for decl in decls {
                 match registry.build(decl) {
-                    Ok(resource) => built.push(Incoming {
-                        id: decl.id.clone(),
-                        claims: claims_of(&*resource.0),
-                        resource: Managed::new(resource.0, decl, receivers.contains(&decl.id)),
-                        digest: decl.digest(),
-                        meta: decl.meta.clone(),
-                        undoes: false,
-                        undo_known: self.undo.contains_key(&decl.id),
-                    }),
+                    Ok(resource) => {
+                        let receives = receivers.contains(&decl.id);
+                        let (resource, claims) = Managed::new(resource.0, decl, receives);
+                        built.push(Incoming {
+                            id: decl.id.clone(),
+                            claims,
+                            resource,
+                            digest: decl.digest(),
+                            meta: decl.meta.clone(),
+                            origin: decl.origin,
+                            undoes: false,
+                            former: self.former(&decl.id),
+                        });
+                    }
                     Err(diagnostics) => wrong.extend(diagnostics),
                 }
             }
@@ -187,14 +210,10 @@ impl DeclaredChange {
         let set = diff.set.iter().map(|incoming| &incoming.id);
         let before = set.chain(&diff.remove).filter_map(|id| graph.graph.find(id));
         Self {
-            removed: before.flat_map(|at| graph.graph.at(at).data.resource.resource().provides()).collect(),
+            removed: before.flat_map(|at| graph.graph.at(at).data.resource.provides()).collect(),
             added: diff.set.iter().flat_map(|incoming| incoming.claims.provides.iter().cloned()).collect(),
         }
     }
-}
-
-fn claims_of(resource: &dyn DynResource) -> Claims {
-    Claims { provides: resource.provides().into(), needs: resource.needs().into() }
 }
 
 fn edge(from: &ResourceId, to: &ResourceId, notify: Option<bool>) -> NewEdge {

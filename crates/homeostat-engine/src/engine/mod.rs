@@ -7,6 +7,7 @@ mod jobs;
 mod loader;
 mod looks;
 mod memory;
+mod panics;
 mod plan;
 mod records;
 mod run;
@@ -94,6 +95,7 @@ impl EngineOptions {
             autoedges: self.autoedges,
             batch: self.batch,
             attempts: self.attempts,
+            once: !self.watch,
             flapping: self.flapping.map(|(repairs, window)| Flapping { repairs, window }),
         }
     }

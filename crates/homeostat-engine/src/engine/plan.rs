@@ -17,7 +17,7 @@ use crate::graph::EdgeKinds;
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::registry::Registry;
-use crate::resource::{Claim, Looks, Reach};
+use crate::resource::{Claim, Failure, Looks, Obstacle, Reach};
 use crate::scheduler::Scheduler;
 use crate::source::AbsPath;
 
@@ -50,6 +50,7 @@ pub(super) struct Fact {
     /// By their position among the facts.
     preds: Vec<(usize, EdgeKinds)>,
     noop: bool,
+    obstacles: Vec<Obstacle>,
     /// From whom a value is missing.
     missing: Option<ResourceId>,
 }
@@ -95,16 +96,18 @@ pub(super) fn facts(scheduler: &Scheduler<Managed, AnyDrift>, statuses: Vec<Vert
         let receives = vertex.data.receives.iter().flat_map(|receives| &receives.list);
         let missing = receives.filter(|receive| receive.value.is_none()).map(|receive| receive.from).next();
         position.insert(at, facts.len());
+        let (looks, reach) = vertex.data.resource.scope();
         facts.push(Fact {
             status,
-            looks: vertex.data.resource.resource().looks(),
-            reach: vertex.data.resource.resource().reach(),
+            looks,
+            reach,
             preds: vertex
                 .preds
                 .iter()
                 .filter_map(|link| Some((*position.get(&link.at)?, link.kinds)))
                 .collect(),
             noop: vertex.data.meta.noop,
+            obstacles: vertex.data.obstacles.to_vec(),
             missing: missing.map(|from| scheduler.graph.at(from).id.clone()),
         });
     }
@@ -136,10 +139,10 @@ fn extend_bounded(set: &mut BTreeSet<ResourceId>, more: &BTreeSet<ResourceId>) {
     }
 }
 
-/// Paths that changing resources reach.
+/// What changing resources reach.
 #[derive(Debug, Default)]
 struct Reached {
-    exactly: BTreeMap<AbsPath, BTreeSet<ResourceId>>,
+    exactly: BTreeMap<Claim, BTreeSet<ResourceId>>,
     trees: Vec<(AbsPath, ResourceId)>,
 }
 
@@ -148,9 +151,7 @@ impl Reached {
         match reach {
             Reach::Declared(claims) => {
                 for claim in claims {
-                    if let Claim::Path(path) = claim {
-                        self.exactly.entry(path.clone()).or_default().insert(id.clone());
-                    }
+                    self.exactly.entry(claim.clone()).or_default().insert(id.clone());
                 }
             }
             Reach::Trees(paths) => self.trees.extend(paths.iter().map(|path| (path.clone(), id.clone()))),
@@ -159,10 +160,24 @@ impl Reached {
     }
 
     fn who(&self, path: &AbsPath) -> BTreeSet<ResourceId> {
-        let mut who = self.exactly.get(path).cloned().unwrap_or_default();
+        let mut who = self.exactly.get(&Claim::Path(path.clone())).cloned().unwrap_or_default();
         let above = self.trees.iter().filter(|(tree, _)| tree == path || tree.is_above(path));
         who.extend(above.map(|(_, id)| id.clone()));
         who
+    }
+
+    /// Whether somebody provides it. Whoever makes a path makes sure of the directories above it.
+    fn has(&self, claim: &Claim) -> bool {
+        if self.exactly.contains_key(claim) {
+            return true;
+        }
+        let Claim::Path(path) = claim else { return false };
+        let below = |reached: &AbsPath| reached == path || path.is_above(reached);
+        let beginning = self.exactly.range(claim..).map_while(|(claim, _)| match claim {
+            Claim::Path(reached) if reached.as_str().starts_with(path.as_str()) => Some(reached),
+            Claim::Path(_) | Claim::User(_) | Claim::Group(_) => None,
+        });
+        beginning.into_iter().any(below) || self.trees.iter().any(|(tree, _)| below(tree))
     }
 }
 
@@ -170,12 +185,17 @@ fn foretell(facts: Vec<Fact>) -> Vec<Planned> {
     let mut reached = Reached::default();
     let mut before: Vec<Before> = Vec::with_capacity(facts.len());
     let mut planned: Vec<Planned> = Vec::with_capacity(facts.len());
-    for fact in facts {
+    for mut fact in facts {
         let mut so_far = Before::default();
         fact.preds.iter().for_each(|(pred, _)| so_far.add(&before[*pred]));
         let unknown_until = unknown_until(&fact, &so_far, &reached, &planned);
-        let would_refresh = would_refresh(&fact, &planned);
         let known = unknown_until.is_empty();
+        if known {
+            will_fail(&mut fact, &reached, &planned);
+        } else if matches!(fact.status.outcome, Outcome::Failed | Outcome::Blocked) {
+            fact.status = undecided(fact.status);
+        }
+        let would_refresh = would_refresh(&fact, &planned);
         let changes = fact.status.outcome == Outcome::WouldChange || would_refresh;
         if (changes || !known) && !fact.noop {
             let id = &fact.status.id;
@@ -207,7 +227,7 @@ fn unknown_until(fact: &Fact, before: &Before, reached: &Reached, planned: &[Pla
     }
     // A predecessor that may fail or not decides whether this one runs at all.
     for (pred, _) in &fact.preds {
-        if planned[*pred].status.outcome == Outcome::Failed {
+        if planned[*pred].status.outcome == Outcome::Waiting {
             until.extend(planned[*pred].unknown_until.iter().cloned());
         }
     }
@@ -215,9 +235,43 @@ fn unknown_until(fact: &Fact, before: &Before, reached: &Reached, planned: &[Pla
     until.into_iter().take(NAMED_MAX).collect()
 }
 
+/// What is found different, but could not be brought in order, fails, and blocks what comes after it.
+fn will_fail(fact: &mut Fact, reached: &Reached, planned: &[Planned]) {
+    let status = &mut fact.status;
+    let blocks = |pred: &&Planned| {
+        pred.is_known() && matches!(pred.status.outcome, Outcome::Failed | Outcome::Blocked)
+    };
+    let blocking: Vec<&Planned> = fact.preds.iter().map(|(pred, _)| &planned[*pred]).filter(blocks).collect();
+    if !blocking.is_empty() {
+        let by = blocking.into_iter().flat_map(|pred| match pred.status.outcome {
+            Outcome::Blocked => pred.status.blocked_by.clone(),
+            _ => vec![pred.status.id.clone()],
+        });
+        let by: BTreeSet<ResourceId> = by.collect();
+        status.blocked_by = by.into_iter().collect();
+        status.outcome = Outcome::Blocked;
+        status.changes.clear();
+        return;
+    }
+    if fact.noop || status.outcome != Outcome::WouldChange {
+        return;
+    }
+    let lifted = |obstacle: &&Obstacle| obstacle.lifted_by.as_ref().is_some_and(|claim| reached.has(claim));
+    if let Some(obstacle) = fact.obstacles.iter().find(|obstacle| !lifted(obstacle)) {
+        status.outcome = Outcome::Failed;
+        status.error = Some(Failure::message(&obstacle.failure).into());
+    }
+}
+
+/// It failed, or was held up, in a world that others will have changed by then.
+fn undecided(status: VertexStatus) -> VertexStatus {
+    VertexStatus { outcome: Outcome::Waiting, error: None, blocked_by: Vec::new(), ..status }
+}
+
 fn would_refresh(fact: &Fact, planned: &[Planned]) -> bool {
     let notified = fact.preds.iter().filter(|(_, kinds)| kinds.has(EdgeKinds::NOTIFY));
-    !fact.noop
+    let runs = !matches!(fact.status.outcome, Outcome::Failed | Outcome::Blocked);
+    runs && !fact.noop
         && notified.map(|(pred, _)| &planned[*pred]).any(|pred| {
             pred.unknown_until.is_empty()
                 && (pred.status.outcome == Outcome::WouldChange || pred.would_refresh)

@@ -17,7 +17,7 @@ use super::looks::Looks;
 use super::subject::Managed;
 use super::view::{GraphView, VertexStatus};
 use super::{EngineOptions, EventSink, LoadSummary, Mode, Progress, Stop, memory, plan, records};
-use crate::event::{Cause, Event, EventKind};
+use crate::event::{Cause, Event, EventKind, Severity};
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::registry::Registry;
@@ -278,16 +278,16 @@ impl GraphTask {
             self.note(note);
         }
         let mut woken = pending.vertices;
-        let looks: Vec<String> = woken.iter().filter_map(|key| self.look_of(*key)).collect();
+        let looks: Vec<Arc<str>> = woken.iter().filter_map(|key| self.look_of(*key)).collect();
         for look in looks {
             woken.extend(self.tools.looks.end(&look));
         }
         self.scheduler.woken(woken, Causes::WAKE);
     }
 
-    fn look_of(&self, key: crate::source::VertexKey) -> Option<String> {
+    fn look_of(&self, key: crate::source::VertexKey) -> Option<Arc<str>> {
         let at = self.scheduler.graph.resolve(key)?;
-        self.scheduler.graph.at(at).data.resource.resource().prefetch_key()
+        self.scheduler.graph.at(at).data.resource.prefetch_key().cloned()
     }
 
     fn note(&mut self, text: String) {
@@ -295,7 +295,9 @@ impl GraphTask {
             time: self.tools.host.clock().now(),
             since_start: self.started.elapsed(),
             id: None,
+            origin: None,
             cause: Cause::Engine,
+            severity: Severity::Info,
             duration: None,
             kind: EventKind::Note(text.into()),
         };
@@ -304,7 +306,12 @@ impl GraphTask {
 
     fn ended(&mut self, end: Ended) {
         match end {
-            Ended::Check(ticket, result, took) => self.scheduler.check_ended(ticket, result, took),
+            Ended::Check(ticket, result, took, armed) => {
+                if !armed {
+                    self.scheduler.not_armed(ticket.key);
+                }
+                self.scheduler.check_ended(ticket, result, took);
+            }
             Ended::Apply(ticket, result, took) => self.scheduler.apply_ended(ticket, result, took),
             Ended::Batch(id, result, took) => self.scheduler.batch_ended(id, result, took),
         }

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use homeostat_model::ResourceDecl;
 use homeostat_model::value::{REDACTED, redact};
 
+use super::panics::caught;
+use crate::graph::Claims;
 use crate::registry::Registry;
-use crate::resource::{Change, DynResource, Failure, Outputs};
+use crate::resource::{Change, Claim, DynResource, Failure, Looks, Outputs, Reach};
 use crate::scheduler::{Received, Subject};
 
 /// One declared resource. Cheap to clone.
@@ -18,8 +20,19 @@ pub(crate) struct Managed {
 
 /// What few resources need.
 struct Special {
+    batch_key: Option<Arc<str>>,
+    prefetch_key: Option<Arc<str>>,
+    /// Its kind failed to say what the graph must know of it, so it is neither looked at nor changed.
+    broken: Option<Failure>,
     receiver: Option<Receiver>,
     secrets: Option<Secrets>,
+}
+
+impl Special {
+    fn is_nothing(&self) -> bool {
+        let keys = self.batch_key.is_some() || self.prefetch_key.is_some();
+        !keys && self.broken.is_none() && self.receiver.is_none() && self.secrets.is_none()
+    }
 }
 
 /// A resource that receives values is made anew when they change, and so needs its declaration.
@@ -36,11 +49,21 @@ struct Secrets {
 }
 
 impl Managed {
-    pub(crate) fn new(resource: Arc<dyn DynResource>, decl: &ResourceDecl, receives: bool) -> Self {
+    /// A resource, and what it claims. What the graph must know of it is asked once, here.
+    pub(crate) fn new(resource: Arc<dyn DynResource>, decl: &ResourceDecl, receives: bool) -> (Self, Claims) {
+        let known = caught(|| {
+            let claims = Claims { provides: resource.provides().into(), needs: resource.needs().into() };
+            (claims, resource.batch_key().map(Arc::from), resource.prefetch_key().map(Arc::from))
+        });
+        let (known, broken) = match known {
+            Ok(known) => (known, None),
+            Err(failure) => ((Claims::default(), None, None), Some(failure)),
+        };
+        let (claims, batch_key, prefetch_key) = known;
         let receiver = receives.then(|| Receiver { decl: decl.clone(), current: Mutex::new(None) });
-        let special = Special { receiver, secrets: Secrets::of(decl) };
-        let is_special = special.receiver.is_some() || special.secrets.is_some();
-        Self { resource, special: is_special.then(|| Arc::new(special)) }
+        let special = Special { batch_key, prefetch_key, broken, receiver, secrets: Secrets::of(decl) };
+        let special = (!special.is_nothing()).then(|| Arc::new(special));
+        (Self { resource, special }, claims)
     }
 
     fn receiver(&self) -> Option<&Receiver> {
@@ -51,18 +74,22 @@ impl Managed {
         self.special.as_ref()?.secrets.as_ref()
     }
 
+    fn broken(&self) -> Option<&Failure> {
+        self.special.as_ref()?.broken.as_ref()
+    }
+
     pub(crate) fn resource(&self) -> &Arc<dyn DynResource> {
         &self.resource
     }
 
     /// The resource with the values that it received in place of those that were declared.
     pub(crate) fn with(&self, received: Option<&Received>, registry: &Registry) -> Result<Managed, Failure> {
-        let (Some(received), Some(receiver)) = (received, self.receiver()) else { return Ok(self.clone()) };
+        let (Some(received), Some(receiver)) = (received, self.receiver()) else { return self.sound() };
         let mut current = receiver.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((version, managed)) = &*current
             && *version == received.version
         {
-            return Ok(managed.clone());
+            return managed.sound();
         }
         let mut decl = receiver.decl.clone();
         for (param, value) in received.values.iter() {
@@ -73,9 +100,34 @@ impl Managed {
             let text = format!("the received values do not fit: {}", messages.join("; "));
             Failure::permanent(Secrets::of(&decl).map_or(text.clone(), |secrets| secrets.redact(&text)))
         })?;
-        let managed = Managed::new(built.0, &decl, false);
+        let (managed, _) = Managed::new(built.0, &decl, false);
         *current = Some((received.version, managed.clone()));
-        Ok(managed)
+        managed.sound()
+    }
+
+    fn sound(&self) -> Result<Managed, Failure> {
+        match self.broken() {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(self.clone()),
+        }
+    }
+
+    pub(crate) fn prefetch_key(&self) -> Option<&Arc<str>> {
+        self.special.as_ref()?.prefetch_key.as_ref()
+    }
+
+    /// What it provides, as the graph knows it.
+    pub(crate) fn provides(&self) -> Vec<Claim> {
+        if self.broken().is_some() {
+            return Vec::new();
+        }
+        caught(|| self.resource().provides()).unwrap_or_default()
+    }
+
+    /// What its check looks at, and what its apply may change. Of a kind that cannot say, anything is to be expected.
+    pub(crate) fn scope(&self) -> (Looks, Reach) {
+        let scope = caught(|| (self.resource().looks(), self.resource().reach()));
+        scope.unwrap_or((Looks::Anything, Reach::Anything))
     }
 
     pub(crate) fn has_secrets(&self) -> bool {
@@ -138,11 +190,13 @@ impl Subject for Managed {
     fn same_watches(&self, newer: &Self) -> bool {
         // What a receiver watches depends on what it received.
         let receives = self.receiver().is_some() || newer.receiver().is_some();
-        !receives && self.resource().watches() == newer.resource().watches()
+        // A kind that cannot say fails the next check, which arms.
+        let watches = |managed: &Self| caught(|| managed.resource().watches()).ok();
+        !receives && watches(self).is_some_and(|watches_now| Some(watches_now) == watches(newer))
     }
 
     fn batch_key(&self) -> Option<Arc<str>> {
-        self.resource().batch_key().map(Arc::from)
+        self.special.as_ref()?.batch_key.clone()
     }
 
     fn repairs(&self) -> bool {

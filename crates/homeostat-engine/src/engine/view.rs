@@ -25,7 +25,7 @@ pub struct VertexStatus {
     pub changes: Vec<Change>,
     /// Looks so far.
     pub checks: u32,
-    /// Changes so far.
+    /// Changes that were begun so far, those that failed among them.
     pub applies: u32,
     /// Refreshes so far.
     pub refreshes: u32,
@@ -93,6 +93,7 @@ impl GraphView {
             autoedges,
             batch: false,
             attempts: 1,
+            once: true,
             flapping: None,
         };
         let mut scheduler = Scheduler::<Managed, super::jobs::AnyDrift>::new(policy);

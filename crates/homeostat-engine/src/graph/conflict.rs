@@ -70,12 +70,12 @@ impl<T> Graph<T> {
         resolution: &mut Resolution,
     ) -> Result<bool, Cycle> {
         let mut conflict = false;
-        for (from, to, kinds) in explicit.iter().copied() {
+        // What goes is no longer in the way of what comes.
+        for (from, to, _) in explicit.iter().filter(|(_, _, kinds)| kinds.is_none()) {
+            self.take_edge(*from, *to, EdgeKinds::EXPLICIT);
+        }
+        for (from, to, kinds) in explicit.iter().copied().filter(|(_, _, kinds)| !kinds.is_none()) {
             let before = self.edge(from, to);
-            if kinds.is_none() {
-                self.take_edge(from, to, EdgeKinds::EXPLICIT);
-                continue;
-            }
             if before.is_none() {
                 resolution.new_preds.insert(to);
             }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use homeostat_model::Params;
 
 use super::{
-    Applied, Causes, Change, Check, Claim, Context, Drift, Failure, Looks, Need, Outputs, Reach, Resource,
+    Applied, Causes, Change, Check, Claim, Context, Drift, Failure, Looks, Need, Obstacle, Outputs, Reach,
+    Resource,
 };
 use crate::host::Host;
 use crate::source::Watch;
@@ -88,6 +89,7 @@ pub(crate) trait DynResource: Send + Sync {
         host: Host,
         batch: Vec<(Arc<dyn DynResource>, Box<dyn DynDrift>)>,
     ) -> Job<Result<Vec<Applied>, Failure>>;
+    fn obstacles(self: Arc<Self>, host: Host, drift: Box<dyn DynDrift>) -> Job<Vec<Obstacle>>;
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -198,6 +200,13 @@ impl<R: Resource> DynResource for R {
                 (resource, typed::<R>(drift))
             });
             R::apply_batch(&Context { host: &host, causes: Causes::none() }, members.collect()).await
+        })
+    }
+
+    fn obstacles(self: Arc<Self>, host: Host, drift: Box<dyn DynDrift>) -> Job<Vec<Obstacle>> {
+        Box::pin(async move {
+            let cx = Context { host: &host, causes: Causes::none() };
+            Resource::obstacles(&*self, &cx, &typed::<R>(drift)).await
         })
     }
 

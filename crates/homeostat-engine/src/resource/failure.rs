@@ -6,11 +6,12 @@ use std::fmt;
 /// Why a resource could not be looked at or brought in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// It may go away by itself: tried again with backoff.
+    /// It may go away by itself: tried again after a second, and then after twice as long each time, up to five minutes.
     Transient(String),
-    /// It will not go away unless something changes: tried again all the same, since something may.
+    /// It will not go away unless something changes. What is missing may be on its way, so the first attempts come as quickly; after
+    /// that it is tried again every five minutes, since not everything that changes is seen.
     Permanent(String),
-    /// This host cannot do it.
+    /// This host cannot do it: only a wake, or another declaration, tries again.
     Unsupported(String),
 }
 

@@ -3,6 +3,7 @@
 mod claim;
 mod erased;
 mod failure;
+mod obstacle;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use serde::de::DeserializeOwned;
 pub use claim::{Claim, Looks, Need, Reach};
 pub(crate) use erased::{DynCheck, DynDrift, DynResource, Look};
 pub use failure::Failure;
+pub use obstacle::Obstacle;
 
 use crate::host::Host;
 use crate::source::Watch;
@@ -76,6 +78,13 @@ pub trait Resource: Sized + Send + Sync + 'static {
     /// What it will send, where that is known without applying it.
     fn foretell(&self) -> Option<Outputs> {
         None
+    }
+
+    /// Why applying a drift would fail as things stand, in the order in which an apply would meet them. Asked only where
+    /// nothing is applied.
+    fn obstacles(&self, cx: &Context<'_>, drift: &Self::Drift) -> impl Future<Output = Vec<Obstacle>> + Send {
+        let _ = (cx, drift);
+        ready(Vec::new())
     }
 
     /// Warnings about what was declared, shown by `check`: a code and a message each.

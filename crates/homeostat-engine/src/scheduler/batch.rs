@@ -219,6 +219,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             let state = self.state_mut(at);
             state.phase = Phase::Applying;
             state.rechecks = 0;
+            state.counts.applies += 1;
             let received = state.receives.as_ref().and_then(|receives| receives.values());
             longest = longest.zip(timeout(state)).map(|(a, b)| a.max(b));
             members.push((ticket, state.resource.clone(), received, drift));

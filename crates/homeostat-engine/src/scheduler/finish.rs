@@ -4,12 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::{Leaving, Phase, Standing, Watching};
-use super::{ApplyEnd, CheckEnd, Command, Scheduler, Subject, Ticket};
+use super::{ApplyEnd, CheckEnd, Command, Foretold, Scheduler, Subject, Ticket};
 use crate::event::EventKind;
-use crate::resource::{Causes, Check, Drift, Failure, Outputs};
+use crate::journal::Undo;
+use crate::resource::{Causes, Check, Drift, Failure};
 use crate::source::VertexKey;
 
 impl<R: Subject, D: Drift> Scheduler<R, D> {
+    /// A check failed before it came to arm the watches: the next one does.
+    pub(crate) fn not_armed(&mut self, key: VertexKey) {
+        if let Some(at) = self.graph.resolve(key)
+            && self.state(at).watching == Watching::Current
+        {
+            self.state_mut(at).watching = Watching::Former;
+        }
+    }
+
     pub(crate) fn check_ended(
         &mut self,
         ticket: Ticket,
@@ -40,8 +50,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 
     fn checked(&mut self, at: u32, end: CheckEnd<D>, took: Duration) {
-        if let Some(undo) = end.undo {
-            self.state_mut(at).undo = Some(Box::new(undo));
+        if let Some(params) = end.undo {
+            let former = self.former(at);
+            self.state_mut(at).undo = Some(Box::new(Undo { params, former }));
         }
         match end.check {
             Check::Converged(outputs) => {
@@ -81,7 +92,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 
     /// A vertex that only reports counts as done; what it would send is sent, so that others can report too.
-    fn report(&mut self, at: u32, drift: &D, foretold: Option<Outputs>, took: Duration) {
+    fn report(&mut self, at: u32, drift: &D, foretold: Foretold, took: Duration) {
         let causes = self.state(at).job_causes;
         self.tell_recovery(at);
         self.tell_what_was_half_applied(at);
@@ -97,9 +108,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.event(Some(at), causes, None, EventKind::WouldRefresh);
             self.forgive(at);
         }
-        if let Some(outputs) = foretold {
+        if let Some(outputs) = foretold.outputs {
             self.send(at, &outputs);
         }
+        self.state_mut(at).obstacles = foretold.obstacles.into();
         self.release_permits(at);
         self.come_to_rest(at);
     }
@@ -115,8 +127,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                         let receivers =
                             receivers.into_iter().filter_map(|key| self.graph.resolve(key)).collect();
                         self.announce(at, receivers, true);
-                        let state = self.state_mut(at);
-                        state.undo_known |= state.undo.take().is_some();
+                        if let Some(undo) = self.state_mut(at).undo.take() {
+                            self.set_former(at, Some(undo.former));
+                            self.follow_former(at);
+                        }
                         if let Some(drift) = self.still_appliable(at, drift) {
                             self.act_recorded(at, drift);
                         }
@@ -154,7 +168,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let only_refreshed = end.changes.is_empty() && end.refreshed;
         let flapping = self.policy.flapping;
         let state = self.state_mut(at);
-        state.counts.applies += u32::from(!only_refreshed);
         state.counts.refreshes += u32::from(refreshed);
         state.changed = true;
         state.half_applied = false;
@@ -224,6 +237,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(super) fn failed(&mut self, at: u32, failure: &Failure, took: Duration) {
         self.release_permits(at);
         let now = self.now;
+        let (once, attempts) = (self.policy.once, self.policy.attempts);
         let causes = self.state(at).job_causes;
         let error: Arc<str> = failure.message().into();
         let seed = self.graph.key(at);
@@ -233,7 +247,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         state.phase = Phase::Idle;
         state.counts.ended = Some(now);
         state.rechecks = 0;
-        let retry_in = state.pace.failed(now, &state.meta, seed);
+        let retry_in = state.pace.failed(now, &state.meta, seed, failure);
+        let is_last = once && state.pace.is_final(&state.meta, attempts);
+        let retry_in = retry_in.filter(|_| !is_last);
         // The causes stay: whatever asked for this attempt has not been answered.
         state.causes = state.causes.and(state.job_causes);
         let woken_meanwhile = state.dirty;

@@ -65,7 +65,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             causes: state.job_causes,
             received: received(state),
             arm,
-            capture: state.meta.reverse && !state.undo_known && !noop,
+            capture: state.meta.reverse && state.former.is_none() && !noop,
             foretell: noop || state.meta.noop,
             timeout: timeout(state),
         };
@@ -129,6 +129,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let state = self.state_mut(at);
         state.phase = Phase::Applying;
         state.rechecks = 0;
+        state.counts.applies += u32::from(drift.is_some());
         let (fired, announced): (BTreeMap<_, _>, _) =
             state.owed.take().into_iter().partition(|(_, owed)| owed.fired);
         state.refreshing = fired.into();

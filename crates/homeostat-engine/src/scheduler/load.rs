@@ -5,13 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use homeostat_model::{Catalog, CatalogDelta, Digest, EdgeDecl, Meta, ResourceDecl, ResourceId, SendDecl};
+use homeostat_model::{
+    Catalog, CatalogDelta, Digest, EdgeDecl, Meta, ResourceDecl, ResourceId, SendDecl, Span,
+};
 
-use super::state::{Leaving, Owed, Phase, Receive, State, Watching};
+use super::state::{Leaving, Owed, Phase, Receive, Standing, State, Watching};
 use super::{Command, Scheduler, Subject};
 use crate::event::EventKind;
 use crate::graph::{Claims, Cycle, EdgeKinds};
-use crate::journal::{Intent, Record};
+use crate::journal::{Former, Intent, Record};
 use crate::resource::{Causes, Claim, Drift};
 
 /// A resource that is new or differently declared.
@@ -23,10 +25,11 @@ pub(crate) struct Incoming<R> {
     pub(crate) claims: Claims,
     pub(crate) digest: Digest,
     pub(crate) meta: Arc<Meta>,
+    pub(crate) origin: Option<Span>,
     /// It is there only to undo what was declared before, and goes when that is done.
     pub(crate) undoes: bool,
-    /// What undoes it is durable already.
-    pub(crate) undo_known: bool,
+    /// How it was declared last, where what undoes it is durable already.
+    pub(crate) former: Option<Former>,
 }
 
 /// A declared edge that is new, or goes.
@@ -54,7 +57,12 @@ pub(crate) struct GraphDiff<R> {
     pub(crate) remove: Vec<ResourceId>,
     pub(crate) edges: Vec<NewEdge>,
     pub(crate) sends: Vec<NewSend>,
+    /// Resources that stay as they are, but stand elsewhere in their text.
+    pub(crate) moved: Vec<Moved>,
 }
+
+/// A vertex with the new place of its declaration.
+pub(crate) type Moved = (u32, Option<Span>);
 
 /// What a load did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,8 +105,8 @@ impl Staged {
 }
 
 impl<R: Subject, D: Drift> Scheduler<R, D> {
-    /// What differs between the graph and a full catalog.
-    pub(crate) fn compare(&self, catalog: Catalog) -> CatalogDelta {
+    /// What differs between the graph and a full catalog, and what only stands elsewhere in it.
+    pub(crate) fn compare(&self, catalog: Catalog) -> (CatalogDelta, Vec<Moved>) {
         let Catalog { resources, edges, sends, .. } = catalog;
         let mut declared: Vec<bool> = vec![false; self.graph.slots_len()];
         let found: Vec<Option<u32>> = resources.iter().map(|decl| self.graph.find(&decl.id)).collect();
@@ -117,10 +125,18 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.compare_edges(edges, &stay, &mut delta);
         self.compare_sends(sends, &stay, &mut delta);
         let receivers: BTreeSet<ResourceId> = delta.set_sends.iter().map(|send| send.to.clone()).collect();
-        let different =
-            resources.into_iter().zip(found).filter(|(decl, at)| self.differs(decl, *at, &receivers));
-        delta.set = different.map(|(decl, _)| decl).collect();
-        delta
+        let mut moved = Vec::new();
+        for (decl, at) in resources.into_iter().zip(found) {
+            match at {
+                Some(at) if !self.differs(&decl, Some(at), &receivers) => {
+                    if self.state(at).origin != decl.origin {
+                        moved.push((at, decl.origin));
+                    }
+                }
+                Some(_) | None => delta.set.push(decl),
+            }
+        }
+        (delta, moved)
     }
 
     /// Whether a declaration is new or different. One that begins to receive is needed even if it is the same as before.
@@ -202,7 +218,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// Applies a diff, or leaves everything as it was.
     pub(crate) fn load(&mut self, diff: GraphDiff<R>) -> Result<LoadSummary, LoadError> {
-        let GraphDiff { set, remove, edges, sends } = diff;
+        let GraphDiff { set, remove, edges, sends, moved } = diff;
         let mut incoming = set;
         let staged = self.stage(&mut incoming, &remove);
         let explicit = match self.explicit_edges(&edges, &sends, &staged) {
@@ -229,12 +245,16 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             removed: staged.removed.len(),
             dropped: resolution.dropped.into_iter().map(|(from, to)| (id(from), id(to))).collect(),
         };
+        for (at, origin) in moved {
+            self.graph.at_mut(at).data.origin = origin;
+        }
         for (at, incoming) in staged.changed.iter().zip(incoming) {
             self.redeclare(*at, incoming);
         }
         for at in &staged.realized {
             self.state_mut(*at).leaving = Leaving::WhenDone;
         }
+        self.remember_going(&staged);
         self.drop_sends(&edges_before, &staged);
         self.follow_sends(sends);
         self.follow_edges(&edges_before, &staged.removed);
@@ -245,6 +265,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.welcome(*at);
         }
         self.tell_directories(&staged.claims_before);
+        let declared = staged.added.iter().chain(&staged.changed).copied();
+        self.follow_formers(declared.chain(edges_before.iter().map(|(_, to, _)| *to)));
+        self.retry_going();
         let (added, changed, removed) = (summary.added, summary.changed, summary.removed);
         let resources = self.graph.len();
         self.event(None, Causes::DECLARED, None, EventKind::Loaded { resources, added, changed, removed });
@@ -280,9 +303,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 None => {
                     let mut state =
                         State::new(resource.resource.clone(), resource.digest, resource.meta.clone());
-                    state.undo_known = resource.undo_known;
+                    state.origin = resource.origin;
                     state.leaving = if resource.undoes { Leaving::WhenUndone } else { Leaving::No };
                     let at = self.graph.insert(resource.id.clone(), state);
+                    self.set_former(at, resource.former.take());
                     staged.added.push(at);
                     at
                 }
@@ -324,21 +348,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         }
     }
 
-    /// The declared order between those that are to be undone, in the opposite direction.
-    pub(crate) fn turned_around(&self, undone: &BTreeSet<ResourceId>) -> Vec<NewEdge> {
-        let mut edges = Vec::new();
-        for at in undone.iter().filter_map(|id| self.graph.find(id)) {
-            let vertex = self.graph.at(at);
-            let after = vertex.succs.iter().map(|link| &self.graph.at(link.at).id);
-            edges.extend(after.filter(|other| undone.contains(other)).map(|other| NewEdge {
-                from: other.clone(),
-                to: vertex.id.clone(),
-                notify: Some(false),
-            }));
-        }
-        edges
-    }
-
     /// Takes a staged diff back out.
     fn unstage(&mut self, staged: Staged) {
         self.graph.undo();
@@ -346,6 +355,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.graph.claims_mut().set(at, claims);
         }
         for at in staged.added {
+            self.set_former(at, None);
             self.graph.remove(at);
         }
         self.graph.settle_edges([]).expect("what was there before had no cycle");
@@ -436,20 +446,26 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.call_back(at);
         }
         // What was captured may be on its way to the journal.
-        let known = incoming.undo_known || self.state(at).undo_known || self.state(at).undo.is_some();
+        let known =
+            incoming.former.is_some() || self.state(at).former.is_some() || self.state(at).undo.is_some();
         let forget = known && !incoming.meta.reverse && !incoming.undoes;
         if forget {
             self.commands.push(Command::Record(None, vec![Record::ForgetUndo(incoming.id.clone())]));
             self.state_mut(at).undo = None;
+            self.set_former(at, None);
+        } else if let Some(former) = incoming.former.clone()
+            && self.state(at).former.is_none()
+        {
+            self.set_former(at, Some(former));
         }
         self.rearm(at, &incoming);
         let state = self.state_mut(at);
         state.resource = incoming.resource;
         state.digest = incoming.digest;
         state.meta = incoming.meta;
+        state.origin = incoming.origin;
         state.version += 1;
         state.leaving = if incoming.undoes { Leaving::WhenUndone } else { Leaving::No };
-        state.undo_known = (state.undo_known || incoming.undo_known) && !forget;
         state.dirty = true;
         state.causes = state.causes.and(Causes::DECLARED);
         let meta = state.meta.clone();
@@ -592,11 +608,20 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.end_announcements(at);
         self.forget_owed(at);
         self.uncount(at);
+        self.set_former(at, None);
         self.commands.push(Command::Disarm(self.graph.key(at)));
         self.event(Some(at), Causes::none(), None, EventKind::Removed);
         let waiters = std::mem::take(&mut self.graph.at_mut(at).data.waiters);
+        let claimed = matches!(self.state(at).leaving, Leaving::WhenDone | Leaving::WhenUndone);
         self.graph.remove(at);
+        if claimed {
+            // Its claims made edges, and kept out others.
+            self.graph.settle_edges([]).expect("what is left of a graph without a cycle has none");
+        }
+        let mut edges_before = self.graph.changed_edges();
         self.graph.keep();
+        edges_before.retain(|(from, to, _)| self.graph.is_used(*from) && self.graph.is_used(*to));
+        self.follow_edges(&edges_before, &[]);
         for waiter in waiters {
             if self.graph.is_used(waiter) && self.state(waiter).waiting_on == Some(at) {
                 self.state_mut(waiter).waiting_on = None;
@@ -605,12 +630,37 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         }
     }
 
+    fn remember_going(&mut self, staged: &Staged) {
+        let declared = staged.added.iter().chain(&staged.changed).chain(&staged.realized);
+        for at in declared.copied() {
+            let key = self.graph.key(at);
+            match self.state(at).leaving {
+                Leaving::WhenDone | Leaving::WhenUndone => self.going.insert(key),
+                Leaving::No | Leaving::Now => !self.going.is_empty() && self.going.remove(&key),
+            };
+        }
+    }
+
+    /// Nobody can declare those anew that are on their way out: whoever gave up tries again with each load.
+    fn retry_going(&mut self) {
+        let mut going = std::mem::take(&mut self.going);
+        going.retain(|key| self.graph.resolve(*key).is_some());
+        for key in &going {
+            let Some(at) = self.graph.resolve(*key) else { continue };
+            if matches!(self.state(at).standing, Standing::Failed(_)) && !self.state(at).dirty {
+                self.wake(at, Causes::ASKED);
+            }
+        }
+        self.going = going;
+    }
+
     /// A vertex that was kept only until it was in order, or undone, goes.
     pub(super) fn leave_if_wanted(&mut self, at: u32) {
         match self.state(at).leaving {
             Leaving::No | Leaving::Now => {}
-            // In a dry run nothing was undone: what would be stays to be seen.
+            // In a dry run nothing was undone: what would be stays to be seen. So does what only reports.
             Leaving::WhenDone | Leaving::WhenUndone if self.policy.noop => {}
+            Leaving::WhenUndone if self.state(at).standing == Standing::Reported => {}
             Leaving::WhenDone => self.drop_vertex(at),
             Leaving::WhenUndone => {
                 let id = self.graph.at(at).id.clone();
@@ -625,12 +675,12 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let owed = self.owed_before.remove(&self.graph.at(at).id).unwrap_or_default();
         let forget = {
             let state = self.state(at);
-            state.undo_known && !state.meta.reverse && state.leaving == Leaving::No
+            state.former.is_some() && !state.meta.reverse && state.leaving == Leaving::No
         };
         if forget {
             let id = self.graph.at(at).id.clone();
             self.commands.push(Command::Record(None, vec![Record::ForgetUndo(id)]));
-            self.state_mut(at).undo_known = false;
+            self.set_former(at, None);
         }
         let state = self.state_mut(at);
         for sender in owed {

@@ -23,8 +23,9 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod undo;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -33,14 +34,15 @@ use homeostat_model::{ResourceId, Value};
 use crate::event::{Cause, Event, EventKind, Totals};
 use crate::graph::Graph;
 use crate::journal::Record;
-use crate::resource::{Applied, Causes, Change, Check, Drift, Failure, Outputs};
+use crate::resource::{Applied, Causes, Change, Check, Drift, Failure, Obstacle, Outputs};
 use crate::source::VertexKey;
 
 pub(crate) use account::Standpoint;
-pub(crate) use load::{GraphDiff, Incoming, LoadError, NewEdge, NewSend};
+pub(crate) use load::{GraphDiff, Incoming, LoadError, Moved, NewEdge, NewSend};
 pub(crate) use pace::Flapping;
 use permits::Permits;
 use state::{Leaving, State};
+pub(crate) use undo::opposite_order;
 
 /// Rechecks in a row of a drift that wakes keep making stale, before it is applied all the same.
 const RECHECKS_MAX: u8 = 8;
@@ -70,6 +72,8 @@ pub(crate) struct Policy {
     pub(crate) batch: bool,
     /// Failed attempts after which a vertex counts as settled, unless its own `retry` says otherwise.
     pub(crate) attempts: u32,
+    /// Nobody is tried again by itself who counts as settled: the run ends then.
+    pub(crate) once: bool,
     /// When repairs of one vertex are too many.
     pub(crate) flapping: Option<Flapping>,
 }
@@ -125,7 +129,7 @@ pub(crate) struct CheckJob<R> {
     pub(crate) arm: Arm,
     /// If it drifted, capture what would undo it.
     pub(crate) capture: bool,
-    /// If it drifted, foretell what it would send: it will not be applied.
+    /// If it drifted, foretell what applying it would bring: it will not be applied.
     pub(crate) foretell: bool,
     pub(crate) timeout: Option<Duration>,
 }
@@ -155,7 +159,16 @@ pub(crate) struct BatchJob<R, D> {
 pub(crate) struct CheckEnd<D> {
     pub(crate) check: Check<D>,
     pub(crate) undo: Option<homeostat_model::Params>,
-    pub(crate) foretold: Option<Outputs>,
+    pub(crate) foretold: Foretold,
+}
+
+/// What applying a drift would bring, where it is only reported.
+#[derive(Debug, Default)]
+pub(crate) struct Foretold {
+    /// What it would send, where that is known.
+    pub(crate) outputs: Option<Outputs>,
+    /// Why it would fail.
+    pub(crate) obstacles: Vec<Obstacle>,
 }
 
 /// What an apply brought.
@@ -196,6 +209,10 @@ pub(crate) struct Scheduler<R, D> {
     settled_said: bool,
     /// Refreshes that were owed when we started, for vertices that were not there yet.
     owed_before: BTreeMap<ResourceId, Vec<ResourceId>>,
+    /// Those that go once they are in order, or undone.
+    going: BTreeSet<VertexKey>,
+    /// Vertices that can be undone.
+    with_former: usize,
     /// Counts the received values of everybody: equal versions are equal values.
     values_version: u32,
     commands: Vec<Command<R, D>>,
@@ -224,6 +241,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             unsettled: 0,
             settled_said: false,
             owed_before: BTreeMap::new(),
+            going: BTreeSet::new(),
+            with_former: 0,
             values_version: 0,
             commands: Vec::new(),
             events: Vec::new(),
@@ -303,11 +322,15 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     fn event(&mut self, at: Option<u32>, causes: Causes, duration: Option<Duration>, kind: EventKind) {
         let goes = at.is_some_and(|at| matches!(self.state(at).leaving, Leaving::Now | Leaving::WhenUndone));
+        let is_declared = !goes && kind != EventKind::Removed;
+        let state = at.map(|at| self.state(at));
         self.events.push(Event {
             time: self.wall,
             since_start: self.now,
             id: at.map(|at| self.graph.at(at).id.clone()),
-            cause: if goes || kind == EventKind::Removed { Cause::Removed } else { cause_of(causes) },
+            origin: state.filter(|_| is_declared).and_then(|state| state.origin),
+            severity: kind.severity(state.is_some_and(|state| state.meta.noop && !self.policy.noop)),
+            cause: if is_declared { cause_of(causes) } else { Cause::Removed },
             duration,
             kind,
         });

@@ -10,11 +10,13 @@ use homeostat_model::meta::{Limit, Retry};
 
 use super::{Scheduler, Subject};
 use crate::event::EventKind;
-use crate::resource::Drift;
+use crate::resource::{Drift, Failure};
 use crate::source::VertexKey;
 
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// Attempts before a failure that will not go away by itself is tried again at the longest pauses only.
+const QUICK_ATTEMPTS: u32 = 3;
 /// Failures in a row after which a wake no longer tries again at once: the attempt itself may be what wakes.
 const WAKES_AT_ONCE: u32 = 3;
 const CALM_MIN: Duration = Duration::from_secs(1);
@@ -45,6 +47,8 @@ struct Trouble {
     failures: u32,
     /// Those that count against `retry`.
     spent: u32,
+    /// The last failure was one that no time passing mends.
+    unsupported: bool,
     failed_at: Duration,
     retry_at: Option<Duration>,
 }
@@ -94,6 +98,7 @@ impl Pace {
     /// Whether the failure counts as how the vertex stands, and not as something that is about to be tried again.
     pub(super) fn is_final(&self, meta: &Meta, attempts: u32) -> bool {
         match meta.retry {
+            _ if self.trouble.as_ref().is_some_and(|trouble| trouble.unsupported) => true,
             Retry::Times(times) if meta.retry_given => {
                 self.trouble.as_ref().is_some_and(|trouble| trouble.spent > u32::from(times))
             }
@@ -102,18 +107,26 @@ impl Pace {
     }
 
     /// Counts a failure; says after how long it is tried again by itself.
-    pub(super) fn failed(&mut self, now: Duration, meta: &Meta, seed: VertexKey) -> Option<Duration> {
+    pub(super) fn failed(
+        &mut self,
+        now: Duration,
+        meta: &Meta,
+        seed: VertexKey,
+        failure: &Failure,
+    ) -> Option<Duration> {
         let trouble = self.trouble.get_or_insert_default();
         trouble.failures += 1;
         trouble.spent += 1;
         trouble.failed_at = now;
+        trouble.unsupported = matches!(failure, Failure::Unsupported(_));
         let allowed = match meta.retry {
+            _ if trouble.unsupported => false,
             Retry::Forever => true,
             Retry::Times(times) => trouble.spent <= u32::from(times),
         };
         let delay = allowed.then(|| match meta.delay_ms {
             Some(ms) => Duration::from_millis(ms.into()),
-            None => jittered(backoff(trouble.failures), seed, trouble.failures),
+            None => jittered(backoff(trouble.failures, failure), seed, trouble.failures),
         });
         // Without a timed retry the vertex still must not spin when its own attempt wakes it.
         trouble.retry_at = Some(now + delay.unwrap_or_else(|| trouble.wake_pause()));
@@ -209,7 +222,10 @@ impl Bucket {
     }
 }
 
-fn backoff(failures: u32) -> Duration {
+fn backoff(failures: u32, failure: &Failure) -> Duration {
+    if matches!(failure, Failure::Permanent(_)) && failures >= QUICK_ATTEMPTS {
+        return BACKOFF_MAX;
+    }
     let doublings = failures.saturating_sub(1).min(16);
     (BACKOFF_MIN * 2u32.pow(doublings)).min(BACKOFF_MAX)
 }
@@ -243,11 +259,37 @@ mod tests {
 
     const SEED: VertexKey = VertexKey { index: 0, generation: 0 };
 
+    fn passing() -> Failure {
+        Failure::transient("")
+    }
+
+    #[test]
+    fn what_will_not_go_away_is_soon_tried_again_at_the_longest_pauses_only() {
+        let mut pace = Pace::default();
+        let meta = Meta::default();
+        let mut next = || pace.failed(Duration::ZERO, &meta, SEED, &Failure::permanent("")).unwrap();
+        let delays = [next(), next(), next(), next()];
+        assert!(delays[1] <= Duration::from_secs(2), "the first attempts come quickly");
+        assert!(delays[2] > Duration::from_secs(220) && delays[3] <= BACKOFF_MAX);
+    }
+
+    #[test]
+    fn what_this_host_cannot_do_is_not_tried_again_by_itself() {
+        for meta in [Meta::default(), Meta { retry: Retry::Times(9), retry_given: true, ..Meta::default() }] {
+            let mut pace = Pace::default();
+            assert_eq!(pace.failed(Duration::ZERO, &meta, SEED, &Failure::unsupported("")), None);
+            assert!(pace.is_final(&meta, 3));
+            assert!(pace.failed(Duration::ZERO, &meta, SEED, &passing()).is_some());
+            assert!(!pace.is_final(&meta, 3), "it is supported, and failed otherwise");
+        }
+    }
+
     #[test]
     fn backoff_doubles_from_a_second_to_five_minutes() {
         let mut pace = Pace::default();
-        let delays: Vec<Duration> =
-            (0..12).map(|_| pace.failed(Duration::ZERO, &Meta::default(), SEED).unwrap()).collect();
+        let delays: Vec<Duration> = (0..12)
+            .map(|_| pace.failed(Duration::ZERO, &Meta::default(), SEED, &passing()).unwrap())
+            .collect();
         assert!(delays[0] > Duration::from_millis(740) && delays[0] <= Duration::from_secs(1));
         assert!(delays[1] > delays[0]);
         assert!(delays[11] > Duration::from_secs(220) && delays[11] <= BACKOFF_MAX);
@@ -257,7 +299,7 @@ mod tests {
     fn retry_bounds_the_attempts_and_delay_fixes_the_pause() {
         let meta = Meta { retry: Retry::Times(2), retry_given: true, delay_ms: Some(10), ..Meta::default() };
         let mut pace = Pace::default();
-        let delays: Vec<_> = (0..3).map(|_| pace.failed(Duration::ZERO, &meta, SEED)).collect();
+        let delays: Vec<_> = (0..3).map(|_| pace.failed(Duration::ZERO, &meta, SEED, &passing())).collect();
         assert_eq!(delays, [Some(Duration::from_millis(10)), Some(Duration::from_millis(10)), None]);
         assert!(pace.is_final(&meta, 3));
     }

@@ -7,6 +7,7 @@ use homeostat_model::ResourceId;
 use homeostat_model::meta::Semaphore;
 
 use super::state::Owed;
+use crate::resource::Obstacle;
 use crate::source::VertexKey;
 
 /// A collection that is empty in most vertices. To change it makes it, so look whether it is empty first.
@@ -29,6 +30,14 @@ impl Collection for BTreeMap<ResourceId, Owed> {
 }
 
 impl Collection for Vec<VertexKey> {
+    const EMPTY: &'static Self = &Vec::new();
+
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Collection for Vec<Obstacle> {
     const EMPTY: &'static Self = &Vec::new();
 
     fn is_empty(&self) -> bool {

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use homeostat_model::{Digest, Meta, ResourceId, Value};
+use homeostat_model::{Digest, Meta, ResourceId, Span, Value};
 use smallvec::SmallVec;
 
 use super::Received;
 use super::pace::Pace;
 use super::seldom::Seldom;
 use crate::event::Outcome;
-use crate::resource::{Causes, Outputs};
+use crate::journal::{Former, Undo};
+use crate::resource::{Causes, Obstacle, Outputs};
 use crate::source::VertexKey;
 
 /// Where a vertex is on its way.
@@ -145,6 +146,8 @@ pub(crate) struct State<R, D> {
     pub(crate) resource: R,
     pub(crate) digest: Digest,
     pub(crate) meta: Arc<Meta>,
+    /// Where it is declared.
+    pub(crate) origin: Option<Span>,
     pub(crate) version: u32,
     pub(crate) phase: Phase<D>,
     pub(crate) standing: Standing,
@@ -154,6 +157,8 @@ pub(crate) struct State<R, D> {
     pub(crate) failing: bool,
     /// It was said to be different, then, and not to be in order again.
     pub(crate) drifting: Option<Duration>,
+    /// Why bringing it in order would fail, as far as its last report foretold.
+    pub(crate) obstacles: Seldom<Vec<Obstacle>>,
     /// An apply failed, so that nobody knows how much of it was done.
     pub(crate) half_applied: bool,
     /// Why, since the last look began.
@@ -162,10 +167,10 @@ pub(crate) struct State<R, D> {
     pub(crate) job_causes: Causes,
     pub(crate) watching: Watching,
     pub(crate) leaving: Leaving,
-    /// What undoes it is durable.
-    pub(crate) undo_known: bool,
+    /// What undoes it is durable, and this with it.
+    pub(crate) former: Option<Box<Former>>,
     /// What undoes it was captured, and must be durable before it is applied.
-    pub(crate) undo: Option<Box<homeostat_model::Params>>,
+    pub(crate) undo: Option<Box<Undo>>,
     /// It was changed since it was loaded.
     pub(crate) changed: bool,
     /// Its batch failed, so it is tried alone.
@@ -205,18 +210,20 @@ impl<R, D> State<R, D> {
             digest,
             pace: Pace::new(&meta),
             meta,
+            origin: None,
             version: 0,
             phase: Phase::Idle,
             standing: Standing::New,
             dirty: true,
             failing: false,
             drifting: None,
+            obstacles: Seldom::default(),
             half_applied: false,
             causes: Causes::DECLARED,
             job_causes: Causes::none(),
             watching: Watching::Nothing,
             leaving: Leaving::No,
-            undo_known: false,
+            former: None,
             undo: None,
             changed: false,
             single: false,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use homeostat_engine::{EngineOptions, Outcome, Plan, Planned, plan};
+use homeostat_engine::{EngineOptions, Outcome, Plan, Planned, Undo, plan};
 use homeostat_model::catalog::{EdgeDecl, SendDecl};
 use homeostat_model::{Catalog, Value};
 
@@ -91,7 +91,12 @@ async fn a_plan_does_not_wait_for_what_fails() {
 async fn a_plan_tells_what_would_be_undone() {
     let journal = Paper::default();
     let before = [("world", Value::from("plan-undo")), want("before")];
-    journal.written.lock().unwrap().undo.push((id("gone"), before.into_iter().collect()));
+    journal
+        .written
+        .lock()
+        .unwrap()
+        .undo
+        .push((id("gone"), Undo { params: before.into_iter().collect(), ..Undo::default() }));
     World::named("plan-undo").set("gone", "ours");
     let directory = tempfile::tempdir().unwrap();
     let plan =
@@ -100,4 +105,56 @@ async fn a_plan_tells_what_would_be_undone() {
     let plan = plan.unwrap();
     assert_eq!(of(&plan, "gone").status.outcome, Outcome::WouldChange);
     assert_eq!(of(&plan, "gone").status.changes[0].want, "before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_does_not_promise_what_would_fail() {
+    let needs = ("needs_made", Value::from("dir"));
+    let mut text = catalog(vec![
+        script("plan-obstacle", "a", &[want("v"), needs]),
+        script("plan-obstacle", "after", &[want("w")]),
+        script("plan-obstacle", "last", &[want("w")]),
+    ]);
+    text.edges = vec![EdgeDecl::before(id("a"), id("after")), EdgeDecl::before(id("after"), id("last"))];
+    let plan = planned(text).await;
+    assert_eq!(of(&plan, "a").status.outcome, Outcome::Failed);
+    assert_eq!(of(&plan, "a").status.error.as_deref(), Some("dir is missing"));
+    assert_eq!(of(&plan, "after").status.outcome, Outcome::Blocked);
+    assert_eq!(of(&plan, "last").status.blocked_by, [id("a")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_knows_what_will_have_been_made_before() {
+    let needs = || ("needs_made", Value::from("dir"));
+    let mut text = catalog(vec![
+        script("plan-made", "dir", &[want("v")]),
+        script("plan-made", "inside", &[want("w"), needs()]),
+        script("plan-made", "monitor", &[want("w"), needs()]),
+    ]);
+    text.edges = vec![EdgeDecl::before(id("dir"), id("inside"))];
+    let mut meta = homeostat_model::Meta::default();
+    meta.noop = true;
+    text.resources[2].meta = Arc::new(meta);
+    let plan = planned(text).await;
+    assert_eq!(of(&plan, "inside").status.outcome, Outcome::WouldChange);
+    assert!(of(&plan, "inside").is_known());
+    assert_eq!(of(&plan, "monitor").status.outcome, Outcome::WouldChange, "nobody will apply it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_checked_before_a_command_ran_has_not_failed() {
+    let anything = ("reaches_anything", Value::Bool(true));
+    let mut text = catalog(vec![
+        script("plan-undecided", "command", &[want("v"), anything]),
+        script("plan-undecided", "after", &[("panics", Value::Bool(true))]),
+        script("plan-undecided", "last", &[want("w")]),
+    ]);
+    text.edges =
+        vec![EdgeDecl::before(id("command"), id("after")), EdgeDecl::before(id("after"), id("last"))];
+    let plan = planned(text).await;
+    for name in ["after", "last"] {
+        assert_eq!(of(&plan, name).unknown_until, [id("command")]);
+        assert_eq!(of(&plan, name).status.outcome, Outcome::Waiting);
+        assert_eq!(of(&plan, name).status.error, None);
+    }
 }

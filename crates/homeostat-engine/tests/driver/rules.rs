@@ -237,6 +237,43 @@ async fn what_was_removed_while_nothing_ran_is_undone_at_the_next_start() {
     assert!(rig.journal.written.lock().unwrap().undo.is_empty());
 }
 
+/// A resource that is undone when it goes.
+fn reversible(rig: &Rig, name: &str) -> homeostat_model::ResourceDecl {
+    let mut decl = rig.script(name, &[want("ours")]);
+    decl.meta = Arc::new(Meta { reverse: true, ..Meta::default() });
+    decl
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_recorded_and_nobody_waits_for_is_recorded_later() {
+    let rig = Rig::start("forget-later", EngineOptions::default()).await;
+    rig.load(catalog(vec![reversible(&rig, "a")])).await;
+    rig.journal.fail(true);
+    rig.load(catalog(vec![])).await;
+    assert!(rig.engine.status().await.is_empty(), "it is undone");
+    assert_eq!(rig.journal.written.lock().unwrap().undo.len(), 1);
+    rig.journal.fail(false);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(rig.journal.written.lock().unwrap().undo.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_recorded_is_recorded_before_a_stop_and_in_order() {
+    let rig = Rig::start("forget-at-stop", EngineOptions::default()).await;
+    rig.load(catalog(vec![reversible(&rig, "a"), reversible(&rig, "b")])).await;
+    rig.journal.fail(true);
+    rig.load(catalog(vec![reversible(&rig, "a")])).await;
+    rig.journal.fail(false);
+    // What is recorded later does not overtake what is left.
+    rig.load(catalog(vec![reversible(&rig, "a"), reversible(&rig, "b")])).await;
+    rig.journal.fail(true);
+    rig.load(catalog(vec![reversible(&rig, "b")])).await;
+    rig.journal.fail(false);
+    rig.engine.stop(Stop::Graceful).await;
+    let undo = rig.journal.written.lock().unwrap().undo.clone();
+    assert_eq!(undo.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(), [id("b")]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stop_lets_what_is_being_applied_end() {
     let rig = Rig::start("stop", EngineOptions::default()).await;

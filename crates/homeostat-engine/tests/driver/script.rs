@@ -8,11 +8,11 @@ use std::time::Duration;
 use homeostat_engine::event::EventKind;
 use homeostat_engine::host::HostOptions;
 use homeostat_engine::resource::NoDrift;
-use homeostat_engine::store::StoreFuture;
+use homeostat_engine::store::{StoreError, StoreFuture};
 use homeostat_engine::{
     AbsPath, Applied, Change, Check, Claim, Context, Depth, Drift, EmbeddedStore, Engine, EngineHandle,
-    EngineOptions, Event, EventSink, Failure, Host, Journal, Kind, Looks, Outputs, ParamError, Reach, Record,
-    Recorded, Registry, Resource, Source, VertexKey, Wakes, Watch,
+    EngineOptions, Event, EventSink, Failure, Host, Journal, Kind, Looks, Need, Obstacle, Outputs,
+    ParamError, Reach, Record, Recorded, Registry, Resource, Source, VertexKey, Wakes, Watch,
 };
 use homeostat_model::schema::OutputSchema;
 use homeostat_model::{Catalog, Params, ResourceDecl, ResourceId, Type, Value};
@@ -82,6 +82,9 @@ pub(crate) struct ScriptParams {
     /// Panics in its check.
     #[serde(default)]
     panics: bool,
+    /// Panics where it says what the graph must know of it.
+    #[serde(default)]
+    panics_in: String,
     /// Fails in its apply, saying what it wants.
     #[serde(default)]
     fails: bool,
@@ -91,6 +94,9 @@ pub(crate) struct ScriptParams {
     /// May change anything, as a command does.
     #[serde(default)]
     reaches_anything: bool,
+    /// Cannot be applied unless the script of this name provides something before.
+    #[serde(default)]
+    needs_made: String,
     /// Its check depends on who knows what.
     #[serde(default)]
     looks_at_anything: bool,
@@ -108,6 +114,10 @@ impl Drift for Text {
 }
 
 impl Script {
+    fn may_panic(&self, place: &str) {
+        assert!(self.params.panics_in != place, "the script says so: {place}");
+    }
+
     fn path(&self) -> AbsPath {
         AbsPath::parse(&format!("/{}", self.name)).unwrap()
     }
@@ -142,19 +152,42 @@ impl Resource for Script {
     }
 
     fn watches(&self) -> Vec<Watch> {
+        self.may_panic("watches");
         vec![Watch::Path { path: self.path(), depth: Depth::Entry }]
     }
 
     fn provides(&self) -> Vec<Claim> {
+        self.may_panic("provides");
         vec![Claim::Path(self.path())]
     }
 
+    fn needs(&self) -> Vec<Need> {
+        self.may_panic("needs");
+        Vec::new()
+    }
+
+    fn batch_key(&self) -> Option<String> {
+        self.may_panic("batch_key");
+        None
+    }
+
     fn looks(&self) -> Looks {
+        self.may_panic("looks");
         if self.params.looks_at_anything { Looks::Anything } else { Looks::Paths(vec![self.path()]) }
     }
 
     fn reach(&self) -> Reach {
+        self.may_panic("reach");
         if self.params.reaches_anything { Reach::Anything } else { Reach::Declared(self.provides()) }
+    }
+
+    async fn obstacles(&self, _cx: &Context<'_>, _drift: &Text) -> Vec<Obstacle> {
+        let needed = &self.params.needs_made;
+        if needed.is_empty() {
+            return Vec::new();
+        }
+        let lifted_by = AbsPath::parse(&format!("/{needed}")).map(Claim::Path).ok();
+        vec![Obstacle { failure: Failure::permanent(format!("{needed} is missing")), lifted_by }]
     }
 
     fn foretell(&self) -> Option<Outputs> {
@@ -191,6 +224,7 @@ impl Resource for Script {
     }
 
     fn prefetch_key(&self) -> Option<String> {
+        self.may_panic("prefetch_key");
         self.params.prefetched.then(|| format!("script {}", self.params.world))
     }
 
@@ -295,12 +329,18 @@ impl Source for Bell {
 pub(crate) struct Paper {
     pub(crate) written: Mutex<Recorded>,
     hangs: std::sync::atomic::AtomicBool,
+    fails: std::sync::atomic::AtomicBool,
 }
 
 impl Paper {
     /// Nothing is recorded any more, and nobody is told.
     pub(crate) fn hang(&self) {
         self.hangs.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing can be recorded.
+    pub(crate) fn fail(&self, fails: bool) {
+        self.fails.store(fails, Ordering::Relaxed);
     }
 }
 
@@ -314,12 +354,19 @@ impl Journal for Paper {
         if self.hangs.load(Ordering::Relaxed) {
             return Box::pin(std::future::pending());
         }
+        if self.fails.load(Ordering::Relaxed) {
+            return Box::pin(async { Err(StoreError::Damaged("the disk is full".into())) });
+        }
         let mut written = lock(&self.written);
         for record in records {
             match record {
                 Record::Owe(intent) => written.intents.push(intent),
                 Record::Clear(intent) => written.intents.retain(|have| *have != intent),
-                Record::Undo(id, params) => written.undo.push((id, params)),
+                Record::Undo(id, undo) => written.undo.push((id, undo)),
+                Record::Former(id, former) => {
+                    let known = written.undo.iter_mut().filter(|(have, _)| *have == id);
+                    known.for_each(|(_, undo)| undo.former = former.clone());
+                }
                 Record::ForgetUndo(id) => written.undo.retain(|(have, _)| *have != id),
             }
         }

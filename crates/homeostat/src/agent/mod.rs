@@ -25,7 +25,7 @@ use signals::{Asked, Signals};
 use crate::catalog::{self, Read};
 use crate::engine::{self, Engine, EngineHandle, EngineOptions, Progress, Stop};
 use crate::exit::{Exit, refused};
-use crate::inputs::{Follower, Inputs};
+use crate::inputs::{Followed, Follower, Inputs};
 use crate::picture;
 use crate::place::socket::Server;
 use crate::place::{Prefix, write_whole};
@@ -81,6 +81,8 @@ struct Agent<'a> {
     progress: watch::Receiver<Progress>,
     shown: Shown,
     engine_after: Duration,
+    /// When the last load began that was not refused.
+    loaded: Instant,
 }
 
 /// Keeps the host until the run ends. `first` was read before anything was opened.
@@ -117,7 +119,7 @@ pub(crate) async fn keep(
     if let Some(live) = shown.live.take() {
         beside.spawn(Live::follow(live, engine.clone()));
     }
-    let mut agent = Agent { task, terminal, engine, progress, shown, engine_after };
+    let mut agent = Agent { task, terminal, engine, progress, shown, engine_after, loaded: Instant::now() };
     if let Err(error) = agent.load(first).await {
         agent.engine.stop(Stop::Cancel).await;
         agent.shown.finish(None);
@@ -141,12 +143,18 @@ impl Agent<'_> {
             return Err(read.refusal());
         }
         let Read { catalog, mut diagnostics, sources } = read;
+        let sources = Arc::new(sources);
+        let origins = self.shown.origins.as_ref();
+        let before = origins.map(|origins| origins.replace(sources.clone()));
+        let begun = Instant::now();
         match self.engine.load(catalog).await {
             Ok(summary) => {
+                self.loaded = begun;
                 diagnostics.extend(summary.notes);
                 self.show(&diagnostics, &sources);
             }
             Err(found) => {
+                origins.zip(before).map(|(origins, before)| origins.replace(before));
                 diagnostics.extend(found);
                 self.show(&diagnostics, &sources);
                 let counts = crate::diagnostics::counts(&diagnostics);
@@ -180,6 +188,14 @@ impl Agent<'_> {
         }
     }
 
+    fn say_gone(&self, paths: &[PathBuf]) {
+        for path in paths {
+            let path = path.to_string_lossy();
+            let name = homeostat_model::suggest::printable(&path);
+            self.terminal.say(&format!("cannot read `{name}` any more: what was declared before goes on\n"));
+        }
+    }
+
     /// Waits for a reason to end.
     async fn wait(&mut self, signals: &mut Signals, follower: &mut Option<Follower>) -> anyhow::Result<End> {
         let last =
@@ -201,12 +217,13 @@ impl Agent<'_> {
                 biased;
                 asked = signals.next() => match asked {
                     Asked::Interrupt => return Ok(End::Interrupted),
-                    Asked::Terminate => return Ok(End::Terminated { settled: self.progress.borrow().settled }),
+                    Asked::Terminate => return Ok(End::Terminated { settled: self.has_settled() }),
                     Asked::Reload => self.load_again().await,
                 },
                 () = until(last) => return Ok(End::Timeout),
                 changed = changed(follower.as_mut()) => match changed {
-                    Ok(()) => self.load_again().await,
+                    Ok(Followed::Changed) => self.load_again().await,
+                    Ok(Followed::Gone(paths)) => self.say_gone(&paths),
                     Err(error) => {
                         tracing::error!("the inputs are no longer followed: {error}");
                         *follower = None;
@@ -216,6 +233,11 @@ impl Agent<'_> {
                 () = until(quiet.over_at(&now)) => {}
             }
         }
+    }
+
+    /// Whether everything was settled since the last load. A repair after that is what the run is for, and does not undo it.
+    fn has_settled(&self) -> bool {
+        self.progress.borrow().settled || self.shown.settled.get().is_some_and(|at| at >= self.loaded)
     }
 
     /// How everything stands, once it is settled.
@@ -246,13 +268,13 @@ impl Agent<'_> {
 
     /// Stops the engine as the end asks for, writes the last report, and says the exit code.
     async fn finish(self, end: End, signals: &mut Signals) -> anyhow::Result<Exit> {
-        let standing = self.standing();
         match end {
             End::Converged => self.engine.stop(Stop::Graceful).await,
             End::Timeout => self.engine.stop(Stop::Cancel).await,
             End::Interrupted => self.stop_gently(signals, None).await,
             End::Terminated { .. } => self.stop_gently(signals, Some(GRACE)).await,
         }
+        let standing = self.standing();
         let result = match end {
             End::Converged | End::Terminated { settled: true } => standing,
             End::Timeout => RunResult::Timeout,
@@ -315,7 +337,7 @@ async fn until(when: Option<tokio::time::Instant>) {
     }
 }
 
-async fn changed(follower: Option<&mut Follower>) -> std::io::Result<()> {
+async fn changed(follower: Option<&mut Follower>) -> std::io::Result<Followed> {
     match follower {
         Some(follower) => follower.changed().await,
         None => pending().await,

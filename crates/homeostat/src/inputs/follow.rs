@@ -25,7 +25,7 @@ const BUFFER_BYTES: usize = 4096;
 
 /// Watches input files.
 pub(crate) struct Follower {
-    files: Vec<Followed>,
+    files: Vec<File>,
     inotify: AsyncFd<Inotify>,
     watched: Watched,
     /// When to look. Kept here, not in the future that waits, so that dropping the future forgets nothing.
@@ -35,10 +35,30 @@ pub(crate) struct Follower {
 /// Directories with their descriptors and the names in them that matter.
 type Watched = BTreeMap<PathBuf, (WatchDescriptor, BTreeSet<OsString>)>;
 
-struct Followed {
+struct File {
     path: PathBuf,
     /// What the graph was loaded from.
     bytes: Option<Vec<u8>>,
+    presence: Presence,
+}
+
+/// Whether a file can be read, and who knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Here,
+    /// Whoever replaces it may be about to do so.
+    Missed,
+    /// It was said to be gone.
+    Gone,
+}
+
+/// What following the inputs brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// Bytes are different from what they were.
+    Changed,
+    /// These can no longer be read. Said once, until they are back.
+    Gone(Vec<PathBuf>),
 }
 
 /// What an event asks for.
@@ -53,8 +73,9 @@ enum Sign {
 impl Follower {
     /// Starts watching. What changed since the files were read is seen, and changes from now on are not missed.
     pub(crate) fn new(files: &[(PathBuf, Option<Identity>)]) -> io::Result<Self> {
-        let followed =
-            files.iter().map(|(path, _)| Ok(Followed { bytes: None, path: std::path::absolute(path)? }));
+        let followed = files.iter().map(|(path, _)| {
+            Ok(File { bytes: None, presence: Presence::Here, path: std::path::absolute(path)? })
+        });
         let mut follower = Self {
             files: followed.collect::<io::Result<_>>()?,
             inotify: registered(Inotify::init()?)?,
@@ -71,8 +92,8 @@ impl Follower {
         Ok(follower)
     }
 
-    /// Waits until the bytes of a file are different from what they were. Cancel-safe.
-    pub(crate) async fn changed(&mut self) -> io::Result<()> {
+    /// Waits until the bytes of a file are different from what they were, or it is gone. Cancel-safe.
+    pub(crate) async fn changed(&mut self) -> io::Result<Followed> {
         loop {
             let sign = match self.due {
                 None => Some(self.sign().await?),
@@ -88,7 +109,11 @@ impl Follower {
                     self.due = None;
                     self.watch_again()?;
                     if self.read_again() {
-                        return Ok(());
+                        return Ok(Followed::Changed);
+                    }
+                    let gone = self.newly_gone();
+                    if !gone.is_empty() {
+                        return Ok(Followed::Gone(gone));
                     }
                 }
             }
@@ -120,14 +145,33 @@ impl Follower {
         let mut different = false;
         for file in &mut self.files {
             let Ok((bytes, _)) = read_file(&file.path) else {
+                if file.presence == Presence::Here {
+                    file.presence = Presence::Missed;
+                    self.due = Some(Instant::now() + STILL_WRITING);
+                }
                 continue;
             };
+            file.presence = Presence::Here;
             if file.bytes.as_ref() != Some(&bytes) {
                 file.bytes = Some(bytes);
                 different = true;
             }
         }
         different
+    }
+
+    /// Those that were missed and have not come back since. One that was just missed is looked for once more before.
+    fn newly_gone(&mut self) -> Vec<PathBuf> {
+        if self.due.is_some() {
+            return Vec::new();
+        }
+        let missed = self.files.iter_mut().filter(|file| file.presence == Presence::Missed);
+        missed
+            .map(|file| {
+                file.presence = Presence::Gone;
+                file.path.clone()
+            })
+            .collect()
     }
 
     /// Watches the directories that matter now, and no others.

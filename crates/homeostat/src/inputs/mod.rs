@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use homeostat_model::{Diagnostic, Stage, codes};
 
-pub(crate) use follow::Follower;
+pub(crate) use follow::{Followed, Follower};
 
 use crate::cli::InputArgs;
 use crate::exit::refused;

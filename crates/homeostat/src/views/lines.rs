@@ -140,6 +140,7 @@ mod tests {
 
     use super::*;
     use homeostat_engine::Cause;
+    use homeostat_engine::event::Severity;
     use homeostat_model::ResourceId;
 
     fn line(kind: EventKind) -> String {
@@ -147,7 +148,9 @@ mod tests {
             time: SystemTime::UNIX_EPOCH,
             since_start: Duration::ZERO,
             id: Some(ResourceId::new("file", "/a")),
+            origin: None,
             cause: Cause::Declared,
+            severity: Severity::Info,
             duration: None,
             kind,
         };

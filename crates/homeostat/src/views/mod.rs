@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use homeostat_engine::host::Output;
 use homeostat_engine::{Event, EventKind};
+use homeostat_model::SourceMap;
 use homeostat_model::suggest::printable;
 
 pub(crate) use json::event_to_json;
@@ -32,8 +33,23 @@ use crate::terminal::{Paint, Terminal};
 /// The views of one run, as the engine feeds them.
 pub(crate) struct Views {
     lines: Option<(Lines, Writer)>,
-    events: Option<(Arc<str>, Writer)>,
+    events: Option<(Arc<str>, Origins, Writer)>,
     settled: SettledAt,
+}
+
+/// The texts that the origins of events lie in: those of the last load.
+#[derive(Clone, Default)]
+pub(crate) struct Origins(Arc<Mutex<Arc<SourceMap>>>);
+
+impl Origins {
+    /// Other texts are being loaded; says which were before.
+    pub(crate) fn replace(&self, sources: Arc<SourceMap>) -> Arc<SourceMap> {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), sources)
+    }
+
+    fn get(&self) -> Arc<SourceMap> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// When everything was last settled.
@@ -53,6 +69,8 @@ impl SettledAt {
 /// What a run keeps of its views: to follow them, and to end them.
 pub(crate) struct Shown {
     pub(crate) settled: SettledAt,
+    /// Where somebody wants to know of it.
+    pub(crate) origins: Option<Origins>,
     pub(crate) live: Option<Live>,
     lines: Writer,
     writers: Vec<Writer>,
@@ -106,17 +124,19 @@ pub(crate) fn start(terminal: &Terminal, host: &str, events: Option<&Path>) -> i
         terminal.say_aside(Some(Box::new(move |text| writer.text(text))));
     }
     let settled = SettledAt::default();
+    let origins = Origins::default();
     let all_lines = line_writer.clone();
     let mut writers = vec![line_writer.clone()];
     writers.extend(event_writer.clone());
     let lines = Lines { paint, quiet: terminal.is_quiet(), verbose: terminal.is_verbose() };
     let views = Views {
         lines: Some((lines, line_writer)),
-        events: event_writer.map(|writer| (host.into(), writer)),
+        events: event_writer.map(|writer| (host.into(), origins.clone(), writer)),
         settled: settled.clone(),
     };
     let drawn_on = draws.then(|| terminal.clone());
-    Ok((views, Shown { settled, live, lines: all_lines, writers, drawn_on }))
+    let origins = views.events.is_some().then_some(origins);
+    Ok((views, Shown { settled, origins, live, lines: all_lines, writers, drawn_on }))
 }
 
 impl EventSink for Views {
@@ -131,10 +151,11 @@ impl EventSink for Views {
             }
             writer.text(text);
         }
-        if let Some((host, writer)) = &self.events {
+        if let Some((host, origins, writer)) = &self.events {
+            let sources = origins.get();
             let mut text = String::new();
             for event in events {
-                text.push_str(&event_to_json(event, host).to_string());
+                text.push_str(&event_to_json(event, host, &sources).to_string());
                 text.push('\n');
             }
             writer.text(text);

@@ -56,6 +56,22 @@ fn a_termination_before_settling_is_told_from_one_after() {
 }
 
 #[test]
+fn a_termination_in_the_middle_of_a_repair_comes_after_settling() {
+    let place = Place::new();
+    let slow = "graph: g\nresources:\n  exec:\n  - {name: slow, shell: /bin/sh, cmd: 'touch DIR/begun; sleep 1; touch DIR/made', creates: DIR/made}\n";
+    place.write("site.yaml", slow);
+    place.write("made", "");
+    let agent = place.start_run(&["--report", "report.json", "site.yaml"]);
+    wait_until("it is settled", || place.path("report.json").exists());
+    std::fs::remove_file(place.path("made")).unwrap();
+    begun(&place);
+    agent.signal("TERM");
+    agent.finish().ends_with(0);
+    assert!(place.path("made").exists(), "what was begun is finished");
+    assert_eq!(place.json("report.json")["result"], "converged");
+}
+
+#[test]
 fn the_longest_time_to_run_is_kept() {
     let place = Place::new();
     place.write("site.yaml", LONG);

@@ -54,3 +54,44 @@ fn a_plan_has_the_form_of_a_report() {
     assert_eq!(json["version"], 1);
     assert_eq!(json["totals"]["would_change"], 3, "{json:#}");
 }
+
+/// Each of these fails in a run; what is declared to be made before does not.
+const DOOMED: &str = "---
+graph: g
+resources:
+  file:
+  - name: DIR/dir
+    content: a directory is there
+  - name: DIR/owned
+    content: x
+    owner: nobody-has-this-name
+  - name: DIR/missing/deeper/file
+    content: x
+  - name: DIR/made/
+    state: exists
+  - name: DIR/made/file
+    content: x
+  - name: DIR/all/the/way/
+    state: exists
+    recurse: true
+  - name: DIR/all/the/way/file
+    content: x
+";
+
+#[test]
+fn a_plan_fails_where_the_run_will_and_says_the_same() {
+    let place = Place::new();
+    place.write("site.yaml", DOOMED);
+    std::fs::create_dir(place.path("dir")).unwrap();
+    let plan = place.homeostat(&["plan", "--prefix", "DIR/prefix", "--format", "json", "site.yaml"]);
+    let plan = plan.ends_with(3).json();
+    place.run(&["--once", "--report", "report.json", "site.yaml"]).ends_with(1);
+    let report = place.json("report.json");
+    assert_eq!(plan["totals"]["failed"], 3, "{plan:#}");
+    for planned in plan["resources"].as_array().unwrap() {
+        let mut ran = report["resources"].as_array().unwrap().iter();
+        let ran = ran.find(|ran| ran["id"] == planned["id"]).unwrap();
+        assert_eq!(planned["error"], ran["error"], "{planned:#} {ran:#}");
+        assert_eq!(planned["outcome"] == "failed", ran["outcome"] == "failed", "{planned:#} {ran:#}");
+    }
+}

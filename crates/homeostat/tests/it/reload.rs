@@ -86,3 +86,30 @@ fn a_hangup_loads_again_where_nothing_is_followed() {
     agent.signal("HUP");
     wait_until("it is loaded", || place.read("out") == "two");
 }
+
+#[test]
+fn that_an_input_is_gone_is_said_once_and_what_was_declared_goes_on() {
+    let place = Place::new();
+    place.write("site.yaml", &site("one"));
+    let agent = place.start_run(&["site.yaml"]);
+    wait_until("the first load is done", || place.read("out") == "one");
+    std::fs::remove_file(place.path("site.yaml")).unwrap();
+    pause();
+    // Something of its name makes it be looked for again.
+    std::fs::create_dir(place.path("site.yaml")).unwrap();
+    std::fs::remove_dir(place.path("site.yaml")).unwrap();
+    pause();
+    std::fs::remove_file(place.path("out")).unwrap();
+    wait_until("it is repaired", || place.read("out") == "one");
+    place.write("site.yaml", &site("two"));
+    wait_until("it is back", || place.read("out") == "two");
+    agent.signal("TERM");
+    let done = agent.finish();
+    assert_eq!(done.stderr.matches("what was declared before goes on").count(), 1, "{done:#?}");
+}
+
+/// Longer than whoever replaces a file may take. On a slower machine it is said later, and once all the same.
+#[allow(clippy::disallowed_methods)]
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+}

@@ -96,7 +96,7 @@ fn events_are_json_lines_of_one_form() {
     let changed: Vec<_> = events.iter().filter(|event| event["event"] == "changed").collect();
     assert_eq!(changed.len(), 3, "{events:?}");
     for event in &events {
-        for key in ["time", "host", "id", "event", "cause", "duration_us"] {
+        for key in ["time", "host", "id", "event", "origin", "cause", "severity", "duration_us"] {
             assert!(event.get(key).is_some(), "{key} {event}");
         }
     }
@@ -198,4 +198,18 @@ fn what_is_taken_out_between_runs_is_undone_where_it_asks_for_it() {
     place.run(&["--once", "site.yaml"]).ends_with(0);
     assert_eq!(place.read("had"), "before");
     assert!(!place.path("new").exists());
+}
+
+#[test]
+fn a_run_that_settles_once_counts_its_attempts_and_promises_none_after_the_last() {
+    let place = Place::new();
+    place.write(
+        "site.yaml",
+        "graph: g\nresources:\n  exec:\n  - {name: bad, cmd: 'false', meta: {delay: 10}}\n",
+    );
+    let done = place.run(&["--once", "--report", "report.json", "site.yaml"]);
+    let lines: Vec<&str> = done.ends_with(1).stdout.lines().filter(|line| line.contains("failed")).collect();
+    let promises: Vec<bool> = lines.iter().map(|line| line.contains("again in")).collect();
+    assert_eq!(promises, [true, true, false], "{done:#?}");
+    assert_eq!(place.json("report.json")["resources"][0]["applies"], 3);
 }

@@ -137,6 +137,22 @@ impl Files {
         }
     }
 
+    /// What a path leads to, over links that nobody else can have put there; none if there is nothing.
+    pub fn stat_source(&self, path: &AbsPath) -> Result<Option<Identity>, FileError> {
+        let is = self.stat(path)?;
+        if !is.is_some_and(|is| is.is_symlink()) {
+            return Ok(is);
+        }
+        let found = self
+            .chase(path, Last::Follow)
+            .and_then(|(dir, name)| Ok(rustix::fs::statat(&dir, &*name, AtFlags::SYMLINK_NOFOLLOW)?));
+        match found.map_err(|error| FileError::new("look at", path.as_str(), error)) {
+            Ok(stat) => Ok(Some(Identity::of(&stat))),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Opens a directory. Links on the way are followed only where nobody else can put them, one at its end too.
     pub fn dir(&self, path: &AbsPath) -> Result<Dir<'_>, FileError> {
         let fail = |error: io::Error| FileError::new("open", path.as_str(), error);

@@ -74,7 +74,13 @@ fn desired() -> impl Strategy<Value = Desired> {
 }
 
 fn end() -> impl Strategy<Value = End> {
-    prop_oneof![17 => Just(End::Well), 2 => Just(End::Fails), 1 => Just(End::FailsLate)]
+    prop_oneof![
+        34 => Just(End::Well),
+        3 => Just(End::Fails),
+        2 => Just(End::FailsLate),
+        1 => Just(End::FailsForGood),
+        1 => Just(End::IsUnsupported),
+    ]
 }
 
 fn policy() -> impl Strategy<Value = Policy> {

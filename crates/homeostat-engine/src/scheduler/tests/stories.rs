@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::*;
 use super::text::{Desired, Text, id};
-use super::world::{End, World};
+use super::world::{End, Job, World};
 use crate::event::Outcome;
 
 fn text(resources: &[u8], edges: &[(u8, u8, bool)]) -> Text {
@@ -156,6 +156,55 @@ fn a_failed_vertex_counts_as_settled_after_three_attempts_and_is_tried_on() {
 }
 
 #[test]
+fn what_this_host_cannot_do_is_settled_and_tried_again_by_a_wake_or_another_declaration() {
+    for wake in [false, true] {
+        let mut world = World::new(World::policy(1));
+        world.load(text(&[0], &[]));
+        world.end_job(0, false);
+        world.end_job_so(0, End::IsUnsupported);
+        assert!(world.scheduler.is_settled());
+        assert_eq!(outcome(&world, 0), Outcome::Failed);
+        assert_eq!(world.scheduler.next_deadline(), None, "no time passing helps");
+        if wake {
+            world.meddle(0, 7);
+            world.deliver_wakes();
+        } else {
+            world.load(with(&Text::default(), 0, Desired::new(9)));
+        }
+        world.run_out();
+        world.assert_at_rest();
+        assert!(world.applied.contains(&id(0)));
+    }
+}
+
+#[test]
+fn a_run_that_ends_promises_no_other_attempt() {
+    let mut world = World::new(Policy { once: true, ..World::policy(1) });
+    world.load(text(&[0], &[]));
+    for _ in 1..=3 {
+        world.end_job(0, true);
+        world.pass_time();
+    }
+    let promised = world.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Failed { retry_in, .. } => Some(retry_in.is_some()),
+        _ => None,
+    });
+    assert_eq!(promised.collect::<Vec<_>>(), [true, true, false]);
+    assert!(world.scheduler.is_settled() && world.jobs.is_empty());
+}
+
+#[test]
+fn an_apply_that_failed_is_counted() {
+    let mut world = World::new(World::policy(1));
+    world.load(text(&[0], &[]));
+    world.end_job(0, false);
+    world.end_job(0, true);
+    assert_eq!(world.scheduler.standpoints()[0].counts.applies, 1);
+    world.run_out();
+    assert_eq!(world.scheduler.standpoints()[0].counts.applies, 2);
+}
+
+#[test]
 fn a_receiver_waits_for_its_value_and_follows_it() {
     let mut world = World::new(World::policy(4));
     let mut pair = text(&[1, 2], &[]);
@@ -245,6 +294,111 @@ fn what_was_removed_over_a_crash_is_undone() {
 }
 
 #[test]
+fn an_edge_that_goes_is_not_in_the_way_of_one_that_comes() {
+    let mut world = World::new(World::policy(4));
+    for delta in [false, true] {
+        world.start(text(&[0, 1, 2], &[(2, 0, false)]));
+        let turned = text(&[0, 1, 2], &[(0, 1, false), (1, 2, false)]);
+        assert!(if delta { world.load_delta(turned) } else { world.load(turned) });
+        world.run_out();
+        world.assert_at_rest();
+    }
+}
+
+#[test]
+fn what_is_undone_after_a_restart_is_undone_in_the_opposite_order() {
+    for also in [false, true] {
+        let mut world = World::new(World::policy(4));
+        // The one in between is not undone, and what came before it is still what came before.
+        let chain = text(&[0, 1, 2], &[(0, 1, false), (1, 2, false)]);
+        let mut chain = with(&with(&chain, 0, reversible(5)), 2, reversible(6));
+        if also {
+            // The order that counts is the last one.
+            world.start(with(&with(&text(&[0, 1, 2], &[(2, 0, false)]), 0, reversible(5)), 2, reversible(6)));
+            world.start(chain.clone());
+        } else {
+            chain.edges.insert((0, 1), true);
+            world.start(chain);
+        }
+        world.applied.clear();
+        world.crash_and_load(0, Text::default());
+        world.run_out();
+        world.assert_at_rest();
+        assert_eq!(world.applied, [id(2), id(0)], "{also}");
+    }
+}
+
+#[test]
+fn what_is_undone_is_treated_as_it_was_declared() {
+    for crash in [false, true] {
+        let mut world = World::new(World::policy(4));
+        let two = with(&with(&Text::default(), 0, reversible(5)), 1, reversible(5));
+        world.start(two.clone());
+        // What only reports now is not undone, but what would be is told.
+        let quiet = Desired { noop: true, ..reversible(5) };
+        world.start(with(&with(&two, 0, quiet), 1, Desired { semas: 1, retry: Some(0), ..reversible(5) }));
+        world.applied.clear();
+        if crash {
+            world.crash_and_load(0, Text::default());
+        } else {
+            world.load(Text::default());
+        }
+        world.end_job(0, false);
+        let meta = |world: &World, number| {
+            let at = world.scheduler.graph.find(&id(number)).unwrap();
+            world.scheduler.graph.at(at).data.meta.clone()
+        };
+        assert_eq!(meta(&world, 1).semaphores.len(), 1);
+        assert_eq!(meta(&world, 1).retry, homeostat_model::meta::Retry::Times(0));
+        world.run_out();
+        assert_eq!(world.applied, [id(1)]);
+        assert_eq!(world.system, [(id(0), 5)].into());
+        assert_eq!(world.scheduler.totals().would_change, 1);
+        // Whoever undoes it by hand ends that.
+        world.system.clear();
+        world.wakes.extend(world.watched.get(&id(0)));
+        world.deliver_wakes();
+        world.run_out();
+        world.assert_at_rest();
+    }
+}
+
+#[test]
+fn what_goes_and_gave_up_has_failed_until_a_wake_or_a_load_tries_it_again() {
+    let undone = Desired { retry: Some(0), ..reversible(5) };
+    let realized = Desired { retry: Some(0), realize: true, ..Desired::new(5) };
+    for (desired, at_end) in [(undone, None), (realized, Some(5))] {
+        for load in [false, true] {
+            let mut world = World::new(World::policy(4));
+            let one = with(&Text::default(), 0, desired.clone());
+            if at_end.is_none() {
+                world.start(one);
+            } else {
+                world.load(one);
+            }
+            world.load(Text::default());
+            while world.scheduler.totals().failed == 0 {
+                let last = matches!(world.jobs[0], Job::Apply { .. });
+                world.end_job(0, last);
+            }
+            while world.scheduler.next_deadline().is_some() {
+                world.pass_time();
+            }
+            assert!(world.scheduler.is_settled() && world.jobs.is_empty());
+            if load {
+                world.load(with(&Text::default(), 1, Desired::new(1)));
+            } else {
+                world.wakes.extend(world.watched.get(&id(0)));
+                world.deliver_wakes();
+            }
+            world.run_out();
+            world.assert_at_rest();
+            assert_eq!(world.system.get(&id(0)).copied(), at_end);
+        }
+    }
+}
+
+#[test]
 fn what_no_longer_asks_to_be_undone_while_that_is_recorded_is_not_undone() {
     let mut world = World::new(World::policy(4));
     world.load(with(&Text::default(), 0, reversible(5)));
@@ -263,6 +417,22 @@ fn what_comes_after_a_resource_that_is_realized_may_come_before_others_of_its_ow
     world.run_out();
     world.assert_at_rest();
     assert_eq!(world.system[&id(1)], 1);
+}
+
+#[test]
+fn an_automatic_edge_that_one_on_its_way_out_kept_out_comes_back_when_it_goes() {
+    let mut world = World::new(World::policy(4));
+    let claims = |provides, needs| Desired { provides: Some(provides), needs, ..Desired::new(1) };
+    let realized = Desired { realize: true, ..claims(0, Some(2)) };
+    let two = with(&with(&Text::default(), 0, claims(2, None)), 3, claims(1, Some(0)));
+    world.load(with(&two, 2, realized));
+    world.load(two.clone());
+    // A circle as long as the one that goes is there.
+    world.load(with(&two, 0, claims(2, Some(1))));
+    world.run_out();
+    world.assert_at_rest();
+    let at = |number| world.scheduler.graph.find(&id(number)).unwrap();
+    assert!(!world.scheduler.graph.edge(at(3), at(0)).is_none());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use homeostat_model::meta::{Limit, Retry, Semaphore};
 use homeostat_model::{Catalog, Digest, Meta, Params, ResourceDecl, ResourceId, Value};
 
 use super::super::*;
+use crate::journal::{Former, Undo};
 use crate::resource::{Claim, Need};
 
 /// The number that stands for nothing.
@@ -77,7 +78,7 @@ impl Desired {
         }
     }
 
-    pub(super) fn incoming(&self, number: u8, undo_known: bool) -> Incoming<Desired> {
+    pub(super) fn incoming(&self, number: u8, former: Option<Former>) -> Incoming<Desired> {
         let decl = self.decl(number);
         Incoming {
             id: decl.id.clone(),
@@ -85,22 +86,27 @@ impl Desired {
             claims: self.claims(),
             digest: decl.digest(),
             meta: decl.meta,
+            origin: decl.origin,
             undoes: false,
-            undo_known,
+            former,
         }
     }
 }
 
 /// What brings back a number.
-pub(super) fn undoing(id: &ResourceId, number: i64) -> Incoming<Desired> {
+pub(super) fn undoing(id: &ResourceId, undo: &Undo) -> Incoming<Desired> {
+    let (number, meta) = (number_in(&undo.params), undo.former.meta_to_undo());
+    let semas =
+        meta.semaphores.iter().fold(0, |bits, semaphore| bits | 1 << u8::from(&*semaphore.name == "s1"));
     Incoming {
         id: id.clone(),
-        resource: Desired::new(number),
+        resource: Desired { semas, ..Desired::new(number) },
         claims: Claims::default(),
-        digest: Digest::of(&("undo", number)),
-        meta: Meta::shared_default(),
+        digest: Digest::of(&("undo", number, &*meta)),
+        meta,
+        origin: None,
         undoes: true,
-        undo_known: true,
+        former: Some(undo.former.clone()),
     }
 }
 

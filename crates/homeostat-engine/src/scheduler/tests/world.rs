@@ -9,7 +9,7 @@ use homeostat_model::{ResourceId, Value};
 use super::super::*;
 use super::text::{ABSENT, Desired, Text, captured, has_cycle, id, number_in, undoing};
 use crate::event::{Event, EventKind, Outcome};
-use crate::journal::Intent;
+use crate::journal::{Intent, Undo};
 use crate::resource::{Applied, Check, Failure};
 
 /// The number that an apply will write.
@@ -27,6 +27,10 @@ impl Drift for Fix {
 pub(super) enum End {
     Well,
     Fails,
+    /// It fails, and will until something changes.
+    FailsForGood,
+    /// This host cannot do it.
+    IsUnsupported,
     /// It fails after it has done what it should.
     FailsLate,
 }
@@ -67,14 +71,16 @@ pub(super) struct World {
     pub(super) system: BTreeMap<ResourceId, i64>,
     /// What survives a crash.
     pub(super) durable: BTreeSet<Intent>,
-    pub(super) durable_undo: BTreeMap<ResourceId, i64>,
+    pub(super) durable_undo: BTreeMap<ResourceId, Undo>,
     /// What undoes resources, as far as it was to be recorded.
-    undo: BTreeMap<ResourceId, i64>,
+    undo: BTreeMap<ResourceId, Undo>,
     /// Those that are being undone, and to which number.
     pub(super) undone: BTreeMap<ResourceId, i64>,
     /// Those that were removed and are to be brought in order before they go.
     pub(super) lingering: BTreeMap<ResourceId, Desired>,
     unrealized: BTreeSet<ResourceId>,
+    /// Those whose last attempt said that this host cannot do it.
+    pub(super) unsupported: BTreeSet<ResourceId>,
     /// By the events: those that failed, those that are slowed down, and what hinders whom.
     pub(super) failing: BTreeSet<ResourceId>,
     pub(super) flapping: BTreeSet<ResourceId>,
@@ -113,6 +119,7 @@ impl World {
             undone: BTreeMap::new(),
             lingering: BTreeMap::new(),
             unrealized: BTreeSet::new(),
+            unsupported: BTreeSet::new(),
             failing: BTreeSet::new(),
             flapping: BTreeSet::new(),
             hindrances: BTreeMap::new(),
@@ -141,13 +148,14 @@ impl World {
             autoedges: true,
             batch: true,
             attempts: 3,
+            once: false,
             flapping: None,
         }
     }
 
     /// Makes the text the whole of what is desired. Refused when it has a cycle, and then the text goes back too.
     pub(super) fn load(&mut self, text: Text) -> bool {
-        let delta = self.scheduler.compare(text.catalog());
+        let (delta, _) = self.scheduler.compare(text.catalog());
         let before = std::mem::replace(&mut self.text, text);
         let set: Vec<u8> =
             delta.set.iter().map(|decl| decl.id.name.parse().expect("names are numbers")).collect();
@@ -191,21 +199,31 @@ impl World {
         edges: Vec<NewEdge>,
         sends: Vec<NewSend>,
     ) -> bool {
-        let incoming =
-            |number: &u8| self.text.resources[number].incoming(*number, self.undo.contains_key(&id(*number)));
-        let mut diff =
-            GraphDiff { set: set.iter().map(incoming).collect(), remove: Vec::new(), edges, sends };
+        let former = |id: &ResourceId| self.undo.get(id).map(|undo| undo.former.clone());
+        let incoming = |number: &u8| self.text.resources[number].incoming(*number, former(&id(*number)));
+        let mut diff = GraphDiff {
+            set: set.iter().map(incoming).collect(),
+            remove: Vec::new(),
+            edges,
+            sends,
+            moved: Vec::new(),
+        };
         let mut undone: BTreeMap<ResourceId, i64> = BTreeMap::new();
+        let mut undoings: BTreeSet<ResourceId> = BTreeSet::new();
         for id in &remove {
             match self.undo.get(id) {
-                Some(number) => {
-                    undone.insert(id.clone(), *number);
-                    diff.set.push(undoing(id, *number));
+                Some(undo) => {
+                    if !undo.former.meta.noop {
+                        undone.insert(id.clone(), number_in(&undo.params));
+                    }
+                    undoings.insert(id.clone());
+                    diff.set.push(undoing(id, undo));
                 }
                 None => diff.remove.push(id.clone()),
             }
         }
-        diff.edges.extend(self.scheduler.turned_around(&undone.keys().cloned().collect()));
+        let came_after = |id: &ResourceId| self.undo.get(id).map_or(&[] as &[_], |undo| &undo.former.after);
+        diff.edges.extend(opposite_order(&undoings, came_after));
         let plainly_removed = diff.remove.clone();
         let redeclared: Vec<ResourceId> = diff.set.iter().map(|incoming| incoming.id.clone()).collect();
         let fine_before = self.fine.clone();
@@ -215,6 +233,7 @@ impl World {
                     self.fine.remove(id);
                 }
                 for id in &redeclared {
+                    self.unsupported.remove(id);
                     self.undone.remove(id);
                     self.lingering.remove(id);
                     self.unrealized.remove(id);
@@ -315,12 +334,7 @@ impl World {
     fn remember(&mut self, records: &[Record]) {
         for record in records {
             match record {
-                Record::Undo(id, params) => {
-                    self.undo.entry(id.clone()).or_insert_with(|| number_in(params));
-                }
-                Record::ForgetUndo(id) => {
-                    self.undo.remove(id);
-                }
+                Record::Undo(..) | Record::Former(..) | Record::ForgetUndo(_) => note(&mut self.undo, record),
                 Record::Owe(_) | Record::Clear(_) => {}
             }
         }
@@ -515,12 +529,21 @@ impl World {
             choice = first.expect("there is at least the chosen one");
         }
         let job = self.jobs.remove(choice);
-        let failure = || Failure::transient("the script says so");
+        let failure = || {
+            let text = "the script says so";
+            match end {
+                End::Well | End::Fails | End::FailsLate => Failure::transient(text),
+                End::FailsForGood => Failure::permanent(text),
+                End::IsUnsupported => Failure::unsupported(text),
+            }
+        };
         match job {
             Job::Check { ticket, id, found, foretold, undo } => {
                 let converged = matches!(found, Check::Converged(_));
                 // A vertex that only reports is done although it differs.
                 self.note_end(&id, ticket, (converged || self.only_reports(ticket)) && !fail);
+                self.note_unsupported(&id, ticket, end);
+                let foretold = Foretold { outputs: foretold, obstacles: Vec::new() };
                 let end = CheckEnd { check: found, undo: undo.map(captured), foretold };
                 self.scheduler.check_ended(
                     ticket,
@@ -531,7 +554,7 @@ impl World {
             Job::Apply { ticket, id, write, refresh, asked_before, .. } => {
                 let result = match end {
                     End::Well => Ok(self.take_effect(&id, write, refresh, &asked_before)),
-                    End::Fails => Err(failure()),
+                    End::Fails | End::FailsForGood | End::IsUnsupported => Err(failure()),
                     End::FailsLate if refresh && write.is_some() => {
                         let mut end = self.take_effect(&id, write, false, &asked_before);
                         end.refresh_failed = Some(failure());
@@ -543,15 +566,17 @@ impl World {
                     }
                 };
                 self.note_end(&id, ticket, !fail);
+                self.note_unsupported(&id, ticket, end);
                 self.scheduler.apply_ended(ticket, result, Duration::ZERO);
             }
             Job::Batch { id, members, .. } => {
                 let mut ends = Vec::new();
                 for (ticket, member, write) in &members {
-                    if end != End::Fails {
+                    if matches!(end, End::Well | End::FailsLate) {
                         ends.push(self.take_effect(member, Some(*write), false, &BTreeSet::new()));
                     }
                     self.note_end(member, *ticket, !fail);
+                    self.note_unsupported(member, *ticket, end);
                 }
                 let result = if fail { Err(failure()) } else { Ok(ends) };
                 self.scheduler.batch_ended(id, result, Duration::ZERO);
@@ -562,7 +587,9 @@ impl World {
                     self.make_durable(records);
                 }
                 if let Some(ticket) = ticket {
-                    self.scheduler.record_ended(ticket, if refused { Err(failure()) } else { Ok(()) });
+                    let failure = Failure::transient("the disk is full");
+                    self.note_refused(ticket, refused);
+                    self.scheduler.record_ended(ticket, if refused { Err(failure) } else { Ok(()) });
                 }
             }
         }
@@ -570,13 +597,33 @@ impl World {
     }
 
     fn note_end(&mut self, id: &ResourceId, ticket: Ticket, well: bool) {
-        let current = self.scheduler.graph.resolve(ticket.key);
-        let current = current.is_some_and(|at| self.scheduler.graph.at(at).data.version == ticket.version);
-        if well && current {
+        if well && self.is_current(ticket) {
             self.note_fine(id);
         } else {
             self.fine.remove(id);
         }
+    }
+
+    /// Nothing but a wake or a load tries it again.
+    fn note_unsupported(&mut self, id: &ResourceId, ticket: Ticket, end: End) {
+        match end {
+            _ if !self.is_current(ticket) => {}
+            End::IsUnsupported => drop(self.unsupported.insert(id.clone())),
+            End::Well | End::Fails | End::FailsForGood | End::FailsLate => drop(self.unsupported.remove(id)),
+        }
+    }
+
+    /// A journal that fails may do better later.
+    fn note_refused(&mut self, ticket: Ticket, refused: bool) {
+        if refused && self.is_current(ticket) {
+            let id = &self.scheduler.graph.at(ticket.key.index).id;
+            self.unsupported.remove(id);
+        }
+    }
+
+    fn is_current(&self, ticket: Ticket) -> bool {
+        let current = self.scheduler.graph.resolve(ticket.key);
+        current.is_some_and(|at| self.scheduler.graph.at(at).data.version == ticket.version)
     }
 
     fn note_fine(&mut self, id: &ResourceId) {
@@ -657,11 +704,8 @@ impl World {
                 Record::Clear(intent) => {
                     self.durable.remove(&intent);
                 }
-                Record::Undo(id, params) => {
-                    self.durable_undo.entry(id).or_insert_with(|| number_in(&params));
-                }
-                Record::ForgetUndo(id) => {
-                    self.durable_undo.remove(&id);
+                Record::Undo(..) | Record::Former(..) | Record::ForgetUndo(_) => {
+                    note(&mut self.durable_undo, &record);
                 }
             }
         }
@@ -729,6 +773,7 @@ impl World {
         self.undone.clear();
         self.lingering.clear();
         self.unrealized.clear();
+        self.unsupported.clear();
         self.failing.clear();
         self.flapping.clear();
         self.hindrances.clear();
@@ -740,6 +785,24 @@ impl World {
         assert!(self.load(text), "what ran before is valid");
         self.scheduler.forget_owed_before();
         self.follow();
+    }
+}
+
+/// As a journal keeps it.
+fn note(kept: &mut BTreeMap<ResourceId, Undo>, record: &Record) {
+    match record {
+        Record::Undo(id, undo) => {
+            kept.entry(id.clone()).or_insert_with(|| undo.clone()).former = undo.former.clone();
+        }
+        Record::Former(id, former) => {
+            if let Some(known) = kept.get_mut(id) {
+                known.former = former.clone();
+            }
+        }
+        Record::ForgetUndo(id) => {
+            kept.remove(id);
+        }
+        Record::Owe(_) | Record::Clear(_) => {}
     }
 }
 

@@ -1,12 +1,15 @@
 //! What lies on disk: the tables, and the forms of their values. Each value begins with the version of its form.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use homeostat_model::{Params, Value};
+use homeostat_model::meta::{Limit, Retry, Semaphore};
+use homeostat_model::{Meta, Params, ResourceId, Value};
 use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 
+use crate::journal::{Former, Undo};
 use crate::store::{Entry, LeaseId, StoreError};
 
 /// Keys to entries.
@@ -24,7 +27,9 @@ pub(super) const UNDO: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinitio
 pub(super) const REVISION: &str = "revision";
 
 const ENTRY_FORM: u8 = 1;
+/// Parameters alone.
 const PARAMS_FORM: u8 = 1;
+const UNDO_FORM: u8 = 2;
 /// Form, revision, lease.
 const ENTRY_HEAD: usize = 1 + 8 + 8;
 
@@ -117,23 +122,116 @@ impl From<Kept> for Value {
     }
 }
 
-/// Parameters as they lie on disk.
-pub(super) fn params_bytes(params: &Params) -> Vec<u8> {
-    let kept: BTreeMap<&str, Kept> = params.iter().map(|(name, value)| (&**name, value.into())).collect();
-    let mut bytes = vec![PARAMS_FORM];
+/// What undoes a resource, as it lies on disk.
+#[derive(Serialize, Deserialize)]
+struct KeptUndo {
+    params: BTreeMap<Arc<str>, Kept>,
+    meta: KeptMeta,
+    /// Kind and name.
+    after: Vec<(String, String)>,
+}
+
+/// What undoing follows of the meta parameters. One that is added later must have a default.
+#[derive(Serialize, Deserialize)]
+struct KeptMeta {
+    noop: bool,
+    /// None: for ever.
+    retry: Option<u16>,
+    retry_given: bool,
+    retry_reset: bool,
+    delay_ms: Option<u32>,
+    timeout_seconds: u32,
+    poll_seconds: u32,
+    /// The rate by its bits, and the burst.
+    limit: Option<(u64, u32)>,
+    limit_reset: bool,
+    semaphores: Vec<(Arc<str>, NonZeroU32)>,
+    reverse: bool,
+    autoedge: bool,
+    autogroup: bool,
+}
+
+impl From<&Meta> for KeptMeta {
+    fn from(meta: &Meta) -> Self {
+        Self {
+            noop: meta.noop,
+            retry: match meta.retry {
+                Retry::Forever => None,
+                Retry::Times(times) => Some(times),
+            },
+            retry_given: meta.retry_given,
+            retry_reset: meta.retry_reset,
+            delay_ms: meta.delay_ms,
+            timeout_seconds: meta.timeout_seconds,
+            poll_seconds: meta.poll_seconds,
+            limit: meta.limit.map(|limit| (limit.per_second.to_bits(), limit.burst)),
+            limit_reset: meta.limit_reset,
+            semaphores: meta.semaphores.iter().map(|one| (one.name.clone(), one.count)).collect(),
+            reverse: meta.reverse,
+            autoedge: meta.autoedge,
+            autogroup: meta.autogroup,
+        }
+    }
+}
+
+impl From<KeptMeta> for Meta {
+    fn from(kept: KeptMeta) -> Self {
+        let limit = |(bits, burst)| Limit { per_second: f64::from_bits(bits), burst };
+        Self {
+            noop: kept.noop,
+            retry: kept.retry.map_or(Retry::Forever, Retry::Times),
+            retry_given: kept.retry_given,
+            retry_reset: kept.retry_reset,
+            delay_ms: kept.delay_ms,
+            timeout_seconds: kept.timeout_seconds,
+            poll_seconds: kept.poll_seconds,
+            limit: kept.limit.map(limit),
+            limit_reset: kept.limit_reset,
+            semaphores: kept.semaphores.into_iter().map(|(name, count)| Semaphore { name, count }).collect(),
+            reverse: kept.reverse,
+            autoedge: kept.autoedge,
+            autogroup: kept.autogroup,
+            ..Self::default()
+        }
+    }
+}
+
+/// What undoes a resource, as it lies on disk.
+pub(super) fn undo_bytes(undo: &Undo) -> Vec<u8> {
+    let kept = KeptUndo {
+        params: undo.params.iter().map(|(name, value)| (name.clone(), value.into())).collect(),
+        meta: (&*undo.former.meta).into(),
+        after: undo.former.after.iter().map(|id| (id.kind.to_string(), id.name.to_string())).collect(),
+    };
+    let mut bytes = vec![UNDO_FORM];
     serde_json::to_writer(&mut bytes, &kept)
         .expect("memory takes whatever is written, and every key is text");
     bytes
 }
 
-/// Reads parameters.
-pub(super) fn params(bytes: &[u8]) -> Result<Params, StoreError> {
-    let Some((&PARAMS_FORM, json)) = bytes.split_first() else {
-        return Err(StoreError::Damaged("parameters have a form that this version does not know".into()));
+/// Reads what undoes a resource. The first form had nothing but the parameters.
+pub(super) fn undo(bytes: &[u8]) -> Result<Undo, StoreError> {
+    let damaged = |error: serde_json::Error| {
+        StoreError::Damaged(format!("what undoes a resource cannot be read: {error}"))
     };
-    let kept: BTreeMap<Arc<str>, Kept> = serde_json::from_slice(json)
-        .map_err(|error| StoreError::Damaged(format!("parameters cannot be read: {error}")))?;
-    Ok(kept.into_iter().map(|(name, kept)| (name, kept.into())).collect())
+    let params = |kept: BTreeMap<Arc<str>, Kept>| -> Params {
+        kept.into_iter().map(|(name, kept)| (name, kept.into())).collect()
+    };
+    match bytes.split_first() {
+        Some((&PARAMS_FORM, json)) => {
+            let kept = serde_json::from_slice(json).map_err(damaged)?;
+            Ok(Undo { params: params(kept), former: Former::default() })
+        }
+        Some((&UNDO_FORM, json)) => {
+            let kept: KeptUndo = serde_json::from_slice(json).map_err(damaged)?;
+            let after = kept.after.into_iter().map(|(kind, name)| ResourceId::new(kind, name)).collect();
+            let former = Former { meta: Arc::new(kept.meta.into()), after };
+            Ok(Undo { params: params(kept.params), former })
+        }
+        _ => Err(StoreError::Damaged(
+            "what undoes a resource has a form that this version does not know".into(),
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -150,15 +248,41 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let back = params(&params_bytes(&given)).unwrap();
-        assert_eq!(back, given);
-        assert!(back.get("secret").unwrap().is_sensitive());
+        let undo = Undo { params: given, former: Former::default() };
+        let back = super::undo(&undo_bytes(&undo)).unwrap();
+        assert_eq!(back, undo);
+        assert!(back.params.get("secret").unwrap().is_sensitive());
+    }
+
+    #[test]
+    fn how_a_resource_was_declared_comes_back_with_what_undoes_it() {
+        let meta = Meta {
+            noop: true,
+            retry: Retry::Times(3),
+            retry_given: true,
+            timeout_seconds: 7,
+            limit: Some(Limit { per_second: 0.3, burst: 2 }),
+            semaphores: vec![Semaphore { name: "net".into(), count: NonZeroU32::MIN }],
+            reverse: true,
+            autoedge: false,
+            ..Meta::default()
+        };
+        let former = Former { meta: Arc::new(meta), after: vec![ResourceId::new("file", "/etc/x")] };
+        let undo = Undo { params: Params::default(), former };
+        assert_eq!(super::undo(&undo_bytes(&undo)), Ok(undo));
+    }
+
+    #[test]
+    fn what_an_earlier_version_recorded_is_still_read() {
+        let undo = super::undo(b"\x01{\"content\":{\"s\":\"before\"}}").unwrap();
+        assert_eq!(undo.params.get("content"), Some(&Value::from("before")));
+        assert_eq!(undo.former, Former::default());
     }
 
     #[test]
     fn an_unknown_form_is_damage_and_not_a_guess() {
         assert!(matches!(entry("k", &[9; 40]), Err(StoreError::Damaged(_))));
         assert!(matches!(entry("k", &[1; 4]), Err(StoreError::Damaged(_))));
-        assert!(matches!(params(b"\x07{}"), Err(StoreError::Damaged(_))));
+        assert!(matches!(undo(b"\x07{}"), Err(StoreError::Damaged(_))));
     }
 }

@@ -181,7 +181,7 @@ fn read_journal(snapshot: &ReadTransaction) -> Result<Recorded, StoreError> {
         for item in undo.iter().map_err(file::error)? {
             let (key, bytes) = item.map_err(file::error)?;
             let (kind, name) = key.value();
-            recorded.undo.push((ResourceId::new(kind, name), form::params(bytes.value())?));
+            recorded.undo.push((ResourceId::new(kind, name), form::undo(bytes.value())?));
         }
     }
     Ok(recorded)
@@ -259,7 +259,8 @@ impl Journal for EmbeddedStore {
 /// About how much a record holds in the queue.
 fn bytes_of_record(record: &Record) -> usize {
     match record {
-        Record::Undo(_, params) => params.iter().map(|(_, value)| bytes_of_params(value)).sum(),
+        Record::Undo(_, undo) => undo.params.iter().map(|(_, value)| bytes_of_params(value)).sum(),
+        Record::Former(_, former) => former.after.iter().map(|id| id.name.len()).sum(),
         Record::Owe(_) | Record::Clear(_) | Record::ForgetUndo(_) => 0,
     }
 }

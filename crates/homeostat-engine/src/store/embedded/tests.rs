@@ -5,11 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use homeostat_model::{Params, Value};
+use homeostat_model::Value;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::journal::{Former, Undo};
 use crate::store::WatchItem;
 use crate::store::contract::{self, next, put};
 
@@ -167,7 +168,10 @@ async fn what_comes_together_is_committed_together() {
 async fn the_journal_is_idempotent_and_in_order() {
     let directory = directory();
     let store = EmbeddedStore::open(directory.path());
-    let undo = |text: &str| -> Params { [("content", Value::from(text))].into_iter().collect() };
+    let undo = |text: &str, after: &str| Undo {
+        params: [("content", Value::from(text))].into_iter().collect(),
+        former: Former { after: vec![ResourceId::new("file", after)], ..Former::default() },
+    };
     let id = ResourceId::new("file", "/etc/motd");
     store
         .record(vec![
@@ -175,8 +179,10 @@ async fn the_journal_is_idempotent_and_in_order() {
             Record::Owe(intent("a", "x")),
             Record::Owe(intent("a", "x")),
             Record::Clear(intent("never", "owed")),
-            Record::Undo(id.clone(), undo("before")),
-            Record::Undo(id.clone(), undo("later")),
+            Record::Undo(id.clone(), undo("before", "/a")),
+            Record::Undo(id.clone(), undo("later", "/b")),
+            Record::Former(id.clone(), undo("", "/c").former),
+            Record::Former(ResourceId::new("file", "/never/undone"), Former::default()),
         ])
         .await
         .unwrap();
@@ -184,7 +190,7 @@ async fn the_journal_is_idempotent_and_in_order() {
     let store = EmbeddedStore::open(directory.path());
     let recorded = store.recorded().await.unwrap();
     assert_eq!(recorded.intents, [intent("a", "x"), intent("b", "x")]);
-    assert_eq!(recorded.undo, [(id.clone(), undo("before"))]);
+    assert_eq!(recorded.undo, [(id.clone(), undo("before", "/c"))]);
     let end = vec![
         Record::Clear(intent("a", "x")),
         Record::Owe(intent("b", "x")),

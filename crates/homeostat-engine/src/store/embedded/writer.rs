@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use homeostat_model::ResourceId;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::leases::Leases;
 use super::queue::{Next, Reply, Request};
 use super::watchers::{Revision, Watchers};
 use super::{Access, Shared, existing, file, form};
-use crate::journal::Record;
+use crate::journal::{Record, Undo};
 use crate::store::{Changed, Commit, Compare, LeaseId, Operation, StoreError};
 
 /// Serves requests until the queue is closed.
@@ -355,18 +356,31 @@ fn record(transaction: &WriteTransaction, records: Vec<Record>) -> Result<(), St
         match record {
             Record::Owe(intent) => intents.insert(key_of(&intent), ()).map(drop),
             Record::Clear(intent) => intents.remove(key_of(&intent)).map(drop),
-            Record::Undo(id, params) => {
-                let key = (id.kind.as_str(), &*id.name);
-                if undo.get(key).map_err(file::error)?.is_some() {
-                    continue;
-                }
-                undo.insert(key, &*form::params_bytes(&params)).map(drop)
+            Record::Undo(id, new) => {
+                let known = kept_undo(&undo, &id)?;
+                let params = known.map_or(new.params, |known| known.params);
+                put_undo(&mut undo, &id, &Undo { params, former: new.former })
             }
+            Record::Former(id, former) => match kept_undo(&undo, &id)? {
+                Some(known) => put_undo(&mut undo, &id, &Undo { former, ..known }),
+                None => Ok(()),
+            },
             Record::ForgetUndo(id) => undo.remove((id.kind.as_str(), &*id.name)).map(drop),
         }
         .map_err(file::error)?;
     }
     Ok(())
+}
+
+type UndoTable<'t> = Table<'t, (&'static str, &'static str), &'static [u8]>;
+
+fn kept_undo(table: &UndoTable<'_>, id: &ResourceId) -> Result<Option<Undo>, StoreError> {
+    let found = table.get((id.kind.as_str(), &*id.name)).map_err(file::error)?;
+    found.map(|bytes| form::undo(bytes.value())).transpose()
+}
+
+fn put_undo(table: &mut UndoTable<'_>, id: &ResourceId, undo: &Undo) -> Result<(), redb::StorageError> {
+    table.insert((id.kind.as_str(), &*id.name), &*form::undo_bytes(undo)).map(drop)
 }
 
 fn key_of(intent: &crate::journal::Intent) -> (&str, &str, &str, &str) {

@@ -87,7 +87,7 @@ impl Guards {
             return Ok(Some(ExecDrift::Missing(creates.clone())));
         };
         for path in &self.mtimes {
-            let source = host.files().stat(path).map_err(failed)?;
+            let source = host.files().stat_source(path).map_err(failed)?;
             if source.is_some_and(|source| source.mtime > made.mtime) {
                 return Ok(Some(ExecDrift::Older { made: creates.clone(), newer: path.clone() }));
             }

@@ -167,7 +167,7 @@ impl Resource for Exec {
     }
 
     fn watches(&self) -> Vec<Watch> {
-        let entry = |path: &AbsPath| Watch::Path { path: path.clone(), depth: Depth::Entry };
+        let entry = |path: &AbsPath| Watch::Path { path: path.clone(), depth: Depth::Target };
         let paths = self.guards.paths().chain(&self.watch_files).map(entry);
         let lines = self.watch.as_ref().map(|command| watch::lines_of(command.clone(), self.life.clone()));
         paths.chain(lines).collect()

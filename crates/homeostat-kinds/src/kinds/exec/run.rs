@@ -79,7 +79,7 @@ impl Exec {
         if self.watch_files.is_empty() {
             return Ok(());
         }
-        let looks = self.watch_files.iter().map(|path| host.files().stat(path));
+        let looks = self.watch_files.iter().map(|path| host.files().stat_source(path));
         let now: Vec<_> = looks.collect::<Result<_, _>>().map_err(|error| Failure::from_error(&error))?;
         let mut before = self.life.files.lock().unwrap_or_else(PoisonError::into_inner);
         if before.replace(now.clone()).is_some_and(|before| before != now) {

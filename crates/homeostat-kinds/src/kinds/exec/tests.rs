@@ -118,6 +118,14 @@ async fn a_change_of_a_watched_file_runs_it_and_a_wake_without_one_does_not() {
     assert!(!ran(&host, &command, AGAIN).await);
     fs::remove_file(&file).unwrap();
     assert!(ran(&host, &command, AGAIN).await);
+    // What a link leads to counts, not the link.
+    let other = host.path("other");
+    fs::write(&other, "1").unwrap();
+    std::os::unix::fs::symlink(&other, &file).unwrap();
+    assert!(ran(&host, &command, AGAIN).await);
+    fs::write(&other, "12").unwrap();
+    assert!(ran(&host, &command, AGAIN).await);
+    assert!(!ran(&host, &command, AGAIN).await);
 }
 
 #[tokio::test]

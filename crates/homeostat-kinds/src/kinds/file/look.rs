@@ -50,7 +50,7 @@ impl Shared {
             return Ok(false);
         }
         match (&self.spec.want, known.source) {
-            (Want::File(Body::Source(path)), Some(source)) => Ok(files.stat(path)? == Some(*source)),
+            (Want::File(Body::Source(path)), Some(source)) => Ok(files.stat_source(path)? == Some(*source)),
             _ => Ok(true),
         }
     }

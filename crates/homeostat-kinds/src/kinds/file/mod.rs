@@ -54,6 +54,7 @@
 mod drift;
 mod look;
 mod mode;
+mod obstacles;
 mod put;
 mod spec;
 mod tree;
@@ -63,7 +64,7 @@ use std::sync::{Arc, Mutex};
 use homeostat_engine::host::files::Identity;
 use homeostat_engine::resource::{Looks, Need, Reach};
 use homeostat_engine::{
-    AbsPath, Applied, Check, Claim, Context, Depth, Failure, Host, ParamError, Resource, Watch,
+    AbsPath, Applied, Check, Claim, Context, Depth, Failure, Host, Obstacle, ParamError, Resource, Watch,
 };
 use homeostat_model::Value;
 use schemars::JsonSchema;
@@ -167,9 +168,9 @@ impl Resource for File {
         let depth = if spec.is_tree() { Depth::Tree } else { Depth::Entry };
         let mut watches = vec![watch(&spec.path, depth)];
         match &spec.want {
-            Want::File(Body::Source(source)) => watches.push(watch(source, Depth::Entry)),
+            Want::File(Body::Source(source)) => watches.push(watch(source, Depth::Target)),
             Want::File(Body::Fragments(fragments)) => watches.extend(fragments.iter().map(|fragment| {
-                watch(&fragment.path, if fragment.is_dir { Depth::Children } else { Depth::Entry })
+                watch(&fragment.path, if fragment.is_dir { Depth::Children } else { Depth::Target })
             })),
             Want::Directory { source: Some(source) } => watches.push(watch(source, Depth::Tree)),
             Want::File(Body::Any | Body::Text(_))
@@ -226,6 +227,10 @@ impl Resource for File {
         let shared = self.shared.clone();
         self.run(cx.host, move |host| shared.put(host, &drift)).await?;
         Ok(Applied::done())
+    }
+
+    async fn obstacles(&self, cx: &Context<'_>, drift: &FileDrift) -> Vec<Obstacle> {
+        self.shared.obstacles(cx.host, drift)
     }
 
     async fn capture(&self, cx: &Context<'_>) -> Result<Option<homeostat_model::Params>, Failure> {

@@ -1,8 +1,6 @@
 //! Bringing in order what the look found different.
 
-use homeostat_engine::host::files::{
-    Attributes, Body as Bytes, Content, Dir, Expect, FileError, Files, Identity,
-};
+use homeostat_engine::host::files::{Attributes, Body as Bytes, Content, Dir, Expect, Files, Identity};
 use homeostat_engine::{AbsPath, Failure, Host};
 
 use super::drift::FileDrift;
@@ -35,7 +33,9 @@ impl Shared {
         };
         match files.parent(path) {
             Ok(dir) => Ok((dir, name)),
-            Err(error) if error.is_missing() => Err(missing_dir(files, path, error)),
+            Err(error) if error.is_missing() => {
+                Err(files.missing_above(path).map_or_else(|| error.into(), |missing| missing_dir(&missing)))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -174,7 +174,7 @@ impl Shared {
         })
     }
 
-    fn require_force(&self, is: &Identity, want: &str) -> Result<(), Failure> {
+    pub(super) fn require_force(&self, is: &Identity, want: &str) -> Result<(), Failure> {
         if self.spec.force {
             return Ok(());
         }
@@ -212,14 +212,12 @@ impl Shared {
     }
 }
 
-fn missing_dir(files: &Files, path: &AbsPath, error: FileError) -> Failure {
-    match files.missing_above(path) {
-        Some(missing) => Failure::permanent(format!(
-            "the directory `{missing}` does not exist; declare it too, as `file[{missing}/]` with `state: exists`",
-            missing = missing.as_str()
-        )),
-        None => error.into(),
-    }
+/// A directory that is missing on the way to a path.
+pub(super) fn missing_dir(missing: &AbsPath) -> Failure {
+    Failure::permanent(format!(
+        "the directory `{missing}` does not exist; declare it too, as `file[{missing}/]` with `state: exists`",
+        missing = missing.as_str()
+    ))
 }
 
 /// Makes the directories above a directory that is declared with `recurse`, with the permissions of the system's default.

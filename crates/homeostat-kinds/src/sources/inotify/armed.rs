@@ -13,11 +13,12 @@ use rustix::io::Errno;
 
 use super::look::{Root, Seen, SeenDir};
 use super::table::{At, DirId, Interest, ROOT, Table};
+use super::targets::Targets;
 
 /// Looks at one level before it is taken for one that changes too fast to be followed, and is polled.
-const TRIES_MAX: usize = 20;
+pub(super) const TRIES_MAX: usize = 20;
 /// Links on the way to a directory, and links on the way to where they lead.
-const LINKS_MAX: usize = 16;
+pub(super) const LINKS_MAX: usize = 16;
 
 /// Everything behind the lock of the source.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(super) struct Armed {
     /// What people were told already.
     told: HashSet<String>,
     links: usize,
+    /// Links at the end of a path, whose way on is watched as well.
+    pub(super) targets: Targets,
     /// Where links led that lead elsewhere now: perhaps nobody needs to watch the way there any more.
     left: Vec<DirId>,
 }
@@ -53,6 +56,7 @@ impl Armed {
             watches_max,
             told: HashSet::new(),
             links: 0,
+            targets: Targets::default(),
             left: Vec::new(),
         }
     }
@@ -63,24 +67,17 @@ impl Armed {
     }
 
     pub(super) fn arm(&mut self, path: &AbsPath, depth: Depth, vertex: VertexKey) {
-        let path = path.as_str();
-        match path.rfind('/') {
-            Some(at) if path.len() > 1 => {
-                let dir = self.table.dir_of(&path[..at]);
-                self.table.add(vertex, Interest::Entry(dir, path[at + 1..].into()));
-                self.ensure(dir);
-            }
-            _ => {
-                self.table.add(vertex, Interest::Children(ROOT));
-                self.ensure(ROOT);
-            }
-        }
+        self.arm_entry(path, vertex);
         let (interest, is_tree): (fn(DirId) -> Interest, _) = match depth {
             Depth::Entry => return,
+            Depth::Target => {
+                self.targets.add(vertex, path);
+                return self.follow_targets(vertex);
+            }
             Depth::Children => (Interest::Children, false),
             Depth::Tree => (Interest::Tree, true),
         };
-        let dir = self.table.dir_of(path);
+        let dir = self.table.dir_of(path.as_str());
         self.table.add(vertex, interest(dir));
         self.ensure(dir);
         if is_tree {
@@ -91,7 +88,30 @@ impl Armed {
         }
     }
 
+    pub(super) fn arm_entry(&mut self, path: &AbsPath, vertex: VertexKey) -> Interest {
+        let path = path.as_str();
+        let (dir, interest) = match path.rfind('/') {
+            Some(at) if path.len() > 1 => {
+                let dir = self.table.dir_of(&path[..at]);
+                (dir, Interest::Entry(dir, path[at + 1..].into()))
+            }
+            _ => (ROOT, Interest::Children(ROOT)),
+        };
+        self.table.add(vertex, interest.clone());
+        self.ensure(dir);
+        interest
+    }
+
+    /// Ends one watch of a vertex that has others.
+    pub(super) fn disarm_one(&mut self, vertex: VertexKey, interest: &Interest) {
+        self.table.remove_one(vertex, interest);
+        match interest {
+            Interest::Entry(dir, _) | Interest::Children(dir) | Interest::Tree(dir) => self.prune(*dir),
+        }
+    }
+
     pub(super) fn disarm(&mut self, vertex: VertexKey) {
+        self.targets.remove(vertex);
         for interest in self.table.remove(vertex) {
             match interest {
                 Interest::Entry(dir, _) | Interest::Children(dir) => self.prune(dir),

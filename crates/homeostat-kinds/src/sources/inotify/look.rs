@@ -84,6 +84,17 @@ impl Root {
         }
     }
 
+    /// Where the link at a path points, if there is one that may be looked at.
+    pub(super) fn link_at(&self, path: &AbsPath) -> Option<AbsPath> {
+        if self.host.files().remote_point(path).is_some() {
+            return None;
+        }
+        let fd = self.open_below(path, OFlags::NOFOLLOW).ok()?;
+        let stat = rustix::fs::fstat(&fd).ok()?;
+        let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+        if is_link { self.target(path, &fd) } else { None }
+    }
+
     fn look_through(&self, path: &AbsPath, link: &OwnedFd) -> Seen {
         let Some(target) = self.target(path, link) else {
             return Seen::Unreachable;

@@ -8,6 +8,7 @@ mod armed;
 mod events;
 mod look;
 mod table;
+mod targets;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -133,7 +134,10 @@ impl Inotify {
     }
 
     /// Only now, when everything is armed again, may those concerned look.
-    fn wake(&self, armed: MutexGuard<'_, Armed>, woken: &mut BTreeSet<VertexKey>) {
+    fn wake(&self, mut armed: MutexGuard<'_, Armed>, woken: &mut BTreeSet<VertexKey>) {
+        for vertex in woken.iter().filter(|vertex| armed.targets.has(**vertex)).copied().collect::<Vec<_>>() {
+            armed.follow_targets(vertex);
+        }
         let is_timed = !armed.polled.is_empty();
         let wakes = armed.wakes.clone();
         drop(armed);

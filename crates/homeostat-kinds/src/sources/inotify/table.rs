@@ -98,7 +98,7 @@ fn remove_one(vertices: &mut Vec<VertexKey>, vertex: VertexKey) {
 }
 
 /// A watch of a vertex, so that it can be ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Interest {
     Entry(DirId, Arc<str>),
     Children(DirId),
@@ -240,18 +240,32 @@ impl Table {
             Some(Interests::Many(many)) => many,
         };
         for interest in &interests {
-            match interest {
-                Interest::Entry(dir, name) => {
-                    let entries = &mut self.dir_mut(*dir).entries;
-                    if entries.get_mut(name).is_some_and(|vertices| !vertices.remove(vertex)) {
-                        entries.remove(name);
-                    }
-                }
-                Interest::Children(dir) => remove_one(&mut self.dir_mut(*dir).children, vertex),
-                Interest::Tree(dir) => remove_one(&mut self.dir_mut(*dir).tree, vertex),
-            }
+            self.forget(vertex, interest);
         }
         interests
+    }
+
+    /// Takes one watch of a vertex out that has others.
+    pub(super) fn remove_one(&mut self, vertex: VertexKey, interest: &Interest) {
+        if let Some(Interests::Many(many)) = self.vertices.get_mut(&vertex)
+            && let Some(at) = many.iter().position(|have| have == interest)
+        {
+            many.remove(at);
+            self.forget(vertex, interest);
+        }
+    }
+
+    fn forget(&mut self, vertex: VertexKey, interest: &Interest) {
+        match interest {
+            Interest::Entry(dir, name) => {
+                let entries = &mut self.dir_mut(*dir).entries;
+                if entries.get_mut(name).is_some_and(|vertices| !vertices.remove(vertex)) {
+                    entries.remove(name);
+                }
+            }
+            Interest::Children(dir) => remove_one(&mut self.dir_mut(*dir).children, vertex),
+            Interest::Tree(dir) => remove_one(&mut self.dir_mut(*dir).tree, vertex),
+        }
     }
 
     /// Whether a tree that somebody watches begins at a directory or above it.

@@ -272,6 +272,46 @@ async fn links_in_a_circle_are_no_trouble() {
 }
 
 #[tokio::test]
+async fn what_a_link_at_the_end_leads_to_is_watched_where_that_is_asked_for() {
+    let mut watching = Watching::new();
+    for name in ["one/f", "two/f"] {
+        watching.mkdir(name.split('/').next().unwrap());
+        watching.write(name);
+    }
+    symlink("../two/f", watching.path("one/next")).unwrap();
+    symlink("one/f", watching.path("link")).unwrap();
+    watching.arm_as("link", Depth::Target, V);
+    watching.arm_as("link", Depth::Entry, vertex(2));
+    watching.write("one/f");
+    watching.woken(V).await;
+    assert!(!watching.quiet().await.contains(&vertex(2)));
+    // Over a link to a link, and no longer where it led before.
+    symlink("one/next", watching.path("other")).unwrap();
+    watching.rename("other", "link");
+    watching.woken(V).await;
+    watching.quiet().await;
+    watching.write("two/f");
+    watching.woken(V).await;
+    watching.quiet().await;
+    watching.write("one/f");
+    assert!(!watching.quiet().await.contains(&V));
+    // What it leads to may be missing for a while, and may be a circle.
+    fs::remove_dir_all(watching.path("two")).unwrap();
+    watching.woken(V).await;
+    watching.mkdir("two");
+    watching.write("two/f");
+    watching.woken(V).await;
+    fs::remove_file(watching.path("one/next")).unwrap();
+    symlink("../link", watching.path("one/next")).unwrap();
+    watching.woken(V).await;
+    watching.source.disarm(V);
+    watching.source.disarm(vertex(2));
+    watching.quiet().await;
+    fs::remove_file(watching.path("one/next")).unwrap();
+    assert!(watching.quiet().await.is_empty());
+}
+
+#[tokio::test]
 async fn a_mount_over_a_directory_and_its_end_wake() {
     let mut watching = Watching::new();
     watching.mkdir("m");
