@@ -48,10 +48,10 @@ pub(crate) fn split(content: &str) -> (Vec<Part>, Vec<Problem>) {
         }
         let inner = special + 2;
         let Some(end) = end_of_expr(&content[inner..]).map(|at| inner + at) else {
+            // What would come after it cannot be told from it.
             problems.push(Problem::Unfinished(special..inner));
-            text.push_str("${");
-            rest = inner;
-            continue;
+            rest = content.len();
+            break;
         };
         if !text.is_empty() {
             parts.push(Part::Text(std::mem::take(&mut text)));

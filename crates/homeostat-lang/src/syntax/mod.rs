@@ -22,6 +22,9 @@ pub type SyntaxToken = rowan::SyntaxToken<Mcl>;
 /// Either.
 pub type SyntaxElement = rowan::SyntaxElement<Mcl>;
 
+/// A step of a walk over a tree.
+pub use rowan::WalkEvent;
+
 /// A tree, and what is wrong with its text.
 #[derive(Debug, Clone)]
 pub struct Parsed {

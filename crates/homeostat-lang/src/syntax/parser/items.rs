@@ -175,7 +175,10 @@ impl Parser<'_> {
         if !self.at_line_start() {
             return false;
         }
-        self.starts_statement() && self.indent(self.at) <= self.line_indent(open)
+        // A parameter with its type looks like a definition.
+        let may_be_param =
+            self.at(K::Dollar) && self.tokens[open].kind == K::OpenParen && self.closes_later(open);
+        self.starts_statement() && !may_be_param && self.indent(self.at) <= self.line_indent(open)
     }
 
     pub(super) fn at_line_start(&self) -> bool {

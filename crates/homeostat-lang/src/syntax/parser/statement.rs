@@ -155,7 +155,7 @@ impl Parser<'_> {
                 self.expr();
                 None
             }
-            K::OpenParen | K::Dot => {
+            K::OpenParen | K::Dot if self.nth(1) == K::Dot || !self.is_operand_with_more(self.at + 1) => {
                 let help = "a call alone does nothing: give its value a name with `$name = …`";
                 self.unexpected_help("a statement", help);
                 let wrong = self.start();
@@ -163,21 +163,8 @@ impl Parser<'_> {
                 self.complete(wrong, K::Error);
                 None
             }
-            K::Identifier | K::Newline | K::End | K::OpenBrace if !self.is_call(1) => {
-                let near = suggest::did_you_mean(name, WORDS.iter().copied());
-                let message = format!("expected a statement, found `{name}`");
-                let error = self.error(codes::UNEXPECTED, message);
-                self.say(match near {
-                    Some(word) => error.saying(format!("did you mean `{word}`?")),
-                    None => error.help(format!("a resource has a kind, a name and fields: `{name} \"…\" {{ }}`")),
-                });
-                self.bump_wrong();
-                self.skip(&[K::OpenBrace]);
-                if self.at(K::OpenBrace) {
-                    self.skip_one_wrong();
-                }
-                None
-            }
+            K::Identifier | K::Newline | K::End if !self.is_call(1) => self.no_such_statement(name),
+            K::OpenBrace if !self.is_operand_with_more(self.at + 1) => self.no_such_statement(name),
             _ => {
                 let near = suggest::did_you_mean(name, ["include", "import", "class", "panic", "collect"]);
                 if let (Some(word), K::String | K::Dollar) = (near, self.nth(1))
@@ -190,6 +177,28 @@ impl Parser<'_> {
                 Some(self.resource())
             }
         }
+    }
+
+    /// A name that nothing belongs to: a mistyped word, or a resource without its name.
+    fn no_such_statement(&mut self, name: &str) -> Option<Completed> {
+        let near = suggest::did_you_mean(name, WORDS.iter().copied());
+        let error = self.error(codes::UNEXPECTED, format!("expected a statement, found `{name}`"));
+        self.say(match near {
+            Some(word) => error.saying(format!("did you mean `{word}`?")),
+            None => error.help(format!("a resource has a kind, a name and fields: `{name} \"…\" {{ }}`")),
+        });
+        self.bump_wrong();
+        self.skip(&[K::OpenBrace]);
+        if self.at(K::OpenBrace) {
+            self.skip_one_wrong();
+        }
+        None
+    }
+
+    /// Whether something follows a bracket on its line.
+    fn is_operand_with_more(&self, open: usize) -> bool {
+        let after = self.closers[open].and_then(|closer| self.tokens.get(closer as usize + 1));
+        after.is_some_and(|after| !matches!(after.kind, K::Newline | K::End | K::CloseBrace))
     }
 
     /// Whether a brace opens on this line.
