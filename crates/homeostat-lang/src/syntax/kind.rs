@@ -148,6 +148,9 @@ kinds! {
     Capitalized,
     /// Passed over, as what else would be said of every line.
     CarriageReturn,
+    /// Text between the quotes of other languages.
+    #[regex(r"'[^'\n]*'")]
+    WrongString,
     /// Text that is no token.
     Unknown,
     /// Nothing follows.
@@ -308,6 +311,11 @@ impl SyntaxKind {
                 | K::Include
                 | K::Import
         )
+    }
+
+    /// Whether it is a word that has a meaning of its own.
+    pub(crate) fn is_word(self) -> bool {
+        self.spelling().is_some_and(|spelling| spelling.as_bytes()[1].is_ascii_lowercase())
     }
 
     /// What people call it, with an article where it wants one.

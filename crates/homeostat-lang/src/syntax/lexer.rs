@@ -28,7 +28,7 @@ pub(crate) fn lex(text: &str, source: SourceId) -> (Vec<Token>, Vec<Diagnostic>)
     for (found, range) in K::lexer(text).spanned() {
         match found {
             Ok(kind) => {
-                out.check_number(kind, range.clone());
+                out.check(kind, range.clone());
                 out.push(kind, range.start);
             }
             Err(()) => out.unknown(range),
@@ -99,7 +99,7 @@ impl Lexed<'_> {
         self.say(codes::UNKNOWN_CHARACTER, message, range, help);
     }
 
-    fn check_number(&mut self, kind: K, range: Range<usize>) {
+    fn check(&mut self, kind: K, range: Range<usize>) {
         let digits = &self.text[range.clone()];
         let (fits, help) = match kind {
             K::Integer => (
@@ -108,6 +108,10 @@ impl Lexed<'_> {
             ),
             K::Float => {
                 (digits.parse::<f64>().is_ok_and(f64::is_finite), "a float lies between -1.8e308 and 1.8e308")
+            }
+            K::WrongString => {
+                let message = "strings do not stand between `'`";
+                return self.say(codes::UNKNOWN_CHARACTER, message, range, "write `\"…\"`");
             }
             _ => return,
         };

@@ -53,7 +53,7 @@ impl Lower {
         let mut value = |lower: &mut Self| lower.expr_or_error(parts.next(), node);
         let kind = match node.kind() {
             K::Field => {
-                let name = token(node, K::Identifier).map(|token| self.token_name(&token))?;
+                let name = node.first_token().map(|token| self.token_name(&token))?;
                 LineKind::Field(Field { name, value: value(self) })
             }
             K::MetaField => {
@@ -110,7 +110,7 @@ impl Lower {
                     ends.extend(self.resource_ref(&half).map(|resource| EdgeEnd { resource, key: None }));
                 }
                 SyntaxElement::Token(token) if token.kind() == K::Dot => after_dot = true,
-                SyntaxElement::Token(token) if token.kind() == K::Identifier && after_dot => {
+                SyntaxElement::Token(token) if !token.kind().is_trivia() && after_dot => {
                     after_dot = false;
                     let name = self.token_name(&token);
                     if let Some(end) = ends.last_mut() {

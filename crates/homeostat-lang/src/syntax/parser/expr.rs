@@ -215,7 +215,7 @@ impl Parser<'_> {
 
     fn operand(&mut self) -> Option<Completed> {
         match self.kind() {
-            K::Bool | K::String | K::Integer | K::Float => {
+            K::Bool | K::String | K::WrongString | K::Integer | K::Float => {
                 let literal = self.start();
                 self.bump();
                 Some(self.complete(literal, K::Literal))
@@ -255,6 +255,7 @@ impl Parser<'_> {
                 let message = "expected an expression, found `,`";
                 self.say(self.error(codes::UNEXPECTED, message));
             }
+            K::Dot => self.unexpected_help("an expression", "a float has digits on both sides of its point: `0.5`"),
             K::PanicWord => self.unexpected_help("an expression", "`panic` is a statement of its own"),
             _ => self.unexpected("an expression"),
         }
@@ -316,7 +317,7 @@ impl Parser<'_> {
         let is_name = self.at_any(&[K::Identifier, K::MapWord, K::CollectWord]);
         if is_name {
             self.bump();
-        } else if self.kind().spelling().is_some_and(|spelling| spelling.as_bytes()[1].is_ascii_lowercase()) {
+        } else if self.kind().is_word() {
             self.unexpected_help(what, "this word has a meaning of its own and cannot be a name");
             self.bump_wrong();
             return true;
@@ -329,6 +330,12 @@ impl Parser<'_> {
     /// `$name`, where it is defined.
     pub(super) fn variable_name(&mut self) -> bool {
         let variable = self.start();
+        if self.at(K::Identifier) {
+            self.unexpected_help("a variable", "variables begin with `$`");
+            self.bump_wrong();
+            self.complete(variable, K::Variable);
+            return true;
+        }
         let is_variable = self.expect(K::Dollar, "a variable") && self.name_part("the name of a variable");
         if is_variable && self.at(K::Dot) {
             let message = "expected a name without dots";

@@ -100,6 +100,7 @@ impl Parser<'_> {
             return;
         }
         let mut after_comma = false;
+        let mut is_said = false;
         loop {
             if self.at(K::Comma) {
                 self.stray_comma(what);
@@ -122,7 +123,10 @@ impl Parser<'_> {
                 return self.on_lines(open, close, what, item);
             }
             if self.at_stop() {
-                return self.unclosed(open, close);
+                if !is_said {
+                    self.unclosed(open, close);
+                }
+                return;
             }
             let before = self.at;
             let is_item = item(self);
@@ -151,6 +155,7 @@ impl Parser<'_> {
                     } else {
                         self.unexpected(&format!("`,` or {closing}"));
                         self.skip(&[K::Comma]);
+                        is_said = true;
                     }
                     after_comma = false;
                 }

@@ -128,7 +128,7 @@ impl Parser<'_> {
     pub(super) fn lambda(&mut self) -> Completed {
         let lambda = self.start();
         self.bump();
-        self.function_rest(false);
+        self.function_rest();
         let lambda = self.complete(lambda, K::Lambda);
         if !self.at(K::OpenParen) {
             return lambda;
@@ -139,7 +139,7 @@ impl Parser<'_> {
     }
 
     /// Parameters, result and body.
-    pub(super) fn function_rest(&mut self, is_statement: bool) {
+    pub(super) fn function_rest(&mut self) {
         if self.at(K::OpenParen) {
             self.params(false);
         } else {
@@ -155,7 +155,7 @@ impl Parser<'_> {
         if self.at(K::OpenBrace) {
             self.func_body();
         } else {
-            self.unexpected(if is_statement { "`{` and the body of the function" } else { "`{`" });
+            self.unexpected("`{` and the body of the function");
         }
     }
 

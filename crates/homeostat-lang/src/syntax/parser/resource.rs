@@ -72,7 +72,8 @@ impl Parser<'_> {
 
     fn resource_line(&mut self) -> bool {
         match self.kind() {
-            K::Identifier => {
+            // Some kinds have fields such as `int`; nothing else has a word in front of `=>`.
+            kind if kind == K::Identifier || (kind.is_word() && self.nth(1) == K::Rocket) => {
                 let field = self.start();
                 self.bump();
                 let is_line = self.rocket() && self.value();
@@ -87,12 +88,6 @@ impl Parser<'_> {
             }
             K::String => {
                 self.unexpected_help("the name of a field", "names of fields are written without quotes");
-                false
-            }
-            kind if kind.spelling().is_some_and(|spelling| spelling.as_bytes()[1].is_ascii_lowercase())
-                && self.nth(1) == K::Rocket =>
-            {
-                self.unexpected_help("the name of a field", "this word has a meaning of its own");
                 false
             }
             _ => {
@@ -138,13 +133,17 @@ impl Parser<'_> {
                 K::MetaStruct
             };
             let is_line = self.rocket() && self.value();
-            self.complete(line, node);
+            self.complete(line, if word == "Meta" { node } else { K::Error });
             return is_line;
         }
         let mut is_line = self.rocket();
         if is_line {
             is_line = if self.at(K::Capitalized) {
                 self.edge_half()
+            } else if self.at(K::Identifier) && matches!(self.nth(1), K::OpenBracket | K::Colon) {
+                let help = "edges name kinds with capitals: `File[\"/x\"]`";
+                self.unexpected_help("a resource", help);
+                false
             } else {
                 self.expr() && self.expect(K::Elvis, "`?:` or a resource such as `File[\"/x\"]`") && {
                     if self.at(K::Capitalized) {
@@ -209,7 +208,12 @@ impl Parser<'_> {
         if !self.eat(K::Dot) {
             return Some(false);
         }
-        self.expect(K::Identifier, "the name of a value").then_some(true)
+        if self.at(K::Identifier) || self.kind().is_word() {
+            self.bump();
+            return Some(true);
+        }
+        self.unexpected("the name of a value");
+        None
     }
 
     /// `Http:Server["a"]`

@@ -36,6 +36,8 @@ impl Parser<'_> {
     fn statement_end(&mut self, end: K) {
         match self.kind() {
             K::Newline => {}
+            // A bracket was not closed, and this is a line of what is around it.
+            _ if self.at_line_start() && !self.at(K::End) => {}
             K::CloseBrace if end == K::CloseBrace => {
                 let message = "expected the end of the line, found `}`";
                 let help = "the closing brace of a block of statements begins a line of its own";
@@ -63,6 +65,7 @@ impl Parser<'_> {
         let what = "the end of the line";
         match self.kind() {
             K::Equals => self.unexpected_help(what, "two values are compared by `==`"),
+            K::Dot => self.unexpected_help(what, "a float has digits on both sides of its point: `3.0`"),
             K::Semicolon => self.unexpected_help(what, "each statement stands on a line of its own"),
             _ => self.unexpected(what),
         }
@@ -216,8 +219,9 @@ impl Parser<'_> {
     /// `$name type = value`
     pub(super) fn bind(&mut self) -> Completed {
         let bind = self.start();
+        let said = self.diagnostics.len();
         if self.variable_name() {
-            if self.kind().starts_type() {
+            if self.kind().starts_type() || (self.at(K::Identifier) && self.nth(1) == K::Equals) {
                 self.type_();
             }
             if self.at(K::EqualsEquals) {
@@ -229,9 +233,13 @@ impl Parser<'_> {
                 self.bump_wrong();
                 self.eat(K::Equals);
                 self.value_of_bind();
-            } else if self.expect(K::Equals, "`=` and a value") {
+            } else if self.eat(K::Equals) {
                 self.value_of_bind();
             } else {
+                // A type that was wrong may have taken what is missing.
+                if self.diagnostics.len() == said {
+                    self.unexpected("`=` and a value");
+                }
                 self.skip(&[]);
             }
         } else {
@@ -283,16 +291,19 @@ impl Parser<'_> {
         if !self.eat(K::Identifier) {
             let help = "a function without a name is a value: `$name = func(…) { … }`";
             self.unexpected_help("the name of the function", help);
-            self.skip(&[K::OpenParen]);
+            self.skip(&[K::OpenParen, K::OpenBrace]);
         }
-        self.function_rest(true);
+        self.function_rest();
         self.complete(part, K::FuncDef)
     }
 
     fn class(&mut self) -> Completed {
         let part = self.start();
         self.bump();
-        if !self.colon_name(K::ClassName, "the name of the class") {
+        if self.at(K::Capitalized) {
+            self.unexpected_help("the name of the class", "names begin with a small letter");
+            self.bump_wrong();
+        } else if !self.colon_name(K::ClassName, "the name of the class") {
             self.skip(&[K::OpenParen, K::OpenBrace]);
         }
         if self.at(K::OpenParen) {

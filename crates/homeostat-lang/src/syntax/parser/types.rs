@@ -34,8 +34,11 @@ impl Parser<'_> {
                 let func = self.start();
                 self.bump();
                 if self.at(K::OpenParen) {
+                    let said = self.diagnostics.len();
                     self.items(K::CloseParen, K::Args, "a type", Self::func_type_arg);
-                    self.type_();
+                    if self.diagnostics.len() == said || self.kind().starts_type() {
+                        self.type_();
+                    }
                 } else {
                     self.unexpected("`(`");
                 }
@@ -53,7 +56,11 @@ impl Parser<'_> {
     fn map_type(&mut self) {
         let map = self.start();
         self.bump();
-        if self.expect(K::OpenBrace, "`{`") {
+        if !self.at(K::OpenBrace) {
+            self.unexpected_help("`{`", "the type of a map is written `map{str: int}`");
+            self.skip(&[K::Equals]);
+        } else {
+            self.bump();
             self.type_();
             if self.expect(K::Colon, "`:` and the type of the values") {
                 self.type_();
