@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn a_name_with_dots_is_a_variable_and_a_sum_is_not() {
-        for (text, is) in [("a.b.c", true), ("a_", true), ("a..b", false), ("a.", false), ("A", false), ("a b", false)]
+        for (text, is) in
+            [("a.b.c", true), ("a_", true), ("a..b", false), ("a.", false), ("A", false), ("a b", false)]
         {
             assert_eq!(is_variable(text), is, "{text}");
         }

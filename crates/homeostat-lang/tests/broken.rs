@@ -10,7 +10,8 @@ use homeostat_model::{Diagnostic, SourceMap, Span};
 #[test]
 fn every_error_of_a_broken_program_is_found_and_none_twice() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
-    let mut paths: Vec<_> = fs::read_dir(dir).expect("it is there").flatten().map(|entry| entry.path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(dir).expect("it is there").flatten().map(|entry| entry.path()).collect();
     paths.sort();
     let mut said = String::new();
     let mut wrong = Vec::new();

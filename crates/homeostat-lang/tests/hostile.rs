@@ -14,7 +14,10 @@ fn reads(text: &str) -> usize {
     let formatted = format::format(text, SourceId(0));
     let took = begin.elapsed();
     assert!(took < PATIENCE, "{took:?} for {} bytes", text.len());
-    assert_eq!(formatted.is_err(), parsed.diagnostics.iter().any(|found| found.code == "too-deep" || found.stage.as_str() == "parse"));
+    assert_eq!(
+        formatted.is_err(),
+        parsed.diagnostics.iter().any(|found| found.code == "too-deep" || found.stage.as_str() == "parse")
+    );
     parsed.diagnostics.len()
 }
 
@@ -34,7 +37,21 @@ fn long_programs_are_read_in_linear_time() {
 
 #[test]
 fn nesting_is_refused_where_it_is_too_deep_and_never_overflows() {
-    for open in ["(", "[", "{", "not ", "[[", "$x[", "f(", "func() { ", "if ", "struct{a => ", "{1 => ", "$s->f <|> ", "[$x for $y in "] {
+    for open in [
+        "(",
+        "[",
+        "{",
+        "not ",
+        "[[",
+        "$x[",
+        "f(",
+        "func() { ",
+        "if ",
+        "struct{a => ",
+        "{1 => ",
+        "$s->f <|> ",
+        "[$x for $y in ",
+    ] {
         let text = format!("$x = {}\n", open.repeat(50_000));
         assert!(reads(&text) > 0, "{open}");
     }
@@ -56,7 +73,33 @@ fn chains_of_operators_are_refused_where_they_are_too_long() {
 
 #[test]
 fn rubbish_is_read_in_linear_time() {
-    for rubbish in ["\"\\\"\n", "\\\"\n", "_", "a_", "}", ")", "{", "$x = (\n", "$x = [\n", "a b c\n", "test \"x\" {\n", "\r\n", "é", "elif ", "} else {\n", "1 +\n", "$x = 1 +\n", ", ", "${", "\"${\" ", "Foo -> ", "func f(\n", "=> ", "include ", "$x = [for \n"] {
+    for rubbish in [
+        "\"\\\"\n",
+        "\\\"\n",
+        "_",
+        "a_",
+        "}",
+        ")",
+        "{",
+        "$x = (\n",
+        "$x = [\n",
+        "a b c\n",
+        "test \"x\" {\n",
+        "\r\n",
+        "é",
+        "elif ",
+        "} else {\n",
+        "1 +\n",
+        "$x = 1 +\n",
+        ", ",
+        "${",
+        "\"${\" ",
+        "Foo -> ",
+        "func f(\n",
+        "=> ",
+        "include ",
+        "$x = [for \n",
+    ] {
         assert!(reads(&rubbish.repeat(20_000)) > 0, "{rubbish}");
     }
     let open = "${".repeat(20_000);

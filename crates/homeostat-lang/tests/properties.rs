@@ -6,12 +6,88 @@ use common::{is_formatted, is_read};
 use proptest::prelude::*;
 
 const WORDS: &[&str] = &[
-    "\n", "\n", "\n", "\n\n\n", "\t", "# why\n", "{", "}", "(", ")", "[", "]", "if ", "else ", "for ", "forkv ", "in ",
-    "and ", "or ", "not ", "?:", "<|>", "=>", "->", ",", ":", ";", ".", "$", "=", "+", "-", "*", "/", "%", "==", "<",
-    ">=", "bool ", "str ", "int ", "map", "struct", "func", "class ", "include ", "import ", "as ", "collect ", "panic",
-    "true", "\"a\"", "\"${x}\"", "\"${f(x) + 1}\"", "\"", "7", "-7", "0.50", "a", "b ", "$a", "$b ", "Meta", "Meta:noop",
-    "Foo", "where ", "elif ", "\r", "é", "_", "\\", "$a = ", "test \"a\" {", " => 1,", "{\n", "}\n", "[\n", "(\n", ",\n",
-    "func($a) { ", "if $a { 1 } else { 2 }", "$x in ",
+    "\n",
+    "\n",
+    "\n",
+    "\n\n\n",
+    "\t",
+    "# why\n",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    "if ",
+    "else ",
+    "for ",
+    "forkv ",
+    "in ",
+    "and ",
+    "or ",
+    "not ",
+    "?:",
+    "<|>",
+    "=>",
+    "->",
+    ",",
+    ":",
+    ";",
+    ".",
+    "$",
+    "=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "==",
+    "<",
+    ">=",
+    "bool ",
+    "str ",
+    "int ",
+    "map",
+    "struct",
+    "func",
+    "class ",
+    "include ",
+    "import ",
+    "as ",
+    "collect ",
+    "panic",
+    "true",
+    "\"a\"",
+    "\"${x}\"",
+    "\"${f(x) + 1}\"",
+    "\"",
+    "7",
+    "-7",
+    "0.50",
+    "a",
+    "b ",
+    "$a",
+    "$b ",
+    "Meta",
+    "Meta:noop",
+    "Foo",
+    "where ",
+    "elif ",
+    "\r",
+    "é",
+    "_",
+    "\\",
+    "$a = ",
+    "test \"a\" {",
+    " => 1,",
+    "{\n",
+    "}\n",
+    "[\n",
+    "(\n",
+    ",\n",
+    "func($a) { ",
+    "if $a { 1 } else { 2 }",
+    "$x in ",
 ];
 
 fn rubbish() -> impl Strategy<Value = String> {
@@ -21,7 +97,8 @@ fn rubbish() -> impl Strategy<Value = String> {
 /// Values with all the ways to write them.
 fn value() -> impl Strategy<Value = String> {
     let leaf = proptest::sample::select(vec![
-        "1", "-007", "2.50", "\"a b\"", "true", "$x", "$m.y", "f()", "\"${x}\"", "\"\n\"", "[]", "{}", "[\n\n]", "{ }", "m.f(\n)",
+        "1", "-007", "2.50", "\"a b\"", "true", "$x", "$m.y", "f()", "\"${x}\"", "\"\n\"", "[]", "{}",
+        "[\n\n]", "{ }", "m.f(\n)",
     ]);
     let leaf = leaf.prop_map(str::to_owned);
     leaf.prop_recursive(5, 40, 4, |inner| {
@@ -37,10 +114,13 @@ fn value() -> impl Strategy<Value = String> {
             inner.clone().prop_map(|a| format!("not ({a})")),
             inner.clone().prop_map(|a| format!("$l[ {a} ] -> k")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{{{a}=>{b}}}")),
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("if ({a}) {{\n{b}}} else if $c {{ {a} }} else {{ 2 }}")),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| format!("if ({a}) {{\n{b}}} else if $c {{ {a} }} else {{ 2 }}")),
             inner.clone().prop_map(|a| format!("struct {{ a=>{a},b => 1}}")),
             inner.clone().prop_map(|a| format!("func($a int,$b) []str {{ {a} }}")),
-            inner.clone().prop_map(|a| format!("func($a map {{str : int}} = {a}) {{$q={a}\n\n# e\n$q }}(1, b => {a})")),
+            inner.clone().prop_map(|a| format!(
+                "func($a map {{str : int}} = {a}) {{$q={a}\n\n# e\n$q }}(1, b => {a})"
+            )),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("[{a} for $i , $v in {b} if true]")),
             (inner.clone(), inner).prop_map(|(a, b)| format!("{{{a} => 1\nforkv $k, $v in {b}}}")),
         ]
@@ -50,7 +130,9 @@ fn value() -> impl Strategy<Value = String> {
 fn program() -> impl Strategy<Value = String> {
     let statement = (value(), 0..14_u8).prop_map(|(v, form)| match form {
         0 => format!("$x struct{{a int;b func( str ,$a int) float}}={v}"),
-        1 => format!("test {v} {{ a => {v}, b=>$c ?: 1, # t\n\n\n Meta : noop => {v}, Before => $c?:File[{v}], }}"),
+        1 => format!(
+            "test {v} {{ a => {v}, b=>$c ?: 1, # t\n\n\n Meta : noop => {v}, Before => $c?:File[{v}], }}"
+        ),
         2 => format!("test {v} {{\n# only\n}}"),
         3 => format!("if {v} {{}} else if $y {{ $z = {v}\n}} else {{\n\n}}"),
         4 => format!("for $a,$b in {v} {{ # c\n\n$x = 1\n\n}}"),
@@ -64,7 +146,8 @@ fn program() -> impl Strategy<Value = String> {
         12 => format!("Http:Server[ {v} ].a->Test[\"b\"] . c"),
         _ => format!("# note\n\n\n$x={v}# t"),
     });
-    proptest::collection::vec(statement, 0..6).prop_map(|all| all.iter().map(|one| format!(" {one}\n")).collect())
+    proptest::collection::vec(statement, 0..6)
+        .prop_map(|all| all.iter().map(|one| format!(" {one}\n")).collect())
 }
 
 proptest! {

@@ -41,7 +41,8 @@ fn twice(statements: &[Statement], members: &[StatementId]) -> Vec<Diagnostic> {
     let classes = by_name(statements, members);
     let mut found = Vec::new();
     for id in members {
-        let Statement { kind: StatementKind::Class(Class { name, .. }), span } = &statements[id.index()] else {
+        let Statement { kind: StatementKind::Class(Class { name, .. }), span } = &statements[id.index()]
+        else {
             continue;
         };
         let Some(first) = classes.get(&name.text).filter(|first| *first != id) else { continue };

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use homeostat_model::{Diagnostic, SourceId, Span};
 
 pub use expr::{
-    Arg, BinaryOp, Bind, Callee, Comprehension, Expr, ExprId, ExprKind, Function, LoopKind, LoopVariables, Param,
-    Piece, StructField,
+    Arg, BinaryOp, Bind, Callee, Comprehension, Expr, ExprId, ExprKind, Function, LoopKind, LoopVariables,
+    Param, Piece, StructField,
 };
 pub use statement::{
     Alias, Block, Class, EdgeEnd, EdgeProperty, Field, If, Import, Include, Line, LineKind, Loop, Resource,

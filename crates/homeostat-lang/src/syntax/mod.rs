@@ -12,8 +12,8 @@ mod tree;
 use homeostat_model::{Diagnostic, SourceId};
 
 pub use kind::{Mcl, SyntaxKind};
-pub use parser::{DEPTH_MAX, HEIGHT_MAX};
 pub(crate) use parser::Fragment;
+pub use parser::{DEPTH_MAX, HEIGHT_MAX};
 
 /// A part of the tree that has parts.
 pub type SyntaxNode = rowan::SyntaxNode<Mcl>;

@@ -17,7 +17,8 @@ pub(super) fn build(text: &str, tokens: &[Token], mut events: Vec<Event>) -> Gre
                 kinds.push(kind);
                 let mut next = parent;
                 while let Some(at) = next {
-                    let Event::Start { kind, parent } = std::mem::replace(&mut events[at], Event::Nothing) else {
+                    let Event::Start { kind, parent } = std::mem::replace(&mut events[at], Event::Nothing)
+                    else {
                         break;
                     };
                     kinds.push(kind);

@@ -127,7 +127,8 @@ impl Inputs {
 /// Reads one text, where `-` is standard input. Its place in `sources` is there even if it is no text.
 pub(crate) fn read_text(path: &Path, sources: &mut SourceMap) -> Result<SourceId, Box<Diagnostic>> {
     let name = name_of(path);
-    let read = if is_stdin(path) { read_bounded(io::stdin()) } else { read_file(path).map(|(bytes, _)| bytes) };
+    let read =
+        if is_stdin(path) { read_bounded(io::stdin()) } else { read_file(path).map(|(bytes, _)| bytes) };
     let bytes = read.map_err(|error| unreadable(path, &error))?;
     if bytes.len() > MAX_INPUT_BYTES {
         let message = format!("`{name}` has more than the {MAX_INPUT_BYTES} bytes that are accepted");

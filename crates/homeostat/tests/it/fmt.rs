@@ -27,7 +27,9 @@ fn a_check_shows_the_difference_and_writes_nothing() {
     place.write("a.mcl", LOOSE);
     let done = place.homeostat(&["fmt", "--check", "DIR/a.mcl"]);
     let shown = &done.ends_with(1).stdout;
-    assert!(shown.contains("-$x=[1,2]\n+$x = [1, 2]\n"), "{shown}");
+    for line in ["-$x=[1,2]\n", "+$x = [1, 2]\n", "+\tint => 7,\n"] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
     assert_eq!(place.read("a.mcl"), LOOSE);
 }
 

@@ -67,12 +67,17 @@ impl Lower {
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let mut first: Option<(Literal, Span)> = None;
         let open = self.head(map, token(map, K::OpenBrace).map(|brace| brace.text_range()));
-        for key in map.children().filter(|child| child.kind() == K::MapEntry).filter_map(|entry| exprs(&entry).next()) {
+        for key in map
+            .children()
+            .filter(|child| child.kind() == K::MapEntry)
+            .filter_map(|entry| exprs(&entry).next())
+        {
             let Some(literal) = Literal::of(&key) else { continue };
             let span = self.span(&key);
             if !is_hashable(&key) {
                 let message = format!("{} cannot be the key of a map", literal.describe());
-                let invalid = self.error(codes::INVALID_KEY, Stage::Structure, message, open).label(span, "this key");
+                let invalid =
+                    self.error(codes::INVALID_KEY, Stage::Structure, message, open).label(span, "this key");
                 self.say(invalid.help("keys are booleans, strings, numbers, or structs of those"));
                 continue;
             }

@@ -6,8 +6,8 @@ use homeostat_model::{Span, Stage, codes};
 
 use super::{Lower, child, exprs, token};
 use crate::ast::{
-    Arg, BinaryOp, Bind, Callee, Comprehension, ExprId, ExprKind, Function, LoopKind, LoopVariables, Name, Param,
-    StructField,
+    Arg, BinaryOp, Bind, Callee, Comprehension, ExprId, ExprKind, Function, LoopKind, LoopVariables, Name,
+    Param, StructField,
 };
 use crate::syntax::{SyntaxElement, SyntaxKind as K, SyntaxNode, SyntaxToken};
 
@@ -32,7 +32,10 @@ impl Lower {
     pub(super) fn expr(&mut self, node: &SyntaxNode) -> ExprId {
         let mut chain = Vec::new();
         let mut at = node.clone();
-        while matches!(at.kind(), K::Binary | K::ExceptExpr | K::Index | K::FieldAccess | K::FieldOr | K::Paren) {
+        while matches!(
+            at.kind(),
+            K::Binary | K::ExceptExpr | K::Index | K::FieldAccess | K::FieldOr | K::Paren
+        ) {
             let Some(left) = exprs(&at).next() else { break };
             chain.push(std::mem::replace(&mut at, left));
         }
@@ -88,7 +91,8 @@ impl Lower {
             K::Struct => ExprKind::Struct(self.struct_fields(node).into()),
             K::ListComprehension => {
                 let item = self.expr_in(node);
-                self.comprehension(node, item).map_or(ExprKind::Error, |made| ExprKind::ListComprehension(made.into()))
+                self.comprehension(node, item)
+                    .map_or(ExprKind::Error, |made| ExprKind::ListComprehension(made.into()))
             }
             K::MapComprehension => match child(node, K::MapEntry).map(|entry| self.entry(&entry)) {
                 Some(item) => self
@@ -134,7 +138,9 @@ impl Lower {
         let mut fields = Vec::new();
         let mut seen = BTreeMap::new();
         for field in node.children().filter(|child| child.kind() == K::StructField) {
-            let Some(name) = token(&field, K::Identifier).map(|token| self.token_name(&token)) else { continue };
+            let Some(name) = token(&field, K::Identifier).map(|token| self.token_name(&token)) else {
+                continue;
+            };
             if let Some(first) = seen.insert(name.text.clone(), name.span) {
                 let whole = self.head(node, token(node, K::StructWord).map(|word| word.text_range()));
                 self.twice(Stage::Structure, whole, ("the struct has the field", &name), first);
@@ -264,7 +270,8 @@ impl Lower {
         let mut params: Vec<Param> = Vec::new();
         let mut seen = BTreeMap::new();
         for param in list.children().filter(|child| child.kind() == K::Param) {
-            let Some(name) = child(&param, K::Variable).and_then(|variable| self.variable_name(&variable)) else {
+            let Some(name) = child(&param, K::Variable).and_then(|variable| self.variable_name(&variable))
+            else {
                 continue;
             };
             if let Some(first) = seen.insert(name.text.clone(), name.span) {
@@ -302,7 +309,8 @@ impl Lower {
         for param in params {
             match (with_default, param.default) {
                 (Some(first), None) => {
-                    let message = format!("`${}` has no default, but a parameter before it has", param.name.text);
+                    let message =
+                        format!("`${}` has no default, but a parameter before it has", param.name.text);
                     let order = self.error(codes::UNEXPECTED, Stage::Parse, message, param.span);
                     let order = order.label(first.span, "this one has a default");
                     self.say(order.help("parameters with defaults come last"));

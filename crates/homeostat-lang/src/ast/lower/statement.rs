@@ -70,7 +70,9 @@ impl Lower {
         let header = self.loop_header(node);
         let body = self.block_in(node);
         let (variables, over) = header?;
-        for import in body.statements.iter().map(|id| self.imported(*id)).collect::<Vec<_>>().into_iter().flatten() {
+        for import in
+            body.statements.iter().map(|id| self.imported(*id)).collect::<Vec<_>>().into_iter().flatten()
+        {
             let head = self.head(node, exprs(node).last().map(|over| over.text_range()));
             let in_loop = self.error(
                 codes::IMPORT_IN_LOOP,

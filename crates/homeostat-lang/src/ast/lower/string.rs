@@ -57,7 +57,8 @@ impl Lower {
         let outer = (std::mem::replace(&mut self.offset, start), std::mem::replace(&mut self.depth, depth));
         let root = parsed.tree();
         for wrong in parsed.diagnostics {
-            let shift = |span: Span| Span::new(self.source, span.start as usize + start, span.end as usize + start);
+            let shift =
+                |span: Span| Span::new(self.source, span.start as usize + start, span.end as usize + start);
             let message = format!("`${{{}}}` cannot be read: {}", shortened(text), wrong.message);
             let place = wrong.span.map_or(string, shift);
             let said = Diagnostic::error(codes::INVALID_INTERPOLATION, Stage::Interpolation, message)

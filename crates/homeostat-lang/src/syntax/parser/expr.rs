@@ -255,7 +255,9 @@ impl Parser<'_> {
                 let message = "expected an expression, found `,`";
                 self.say(self.error(codes::UNEXPECTED, message));
             }
-            K::Dot => self.unexpected_help("an expression", "a float has digits on both sides of its point: `0.5`"),
+            K::Dot => {
+                self.unexpected_help("an expression", "a float has digits on both sides of its point: `0.5`")
+            }
             K::PanicWord => self.unexpected_help("an expression", "`panic` is a statement of its own"),
             _ => self.unexpected("an expression"),
         }

@@ -151,7 +151,9 @@ impl Parser<'_> {
                     let closing = close.spelling().unwrap_or_default();
                     if is_item && self.starts_item() && kind != K::Unknown {
                         let message = format!("expected `,` or {closing}, found {}", self.describe());
-                        self.say(self.error(codes::MISSING_COMMA, message).help("separate the items by commas"));
+                        self.say(
+                            self.error(codes::MISSING_COMMA, message).help("separate the items by commas"),
+                        );
                     } else {
                         self.unexpected(&format!("`,` or {closing}"));
                         self.skip(&[K::Comma]);

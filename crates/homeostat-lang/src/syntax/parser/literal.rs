@@ -181,7 +181,9 @@ impl Parser<'_> {
         if is_param && self.at(K::Identifier) && self.found() == "where" {
             if !of_class {
                 let message = "only parameters of classes can have checks";
-                self.say(self.error(codes::UNEXPECTED, message).help("check it with `panic` where it is used"));
+                self.say(
+                    self.error(codes::UNEXPECTED, message).help("check it with `panic` where it is used"),
+                );
             }
             self.bump();
             is_param = self.expr();
@@ -300,7 +302,9 @@ impl Parser<'_> {
             self.eat(K::IfWord)
         } else {
             let message = format!("`{}` means nothing here", self.found());
-            self.say(self.error(codes::UNEXPECTED, message).saying("this is written in two words: `else if`"));
+            self.say(
+                self.error(codes::UNEXPECTED, message).saying("this is written in two words: `else if`"),
+            );
             self.bump_wrong();
             true
         };

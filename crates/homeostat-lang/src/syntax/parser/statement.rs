@@ -18,7 +18,9 @@ impl Parser<'_> {
             let before = self.at;
             if self.at_any(&[K::CloseBrace, K::CloseBracket, K::CloseParen]) {
                 let message = format!("expected a statement, found {}", self.describe());
-                self.say(self.error(codes::UNCLOSED, message).help("no bracket is open here that this one closes"));
+                self.say(
+                    self.error(codes::UNCLOSED, message).help("no bracket is open here that this one closes"),
+                );
                 self.bump_wrong();
                 continue;
             }
@@ -117,7 +119,10 @@ impl Parser<'_> {
             K::Capitalized => self.edge(),
             K::Identifier => return self.named_statement(),
             K::ElseWord => {
-                self.unexpected_help("a statement", "`else` follows the closing brace of an `if`, on its line");
+                self.unexpected_help(
+                    "a statement",
+                    "`else` follows the closing brace of an `if`, on its line",
+                );
                 self.bump_wrong();
                 if self.eat(K::IfWord) {
                     self.condition();
@@ -135,12 +140,27 @@ impl Parser<'_> {
     fn no_statement(&mut self) {
         let is_operator = matches!(
             self.kind(),
-            K::Plus | K::Minus | K::Star | K::Slash | K::Percent | K::Except | K::Arrow | K::AndWord | K::OrWord | K::InWord
+            K::Plus
+                | K::Minus
+                | K::Star
+                | K::Slash
+                | K::Percent
+                | K::Except
+                | K::Arrow
+                | K::AndWord
+                | K::OrWord
+                | K::InWord
         );
         if is_operator {
-            self.unexpected_help("a statement", "an operator and what is on both sides of it stand on one line");
+            self.unexpected_help(
+                "a statement",
+                "an operator and what is on both sides of it stand on one line",
+            );
         } else if self.starts_operand() {
-            self.unexpected_help("a statement", "a value alone does nothing: give it a name with `$name = …`");
+            self.unexpected_help(
+                "a statement",
+                "a value alone does nothing: give it a name with `$name = …`",
+            );
         } else {
             self.unexpected("a statement");
         }
@@ -174,7 +194,9 @@ impl Parser<'_> {
                     && !self.has_body()
                 {
                     let message = format!("expected a statement, found `{name}`");
-                    self.say(self.error(codes::UNEXPECTED, message).saying(format!("did you mean `{word}`?")));
+                    self.say(
+                        self.error(codes::UNEXPECTED, message).saying(format!("did you mean `{word}`?")),
+                    );
                     return None;
                 }
                 Some(self.resource())
