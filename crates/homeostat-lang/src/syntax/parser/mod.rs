@@ -105,6 +105,8 @@ struct Parser<'a> {
     events: Vec<Event>,
     diagnostics: Vec<Diagnostic>,
     depth: u32,
+    /// Said once: what is nested too deep is so at many places.
+    is_too_deep: bool,
     /// The height of the highest part within the one that is open.
     height: u32,
     stage: Stage,
@@ -132,6 +134,7 @@ impl<'a> Parser<'a> {
             tokens,
             diagnostics: Vec::new(),
             depth: 0,
+            is_too_deep: false,
             height: 0,
             stage: Stage::Parse,
         }
@@ -337,9 +340,11 @@ impl<'a> Parser<'a> {
     }
 
     fn too_deep(&mut self) {
-        let message = "this is nested too deep";
-        let help = "give the inner parts names";
-        self.say(self.error(codes::TOO_DEEP, message).help(help));
+        if !std::mem::replace(&mut self.is_too_deep, true) {
+            let message = "this is nested too deep";
+            let help = "give the inner parts names";
+            self.say(self.error(codes::TOO_DEEP, message).help(help));
+        }
         self.skip(&[]);
     }
 }
