@@ -27,6 +27,45 @@ codes! {
     TOO_LARGE = "too-large";
     /// The text is no YAML or JSON. The place is where the parser could not go on.
     SYNTAX = "syntax";
+    /// A character that no word, number or operator of the language begins with.
+    UNKNOWN_CHARACTER = "unknown-character";
+    /// A string without its closing `"`. Strings may go on over several lines, so it is looked for up to the end of the file.
+    UNTERMINATED_STRING = "unterminated-string";
+    /// The number does not fit: integers have 64 bits and a sign, floats are those of IEEE 754 with 64 bits.
+    NUMBER_TOO_LARGE = "number-too-large";
+    /// Something else belongs in this place. The message says what, the help how it is written.
+    UNEXPECTED = "unexpected";
+    /// A bracket or a block that is not closed, or is closed by the wrong bracket.
+    UNCLOSED = "unclosed";
+    /// A comma is missing. What has its items on lines of their own has a comma after each of them, the last one too, and so
+    /// has every line of a resource; what stands on one line has commas between its items only.
+    MISSING_COMMA = "missing-comma";
+    /// A comma with nothing to separate. On one line, commas stand between items, and nowhere else.
+    STRAY_COMMA = "stray-comma";
+    /// Statements end with their line: nothing may follow on it, and the last line ends with a line end too. An operator
+    /// cannot be followed by a line end either.
+    LINE_END = "line-end";
+    /// Comparisons have no side to group to, so `a < b < c` means nothing. Write `a < b and b < c`, or use parentheses.
+    CHAINED_COMPARISON = "chained-comparison";
+    /// A sign belongs to the number that follows it at once, so `5-3` is two numbers. Write `5 - 3`.
+    SIGN = "sign";
+    /// The same name is given twice where it can be given once: a field of a struct or of a resource, a meta parameter, a
+    /// parameter, an argument, a class of a block.
+    DUPLICATE_NAME = "duplicate-name";
+    /// An edge in a resource is one of `Before`, `Depend`, `Notify` and `Listen`.
+    UNKNOWN_EDGE = "unknown-edge";
+    /// The type that was declared cannot be that of the literal.
+    LITERAL_TYPE = "literal-type";
+    /// The keys of a map have one type, which is a boolean, a string, a number, or a struct of those.
+    INVALID_KEY = "invalid-key";
+    /// Names of variables have neither `..` nor `__` in them.
+    INVALID_VARIABLE = "invalid-variable";
+    /// An import stands directly in a loop. Move it out of the loop; its names can be used within.
+    IMPORT_IN_LOOP = "import-in-loop";
+    /// A backslash in a string is followed by something else than one of `a b f n r t v \ " $`.
+    UNKNOWN_ESCAPE = "unknown-escape";
+    /// What stands in `${…}` in a string is no expression. A literal `${` is written `\${`.
+    INVALID_INTERPOLATION = "invalid-interpolation";
     /// The document is nested deeper than what is accepted.
     TOO_DEEP = "too-deep";
     /// The aliases of the document expand to more than what is accepted.

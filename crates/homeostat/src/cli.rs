@@ -38,6 +38,7 @@ pub(crate) enum Command {
     Plan(commands::plan::PlanArgs),
     Check(commands::check::CheckArgs),
     Graph(commands::graph::GraphArgs),
+    Fmt(commands::fmt::FmtArgs),
     Doc(commands::doc::DocArgs),
     Schema(commands::schema::SchemaArgs),
     Completions(commands::completions::CompletionsArgs),

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod doc;
+pub(crate) mod fmt;
 pub(crate) mod graph;
 pub(crate) mod kv;
 pub(crate) mod man;
@@ -25,6 +26,7 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> anyhow::Result<Exit>
         Command::Check(args) => check::run(args, terminal),
         Command::Graph(args) => graph::run(args, terminal),
         Command::Doc(args) => doc::run(&args, terminal),
+        Command::Fmt(args) => fmt::run(&args, terminal),
         Command::Schema(args) => schema::run(&args, terminal),
         Command::Completions(args) => completions::run(&args, terminal),
         Command::Kv(args) => kv::run(args, terminal),

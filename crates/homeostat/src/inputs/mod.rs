@@ -1,6 +1,7 @@
 //! Reading the inputs that were named, and following them.
 
 mod follow;
+mod replace;
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
@@ -8,9 +9,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use homeostat_model::{Diagnostic, Stage, codes};
+use homeostat_model::{Diagnostic, SourceId, SourceMap, Span, Stage, codes};
 
 pub(crate) use follow::{Followed, Follower};
+pub(crate) use replace::replace;
 
 use crate::cli::InputArgs;
 use crate::exit::refused;
@@ -122,7 +124,26 @@ impl Inputs {
     }
 }
 
-fn is_stdin(path: &Path) -> bool {
+/// Reads one text, where `-` is standard input. Its place in `sources` is there even if it is no text.
+pub(crate) fn read_text(path: &Path, sources: &mut SourceMap) -> Result<SourceId, Box<Diagnostic>> {
+    let name = name_of(path);
+    let read =
+        if is_stdin(path) { read_bounded(io::stdin()) } else { read_file(path).map(|(bytes, _)| bytes) };
+    let bytes = read.map_err(|error| unreadable(path, &error))?;
+    if bytes.len() > MAX_INPUT_BYTES {
+        let message = format!("`{name}` has more than the {MAX_INPUT_BYTES} bytes that are accepted");
+        return Err(Diagnostic::error(codes::TOO_LARGE, Stage::Parse, message).into());
+    }
+    String::from_utf8(bytes).map(|text| sources.add(name.as_str(), text)).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let message = format!("the byte 0x{:02x} is not UTF-8", error.as_bytes()[at]);
+        let source = sources.add(name.as_str(), String::from_utf8_lossy(error.as_bytes()));
+        let span = Span::new(source, at, at + char::REPLACEMENT_CHARACTER.len_utf8());
+        Diagnostic::error(codes::INVALID_UTF8, Stage::Parse, message).at(span).into()
+    })
+}
+
+pub(crate) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 

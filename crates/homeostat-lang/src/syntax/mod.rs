@@ -1,0 +1,60 @@
+//! From text to a tree that keeps every token.
+//!
+//! Invariants: a text always becomes a tree whose text is the same; what could not be understood is in `Error` parts of it and
+//! said by diagnostics. Time is linear in the length of the text, and a tree is never higher than [`HEIGHT_MAX`], so that
+//! what walks it by recursion ends. The tree knows nothing of meaning: that is for [`crate::ast`].
+
+mod kind;
+mod lexer;
+mod parser;
+mod tree;
+
+use homeostat_model::{Diagnostic, SourceId};
+
+pub use kind::{Mcl, SyntaxKind};
+pub(crate) use parser::Fragment;
+pub use parser::{DEPTH_MAX, HEIGHT_MAX};
+
+/// A part of the tree that has parts.
+pub type SyntaxNode = rowan::SyntaxNode<Mcl>;
+/// A part of the tree that has none.
+pub type SyntaxToken = rowan::SyntaxToken<Mcl>;
+/// Either.
+pub type SyntaxElement = rowan::SyntaxElement<Mcl>;
+
+/// A step of a walk over a tree.
+pub use rowan::WalkEvent;
+
+/// A tree, and what is wrong with its text.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    green: rowan::GreenNode,
+    /// In the order of their places.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Parsed {
+    /// The root.
+    pub fn tree(&self) -> SyntaxNode {
+        SyntaxNode::new_root(self.green.clone())
+    }
+}
+
+/// Parses a file.
+pub fn parse(text: &str, source: SourceId) -> Parsed {
+    let (tokens, unknown) = lexer::lex(text, source);
+    let (events, wrong) = parser::file(text, source, &tokens);
+    let mut diagnostics = unknown;
+    diagnostics.extend(wrong);
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span);
+    Parsed { green: tree::build(text, &tokens, events), diagnostics }
+}
+
+/// Parses the expression of an interpolation, in which variables are written without their `$`.
+pub(crate) fn parse_fragment(text: &str, source: SourceId, fragment: Fragment) -> Parsed {
+    let (tokens, unknown) = lexer::lex(text, source);
+    let (events, wrong) = parser::fragment(text, source, &tokens, fragment);
+    let mut diagnostics = unknown;
+    diagnostics.extend(wrong);
+    Parsed { green: tree::build(text, &tokens, events), diagnostics }
+}
