@@ -1,5 +1,7 @@
 //! One declaration per function: its name, types, documentation, examples, and what it does.
 
+use std::borrow::Cow;
+
 use super::args::Args;
 use super::check::StaticCheck;
 use super::error::{Error, Result};
@@ -56,7 +58,7 @@ pub trait Call {
     /// The present answer of a source.
     ///
     /// # Errors
-    /// [`Error::Unanswered`] while there is none, and what the source says.
+    /// [`Error::Unanswered`] while there is none, as always where nothing is executed; and what the source says.
     fn ask(&self, request: &SourceRequest) -> Result<Value>;
 }
 
@@ -73,10 +75,24 @@ pub enum Body {
     Each(EachBody),
     /// Calls the function that is its last argument on a value and the next item, item after item.
     Fold(FoldBody),
-    /// Finds out on its way what it asks.
+    /// Finds out on its way what it asks, which is mostly nothing: then it is as good as pure.
     Asking(fn(&Site<'_>, &dyn Call, Args<'_>) -> Result<Value>),
     /// Cannot be had here, for this reason.
     Absent(&'static str),
+}
+
+/// The arguments of a call as its function may see them.
+#[derive(Debug)]
+pub struct Opened<'a> {
+    args: Cow<'a, [Value]>,
+    was_sensitive: bool,
+}
+
+impl Opened<'_> {
+    /// The arguments.
+    pub fn args(&self) -> Args<'_> {
+        Args(&self.args)
+    }
 }
 
 /// See [`Body::Source`].
@@ -150,26 +166,46 @@ impl Function {
     /// # Errors
     /// What the function says, and [`Error::Unanswered`] where it has to know something first.
     pub fn call(&self, site: &Site<'_>, caller: &dyn Call, args: &[Value]) -> Result<Value> {
-        self.tainted(args, |args| self.run(site, caller, args))
+        let opened = self.open(args);
+        let result = self.run(site, caller, opened.args());
+        self.close(&opened, result)
     }
 
-    /// Runs a part of the function on its arguments; the result and the error tell no more than the arguments may.
-    ///
-    /// Evaluators that make the calls of [`Body::Each`], or ask for [`Body::Source`], themselves go through here as well.
-    pub fn tainted(&self, args: &[Value], run: impl FnOnce(Args<'_>) -> Result<Value>) -> Result<Value> {
-        let is_sensitive = |value: &Value| match self.is_transparent {
+    /// The arguments as the function may see them. Whoever takes the body apart, such as an evaluator that makes the calls of
+    /// [`Body::Each`] itself, passes these to its parts and the result to [`close`](Self::close).
+    pub fn open<'a>(&self, args: &'a [Value]) -> Opened<'a> {
+        let is_closed = |value: &Value| match self.is_transparent {
             true => matches!(value, Value::Sensitive(_)),
             false => value.is_sensitive(),
         };
-        if !args.iter().any(is_sensitive) {
-            return run(Args(args));
+        if !args.iter().any(is_closed) {
+            return Opened { args: Cow::Borrowed(args), was_sensitive: false };
         }
         let revealed: Vec<Value> = match self.is_transparent {
             true => args.iter().map(|value| value.reveal().clone()).collect(),
             false => args.iter().map(Value::reveal_all).collect(),
         };
-        let result = run(Args(&revealed));
+        Opened { args: Cow::Owned(revealed), was_sensitive: true }
+    }
+
+    /// The result of a call, which tells no more than its arguments may.
+    ///
+    /// # Errors
+    /// That of the call, without its reason where that may quote what is sensitive.
+    pub fn close(&self, opened: &Opened<'_>, result: Result<Value>) -> Result<Value> {
+        let result = result.map_err(|error| self.failure(error));
+        if !opened.was_sensitive {
+            return result;
+        }
         result.map(Value::into_sensitive).map_err(|error| error.without_reason(self.name))
+    }
+
+    /// Nothing catches what functions of Go say.
+    fn failure(&self, error: Error) -> Error {
+        match error {
+            Error::Catchable(message) if self.name.starts_with("golang/") => Error::Permanent(message),
+            other => other,
+        }
     }
 
     fn run(&self, site: &Site<'_>, caller: &dyn Call, args: Args<'_>) -> Result<Value> {

@@ -12,7 +12,7 @@ pub enum Error {
     #[error("{0}")]
     Permanent(String),
     /// It needs to know something first: ask for it, and call again with the answer.
-    #[error("not known yet: {0:?}")]
+    #[error("not known yet")]
     Unanswered(Box<SourceRequest>),
 }
 

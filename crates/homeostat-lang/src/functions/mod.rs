@@ -14,7 +14,7 @@ mod error;
 mod example;
 mod fmt;
 mod global;
-pub mod golang;
+pub(crate) mod golang;
 mod iter;
 mod list;
 mod local;
@@ -37,7 +37,7 @@ use std::sync::LazyLock;
 pub use args::Args;
 pub use check::{KnownArg, Misuse, StaticCheck};
 pub use constants::{Variable, variables};
-pub use declaration::{Body, Call, EachBody, Example, FoldBody, Function, Site, SourceBody};
+pub use declaration::{Body, Call, EachBody, Example, FoldBody, Function, Opened, Site, SourceBody};
 pub use error::{Error, Result};
 pub use sources::{Answer, MachineFact, ProcessFact, Sink, SourceRequest, Sources, Subscription};
 

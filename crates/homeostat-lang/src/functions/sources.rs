@@ -8,7 +8,8 @@ use crate::value::Value;
 
 /// A question to the world. Equal requests have one answer, so they can share one source, except those that say so.
 ///
-/// Each variant says what its answers look like, in the language's types.
+/// Each variant says what its answers look like, in the language's types. Where there is no store, what is asked of it is
+/// answered with what is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SourceRequest {
     /// The time, again and again. `struct{epoch int; offset int; zone str}`: seconds since 1970, seconds east of UTC, and

@@ -10,7 +10,7 @@ const ONE_INSTANCE: &str =
     "Always `hello`. Functions have no memory here, so there is nothing that could be made twice.";
 const TEXT: &[&str] = &["func() str"];
 const TICK_MS: u64 = 10;
-const SLOW_MS: u64 = 5000;
+const SLOW: SourceRequest = SourceRequest::Counter { interval_ms: 5000 };
 
 const fn one_instance(name: &'static str, examples: &'static [super::declaration::Example]) -> Function {
     Function::pure(name, TEXT, ONE_INSTANCE, examples, |_| Ok(Value::from("hello")))
@@ -39,10 +39,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::source(
         "test.slow_string",
         TEXT,
-        "A text that changes after 5 seconds.",
-        &[told("test.slow_string()", "1", "\"hello\"")],
-        |_, _| Ok(SourceRequest::Counter { interval_ms: SLOW_MS }),
-        |_, _, _| Ok(Value::from("hello")),
+        "`hello`, but not before 5 seconds have passed.",
+        &[
+            told("test.slow_string()", "1", "\"hello\""),
+            told("test.slow_string()", "0", "error: not known yet"),
+        ],
+        |_, _| Ok(SLOW),
+        |_, _, count| match count {
+            Value::Int(0) => Err(Error::Unanswered(Box::new(SLOW))),
+            _ => Ok(Value::from("hello")),
+        },
     ),
     Function::source(
         "test.fastcount",

@@ -84,12 +84,7 @@ fn type_of_call(function: &Function, args: &[Value]) -> FuncType {
         signature.unwrap_or_else(|| panic!("{} takes no {} arguments", function.name, args.len()));
     let types: Vec<Type> =
         args.iter().map(|arg| arg.type_of().replace(&mut |_| Type::Var(unifier.fresh()))).collect();
-    // What prints anything has a signature only once its check knows the arguments.
-    let mut call = if function.name == "fmt.printf" {
-        FuncType::new(types.iter().cloned(), Type::Str)
-    } else {
-        unifier.instantiate(&signature)
-    };
+    let call = unifier.instantiate(&signature);
     for (param, ty) in call.params.iter().zip(&types) {
         unifier.unify(&param.ty, ty).unwrap_or_else(|mismatch| panic!("{}: {mismatch}", function.name));
     }
@@ -103,13 +98,7 @@ fn type_of_call(function: &Function, args: &[Value]) -> FuncType {
                 .unwrap_or_else(|mismatch| panic!("{}: {mismatch}", function.name));
         }
     }
-    call = call.replace(&mut |var| unifier.resolve(&Type::Var(var)));
-    if let [only] = function.allowed().as_slice()
-        && call.params.is_empty()
-    {
-        call = only.clone();
-    }
-    call
+    call.replace(&mut |var| unifier.resolve(&Type::Var(var)))
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod parse;
 mod schema;
 mod unify;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use parse::TypeError;
@@ -155,6 +156,21 @@ impl Type {
         }
     }
 
+    /// Shows every variable in it.
+    pub fn visit_variables(&self, seen: &mut impl FnMut(TypeVar)) {
+        match self {
+            Self::Bool | Self::Str | Self::Int | Self::Float | Self::Variant => {}
+            Self::Var(var) => seen(*var),
+            Self::List(item) => item.visit_variables(seen),
+            Self::Map(key, value) => [key, value].iter().for_each(|part| part.visit_variables(seen)),
+            Self::Struct(fields) => fields.iter().for_each(|field| field.ty.visit_variables(seen)),
+            Self::Func(func) => {
+                func.params.iter().for_each(|param| param.ty.visit_variables(seen));
+                func.result.visit_variables(seen);
+            }
+        }
+    }
+
     /// The same with every variable replaced.
     #[must_use]
     pub fn replace(&self, with: &mut impl FnMut(TypeVar) -> Type) -> Type {
@@ -194,8 +210,8 @@ impl FuncType {
         self.params.last().is_some_and(|param| param.repeats)
     }
 
-    /// The same for that many arguments: a parameter that repeats stands as often as needed. `None` when the number does
-    /// not fit.
+    /// The same for that many arguments: a parameter that repeats stands as often as needed. Variables that are only in
+    /// it are others each time. `None` when the number does not fit.
     pub fn with_arguments(&self, count: usize) -> Option<FuncType> {
         let fixed = self.params.len() - usize::from(self.is_variadic());
         if count < fixed || (count > fixed && !self.is_variadic()) {
@@ -203,10 +219,32 @@ impl FuncType {
         }
         let mut params = self.params[..fixed].to_vec();
         if let Some(last) = self.params.last().filter(|param| param.repeats) {
-            let one = ParamType { name: None, ty: last.ty.clone(), repeats: false };
-            params.resize(count, one);
+            let shared = self.variables(fixed);
+            let mut next = self.variables(self.params.len()).last().map_or(0, |TypeVar(number)| number + 1);
+            for _ in fixed..count {
+                let mut own = BTreeMap::new();
+                let ty = last.ty.replace(&mut |var| match shared.contains(&var) {
+                    true => Type::Var(var),
+                    false => Type::Var(*own.entry(var).or_insert_with(|| {
+                        next += 1;
+                        TypeVar(next - 1)
+                    })),
+                });
+                params.push(ParamType::unnamed(ty));
+            }
         }
         Some(FuncType { params, result: self.result.clone() })
+    }
+
+    /// The variables of the first parameters and of the result.
+    fn variables(&self, params: usize) -> BTreeSet<TypeVar> {
+        let mut found = BTreeSet::new();
+        for ty in self.params[..params].iter().map(|param| &param.ty).chain([&self.result]) {
+            ty.visit_variables(&mut |var| {
+                found.insert(var);
+            });
+        }
+        found
     }
 }
 
@@ -282,5 +320,8 @@ mod tests {
         assert_eq!(printf.with_arguments(1).unwrap().params.len(), 1);
         assert_eq!(printf.with_arguments(3).unwrap().params.len(), 3);
         assert!(!printf.with_arguments(3).unwrap().is_variadic());
+        assert_eq!(printf.with_arguments(3).unwrap().to_string(), "func(format str, ?2, ?3) str");
+        let Type::Func(concat) = ty("func([]?1, ...[]?1) []?1") else { panic!() };
+        assert_eq!(concat.with_arguments(3).unwrap().to_string(), "func([]?1, []?1, []?1) []?1");
     }
 }

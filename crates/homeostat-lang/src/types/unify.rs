@@ -155,11 +155,7 @@ impl Unifier {
 
     fn contains(&mut self, ty: &Type, var: TypeVar) -> bool {
         let mut found = false;
-        // The value of the walk is not needed, only whom it meets.
-        let _walked = self.resolve(ty).replace(&mut |met| {
-            found |= met == var;
-            Type::Var(met)
-        });
+        self.resolve(ty).visit_variables(&mut |met| found |= met == var);
         found
     }
 }

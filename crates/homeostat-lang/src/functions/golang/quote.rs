@@ -14,7 +14,7 @@ pub(crate) enum Shown {
 }
 
 /// In double quotes, with escapes for what cannot be seen.
-pub fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     quote_as(text, '"', Shown::Printable)
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn can_backquote(text: &str) -> bool {
 }
 
 /// The text that a Go literal means: in double quotes, backquotes, or one character in single quotes. `None` if it is none.
-pub fn unquote(literal: &str) -> Option<String> {
+pub(crate) fn unquote(literal: &str) -> Option<String> {
     let mark = literal.chars().next()?;
     if quoted_prefix(literal)? != literal {
         return None;
@@ -143,7 +143,7 @@ fn unescape<'a>(text: &'a str, mark: char, bytes: &mut Vec<u8>) -> Option<&'a st
 }
 
 /// The literal that the text begins with, with its quotes.
-pub fn quoted_prefix(text: &str) -> Option<&str> {
+pub(crate) fn quoted_prefix(text: &str) -> Option<&str> {
     let mark = text.chars().next().filter(|c| "\"'`".contains(*c))?;
     let mut is_escaped = false;
     for (at, c) in text.char_indices().skip(1) {

@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::super::format;
+use super::super::{format, quote};
 use super::data::{self, Datum};
 use super::library::Failure;
 use super::tree::{Branch, Command, Form, Item, Operand, Pipe, Template};
@@ -23,6 +23,7 @@ pub(super) fn execute(template: &Template<'_>, vars: Datum, caller: &dyn Call) -
         template,
         caller,
         out: String::new(),
+        name: "template",
         variables: vec![(String::new(), vars.clone())],
         depth: 0,
         steps: 0,
@@ -37,6 +38,8 @@ struct Run<'a> {
     template: &'a Template<'a>,
     caller: &'a dyn Call,
     out: String,
+    /// The one that is rendered.
+    name: &'a str,
     /// Innermost last.
     variables: Vec<(String, Datum)>,
     depth: usize,
@@ -59,9 +62,9 @@ impl<'a> Run<'a> {
         let before = &text[..at.start];
         let line = 1 + before.matches('\n').count();
         let column = before.rfind('\n').map_or(at.start, |newline| at.start - newline - 1);
-        let (source, message) = (&text[at.clone()], message.as_ref());
+        let (source, message, name) = (&text[at.clone()], message.as_ref(), quote::quote(self.name));
         Flow::Break(Stop::Failed(Error::permanent(format!(
-            "template: execution error: template: template:{line}:{column}: executing \"template\" at <{source}>: {message}"
+            "template: execution error: template: template:{line}:{column}: executing {name} at <{source}>: {message}"
         ))))
     }
 
@@ -119,10 +122,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn template(&mut self, name: &str, at: &Range<usize>, pipe: Option<&'a Pipe>, dot: &Datum) -> Flow {
+    fn template(&mut self, name: &'a str, at: &Range<usize>, pipe: Option<&'a Pipe>, dot: &Datum) -> Flow {
         let template = self.template;
         let Some(items) = template.defined.get(name) else {
-            return self.fail(at, format!("template {name:?} not defined"));
+            return self.fail(at, format!("template {} not defined", quote::quote(name)));
         };
         let dot = match pipe {
             Some(pipe) => self.pipe(pipe, dot)?,
@@ -132,9 +135,10 @@ impl<'a> Run<'a> {
         if self.depth > DEPTH_MAX {
             return self.fail(at, "exceeded maximum template depth");
         }
-        let outside = std::mem::replace(&mut self.variables, vec![(String::new(), dot.clone())]);
+        let variables = std::mem::replace(&mut self.variables, vec![(String::new(), dot.clone())]);
+        let outside = std::mem::replace(&mut self.name, name);
         self.items(items, &dot)?;
-        self.variables = outside;
+        (self.variables, self.name) = (variables, outside);
         self.depth -= 1;
         Flow::Continue(())
     }
@@ -218,7 +222,7 @@ impl<'a> Run<'a> {
     fn command(&mut self, command: &'a Command, dot: &Datum, piped: Option<Datum>) -> Flow<Datum> {
         let (first, rest) = command.operands.split_first().expect("the parser makes no empty command");
         if let Form::Function(name) = &first.form {
-            return self.function(name, first, rest, dot, piped);
+            return self.function((name, first), &command.at, rest, dot, piped);
         }
         if !rest.is_empty() || piped.is_some() {
             let source = &self.template.text[first.at.clone()];
@@ -229,8 +233,8 @@ impl<'a> Run<'a> {
 
     fn function(
         &mut self,
-        name: &str,
-        at: &Operand,
+        (name, at): (&str, &Operand),
+        command: &Range<usize>,
         rest: &'a [Operand],
         dot: &Datum,
         piped: Option<Datum>,
@@ -245,13 +249,12 @@ impl<'a> Run<'a> {
         args.extend(piped);
         let result = match library::find(name) {
             Some(function) => library::call(function, name, self.caller, args),
-            None => builtins::call(name, &args)
-                .map_err(|why| Failure::Misuse(format!("error calling {name}: {why}"))),
+            None => builtins::call(name, &args).map_err(|why| Failure::Function(Error::permanent(why))),
         };
         match result {
             Ok(value) => Flow::Continue(value),
             Err(Failure::Function(waiting @ Error::Unanswered(_))) => Flow::Break(Stop::Failed(waiting)),
-            Err(Failure::Function(error)) => self.fail(&at.at, format!("error calling {name}: {error}")),
+            Err(Failure::Function(error)) => self.fail(command, format!("error calling {name}: {error}")),
             Err(Failure::Misuse(message)) => self.fail(&at.at, message),
         }
     }
@@ -290,7 +293,7 @@ impl<'a> Run<'a> {
                 let value = known.and_then(|(_, value)| value.clone());
                 self.fields(value, names, operand)
             }
-            Form::Function(name) => self.function(name, operand, &[], dot, None),
+            Form::Function(name) => self.function((name, operand), &operand.at, &[], dot, None),
             Form::Nested(pipe, names) => {
                 let value = self.pipe(pipe, dot)?;
                 self.fields(value, names, operand)

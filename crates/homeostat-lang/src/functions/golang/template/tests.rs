@@ -143,11 +143,11 @@ fn what_goes_wrong_while_rendering_is_said_with_its_place() {
         ),
         (
             "{{ eq 1 \"a\" }}",
-            "1:3: executing \"template\" at <eq>: error calling eq: incompatible types for comparison",
+            "1:3: executing \"template\" at <eq 1 \"a\">: error calling eq: incompatible types for comparison",
         ),
         (
             "{{ index .People 7 }}",
-            "1:3: executing \"template\" at <index>: error calling index: index out of range: 7",
+            "1:3: executing \"template\" at <index .People 7>: error calling index: index out of range: 7",
         ),
         (
             "{{ strings_to_upper 1 }}",
@@ -164,12 +164,12 @@ fn what_goes_wrong_while_rendering_is_said_with_its_place() {
         ("{{ template \"x\" }}", "1:12: executing \"template\" at <\"x\">: template \"x\" not defined"),
         (
             "{{ define \"x\" }}{{ template \"x\" }}{{ end }}{{ template \"x\" }}",
-            "1:28: executing \"template\" at <\"x\">: exceeded maximum template depth",
+            "1:28: executing \"x\" at <\"x\">: exceeded maximum template depth",
         ),
         ("{{ .Pi 1 }}", "1:3: executing \"template\" at <.Pi>: can't give argument to non-function .Pi"),
         (
             "{{ math_sqrt -1 }}",
-            "1:3: executing \"template\" at <math_sqrt>: error calling math_sqrt: result is not a number",
+            "1:3: executing \"template\" at <math_sqrt -1>: error calling math_sqrt: result is not a number",
         ),
     ] {
         let expected = format!("template: execution error: template: template:{expected}");

@@ -1,5 +1,7 @@
 //! `regexp`: regular expressions.
 
+mod re2;
+
 use regex::RegexBuilder;
 
 use super::check::{KnownArg, Misuse, constant_text};
@@ -28,7 +30,7 @@ pub(super) const FUNCTIONS: &[Function] = &[Function::pure(
 .check(check)];
 
 fn compile(pattern: &str) -> Result<regex::Regex, regex::Error> {
-    RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build()
+    RegexBuilder::new(&re2::translate(pattern)).size_limit(PATTERN_BYTES_MAX).build()
 }
 
 fn check(args: &[KnownArg<'_>], _: &Type) -> Result<Option<FuncType>, Misuse> {
