@@ -3,6 +3,7 @@
 //! Invariant: a type is plain data. Only a [`Unifier`] knows what its variables stand for.
 
 mod display;
+mod mismatch;
 mod parse;
 mod schema;
 mod unify;
@@ -10,9 +11,10 @@ mod unify;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use mismatch::{Cause, Mismatch, Step};
 pub use parse::TypeError;
 pub use schema::accepts;
-pub use unify::{Mismatch, Step, Unifier};
+pub use unify::Unifier;
 
 /// A type of the language.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -152,6 +154,20 @@ impl Type {
             Self::Func(func) => {
                 let params = func.params.iter().map(|param| &param.ty);
                 params.chain([&func.result]).find_map(Self::unhashable_key)
+            }
+        }
+    }
+
+    /// How many types it is made of, itself included.
+    pub fn parts(&self) -> usize {
+        match self {
+            Self::Bool | Self::Str | Self::Int | Self::Float | Self::Variant | Self::Var(_) => 1,
+            Self::List(item) => 1 + item.parts(),
+            Self::Map(key, value) => 1 + key.parts() + value.parts(),
+            Self::Struct(fields) => 1 + fields.iter().map(|field| field.ty.parts()).sum::<usize>(),
+            Self::Func(func) => {
+                let params: usize = func.params.iter().map(|param| param.ty.parts()).sum();
+                1 + params + func.result.parts()
             }
         }
     }

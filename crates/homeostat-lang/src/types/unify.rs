@@ -1,12 +1,16 @@
-//! Making two types one, and saying which part of them differs when that cannot be.
+//! Making two types one.
 
 use std::collections::HashMap;
-use std::fmt::{self, Display, Formatter};
-use std::sync::Arc;
 
 use ena::unify::{InPlaceUnificationTable, UnifyKey, UnifyValue};
 
+use super::mismatch::{Cause, Mismatch, Step};
 use super::{FuncType, Type, TypeVar};
+
+/// Types with more parts are refused: a few lines can ask for one that fills all memory.
+const PARTS_MAX: usize = 10_000;
+/// Deeper ones are refused, so that none can exhaust the stack.
+const DEPTH_MAX: usize = 200;
 
 impl UnifyKey for TypeVar {
     type Value = Binding;
@@ -43,36 +47,6 @@ pub struct Unifier {
     table: InPlaceUnificationTable<TypeVar>,
 }
 
-/// One step from a type to a part of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// The items of a list.
-    Item,
-    /// The keys of a map.
-    Key,
-    /// The values of a map.
-    Value,
-    /// A field of a struct.
-    Field(Arc<str>),
-    /// A parameter of a function, from 0.
-    Param(usize),
-    /// The result of a function.
-    Result,
-}
-
-/// Why two types cannot be one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mismatch {
-    /// The way from the whole to the part that differs, outermost first.
-    pub path: Vec<Step>,
-    /// That part of the type that was wanted, as far as known.
-    pub expected: Type,
-    /// That part of the type that was there.
-    pub found: Type,
-    /// Whether one of the two would have to contain itself.
-    pub is_infinite: bool,
-}
-
 impl Unifier {
     /// A variable nothing is known about.
     pub fn fresh(&mut self) -> TypeVar {
@@ -92,11 +66,19 @@ impl Unifier {
         self.table.probe_value(root).0.unwrap_or(Type::Var(root))
     }
 
-    /// The type with every variable replaced that is known.
+    /// The type with every variable replaced that is known. What is too large stays unknown in part.
     pub fn resolve(&mut self, ty: &Type) -> Type {
+        self.resolve_within(ty, &mut (PARTS_MAX * 10), DEPTH_MAX)
+    }
+
+    fn resolve_within(&mut self, ty: &Type, parts: &mut usize, depth: usize) -> Type {
         ty.replace(&mut |var| match self.shallow(&Type::Var(var)) {
             Type::Var(root) => Type::Var(root),
-            bound => self.resolve(&bound),
+            _ if depth == 0 || *parts == 0 => Type::Var(self.table.find(var)),
+            bound => {
+                *parts -= 1;
+                self.resolve_within(&bound, parts, depth - 1)
+            }
         })
     }
 
@@ -105,7 +87,7 @@ impl Unifier {
     /// # Errors
     /// The first part that differs. What was learnt until there stays learnt.
     pub fn unify(&mut self, expected: &Type, found: &Type) -> Result<(), Mismatch> {
-        self.parts(expected, found).map_err(|mut mismatch| {
+        self.parts(expected, found, DEPTH_MAX).map_err(|mut mismatch| {
             mismatch.path.reverse();
             mismatch.expected = self.resolve(&mismatch.expected);
             mismatch.found = self.resolve(&mismatch.found);
@@ -114,28 +96,36 @@ impl Unifier {
     }
 
     /// The path of an error is collected inside out.
-    fn parts(&mut self, expected: &Type, found: &Type) -> Result<(), Mismatch> {
+    fn parts(&mut self, expected: &Type, found: &Type, depth: usize) -> Result<(), Mismatch> {
+        if let (Type::Var(a), Type::Var(b)) = (expected, found)
+            && self.table.unioned(*a, *b)
+        {
+            return Ok(());
+        }
         let (expected, found) = (self.shallow(expected), self.shallow(found));
-        let differ = || Mismatch::new(&expected, &found, false);
+        let differ = || Mismatch::new(&expected, &found, Cause::Differ);
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(Mismatch::new(&expected, &found, Cause::TooLarge));
+        };
         match (&expected, &found) {
             (Type::Var(a), Type::Var(b)) => self.table.union(*a, *b),
             (Type::Var(var), other) | (other, Type::Var(var)) => {
-                if self.contains(other, *var) {
-                    return Err(Mismatch::new(&expected, &found, true));
+                if let Err(cause) = self.size(other, *var, DEPTH_MAX, &mut HashMap::new()) {
+                    return Err(Mismatch::new(&expected, &found, cause));
                 }
                 self.table.union_value(*var, Binding(Some(other.clone())));
             }
-            (Type::List(a), Type::List(b)) => self.parts(a, b).map_err(|m| m.under(Step::Item))?,
+            (Type::List(a), Type::List(b)) => self.parts(a, b, depth).map_err(|m| m.under(Step::Item))?,
             (Type::Map(key_a, value_a), Type::Map(key_b, value_b)) => {
-                self.parts(key_a, key_b).map_err(|m| m.under(Step::Key))?;
-                self.parts(value_a, value_b).map_err(|m| m.under(Step::Value))?;
+                self.parts(key_a, key_b, depth).map_err(|m| m.under(Step::Key))?;
+                self.parts(value_a, value_b, depth).map_err(|m| m.under(Step::Value))?;
             }
             (Type::Struct(a), Type::Struct(b)) => {
                 if !a.iter().map(|field| &field.name).eq(b.iter().map(|field| &field.name)) {
                     return Err(differ());
                 }
                 for (a, b) in a.iter().zip(b.iter()) {
-                    self.parts(&a.ty, &b.ty).map_err(|m| m.under(Step::Field(a.name.clone())))?;
+                    self.parts(&a.ty, &b.ty, depth).map_err(|m| m.under(Step::Field(a.name.clone())))?;
                 }
             }
             (Type::Func(a), Type::Func(b)) => {
@@ -143,9 +133,9 @@ impl Unifier {
                     return Err(differ());
                 }
                 for (at, (a, b)) in a.params.iter().zip(&b.params).enumerate() {
-                    self.parts(&a.ty, &b.ty).map_err(|m| m.under(Step::Param(at)))?;
+                    self.parts(&a.ty, &b.ty, depth).map_err(|m| m.under(Step::Param(at)))?;
                 }
-                self.parts(&a.result, &b.result).map_err(|m| m.under(Step::Result))?;
+                self.parts(&a.result, &b.result, depth).map_err(|m| m.under(Step::Result))?;
             }
             (a, b) if a == b => {}
             _ => return Err(differ()),
@@ -153,75 +143,34 @@ impl Unifier {
         Ok(())
     }
 
-    fn contains(&mut self, ty: &Type, var: TypeVar) -> bool {
-        let mut found = false;
-        self.resolve(ty).visit_variables(&mut |met| found |= met == var);
-        found
-    }
-}
-
-impl Mismatch {
-    fn new(expected: &Type, found: &Type, is_infinite: bool) -> Self {
-        Self { path: Vec::new(), expected: expected.clone(), found: found.clone(), is_infinite }
-    }
-
-    fn under(mut self, step: Step) -> Self {
-        self.path.push(step);
-        self
-    }
-
-    /// How the parts differ, where their kinds are the same.
-    fn detail(&self) -> Option<String> {
-        match (&self.expected, &self.found) {
-            (Type::Struct(a), Type::Struct(b)) => {
-                let missing = a.iter().find(|field| b.iter().all(|other| other.name != field.name));
-                let extra = b.iter().find(|field| a.iter().all(|other| other.name != field.name));
-                Some(match (missing, extra) {
-                    (Some(field), _) => format!("the field `{}` is missing", field.name),
-                    (None, Some(field)) => format!("the field `{}` is too many", field.name),
-                    (None, None) => "the order of the fields differs".into(),
-                })
+    /// The number of parts of a type that is to be bound to the variable, each variable looked into once.
+    fn size(
+        &mut self,
+        ty: &Type,
+        var: TypeVar,
+        depth: usize,
+        known: &mut HashMap<TypeVar, usize>,
+    ) -> Result<usize, Cause> {
+        let depth = depth.checked_sub(1).ok_or(Cause::TooLarge)?;
+        let mut sum = ty.parts();
+        let mut inner = Vec::new();
+        ty.visit_variables(&mut |met| inner.push(met));
+        for met in inner {
+            let root = self.table.find(met);
+            if root == self.table.find(var) {
+                return Err(Cause::Infinite);
             }
-            (Type::Func(a), Type::Func(b)) if a.params.len() != b.params.len() => {
-                Some(format!("it takes {}, not {}", b.params.len(), a.params.len()))
-            }
-            _ => None,
+            let size = match (known.get(&root), self.shallow(&Type::Var(root))) {
+                (Some(size), _) => *size,
+                (None, Type::Var(_)) => 1,
+                (None, bound) => self.size(&bound, var, depth, known)?,
+            };
+            known.insert(root, size);
+            sum = sum.saturating_add(size);
         }
+        if sum > PARTS_MAX { Err(Cause::TooLarge) } else { Ok(sum) }
     }
 }
-
-impl Display for Step {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Item => f.write_str("the items"),
-            Self::Key => f.write_str("the keys"),
-            Self::Value => f.write_str("the values"),
-            Self::Field(name) => write!(f, "the field `{name}`"),
-            Self::Param(at) => write!(f, "parameter {}", at + 1),
-            Self::Result => f.write_str("the result"),
-        }
-    }
-}
-
-impl Display for Mismatch {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (expected, found) = (&self.expected, &self.found);
-        if self.is_infinite {
-            write!(f, "`{expected}` and `{found}` would contain themselves")?;
-        } else {
-            write!(f, "expected `{expected}`, found `{found}`")?;
-        }
-        if let Some(detail) = self.detail() {
-            write!(f, ": {detail}")?;
-        }
-        for (at, step) in self.path.iter().rev().enumerate() {
-            write!(f, "{} {step}", if at == 0 { ", in" } else { " of" })?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Mismatch {}
 
 #[cfg(test)]
 mod tests {
@@ -278,6 +227,27 @@ mod tests {
         ] {
             assert_eq!(unify(a, b), Err(message.to_owned()));
         }
+    }
+
+    #[test]
+    fn types_that_grow_without_end_are_refused() {
+        let mut unifier = Unifier::default();
+        let mut inner = Type::Int;
+        let doubled = (0..100).find_map(|_| {
+            let var = Type::Var(unifier.fresh());
+            let pair = Type::structure([("a", inner.clone()), ("b", inner.clone())]);
+            let outcome = unifier.unify(&var, &pair);
+            inner = var;
+            outcome.err()
+        });
+        assert_eq!(doubled.map(|mismatch| mismatch.cause), Some(Cause::TooLarge));
+        let mut unifier = Unifier::default();
+        let vars: Vec<Type> = (0..100_000).map(|_| Type::Var(unifier.fresh())).collect();
+        for pair in vars.windows(2) {
+            unifier.unify(&pair[0], &Type::list(pair[1].clone())).unwrap();
+        }
+        assert!(!unifier.resolve(&vars[0]).is_known());
+        assert!(unifier.unify(&vars[0], &vars[50_000]).is_err());
     }
 
     #[test]
