@@ -11,8 +11,8 @@ use crate::functions::declaration::Call;
 use crate::functions::error::{Error, Result};
 use crate::value::Value;
 
-/// Templates that call themselves more deeply are taken for endless.
-const DEPTH_MAX: usize = 100;
+/// Blocks within blocks and templates within templates; templates that call themselves more deeply are taken for endless.
+const DEPTH_MAX: usize = 200;
 /// So many items may be rendered, since templates that call themselves twice would go on for ages.
 const STEPS_MAX: usize = 2_000_000;
 const OUTPUT_BYTES_MAX: usize = 64 << 20;
@@ -70,6 +70,11 @@ impl<'a> Run<'a> {
 
     fn items(&mut self, items: &'a [Item<'a>], dot: &Datum) -> Flow {
         let scope = self.variables.len();
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            let message = "template: execution error: the template is nested too deeply";
+            return Flow::Break(Stop::Failed(Error::permanent(message)));
+        }
         for item in items {
             self.steps += 1;
             if self.steps > STEPS_MAX || self.out.len() > OUTPUT_BYTES_MAX {
@@ -79,6 +84,7 @@ impl<'a> Run<'a> {
             self.item(item, dot)?;
         }
         self.variables.truncate(scope);
+        self.depth -= 1;
         Flow::Continue(())
     }
 
@@ -131,15 +137,13 @@ impl<'a> Run<'a> {
             Some(pipe) => self.pipe(pipe, dot)?,
             None => None,
         };
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
+        if self.depth >= DEPTH_MAX {
             return self.fail(at, "exceeded maximum template depth");
         }
         let variables = std::mem::replace(&mut self.variables, vec![(String::new(), dot.clone())]);
         let outside = std::mem::replace(&mut self.name, name);
         self.items(items, &dot)?;
         (self.variables, self.name) = (variables, outside);
-        self.depth -= 1;
         Flow::Continue(())
     }
 
@@ -165,6 +169,7 @@ impl<'a> Run<'a> {
         if entries.is_empty() {
             return self.items(&branch.otherwise, dot);
         }
+        let depth = self.depth;
         for (key, value) in entries {
             self.loop_variables(&branch.pipe, key, &value);
             match self.items(&branch.then, &Some(value)) {
@@ -172,10 +177,12 @@ impl<'a> Run<'a> {
                 Flow::Break(Stop::Break) => break,
                 failed => return failed,
             }
+            self.depth = depth;
             if !branch.pipe.is_assignment {
                 self.variables.truncate(scope);
             }
         }
+        self.depth = depth;
         self.variables.truncate(scope);
         Flow::Continue(())
     }

@@ -188,6 +188,13 @@ fn no_template_runs_for_ever() {
     assert!(render(doubling).is_err());
     let wide = "{{ range 1000 }}{{ range 1000 }}{{ range 1000 }}x{{ end }}{{ end }}{{ end }}";
     assert!(render(wide).is_err());
+    let (open, close) = ("{{ if true }}".repeat(90), "{{ end }}".repeat(90));
+    let deep = format!(
+        "{{{{ define \"x\" }}}}{open}{{{{ template \"x\" }}}}{close}{{{{ end }}}}{{{{ template \"x\" }}}}"
+    );
+    assert!(render(&deep).is_err());
+    let many = "{{ range 1000 }}{{ if true }}{{ continue }}{{ end }}{{ end }}{{ range 1000 }}{{ if true }}{{ break }}{{ end }}{{ end }}";
+    assert_eq!(render(many).as_deref(), Ok(""));
     assert!(render(&"{{ if 1 }}".repeat(100_000)).is_err());
     assert!(render(&format!("{{{{ {}", "(".repeat(100_000))).is_err());
     assert!(render(&format!("{{{{ if 1 }}}}{}", "{{ else if 1 }}".repeat(100_000))).is_err());
