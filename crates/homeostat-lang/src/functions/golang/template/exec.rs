@@ -18,10 +18,10 @@ const STEPS_MAX: usize = 2_000_000;
 const OUTPUT_BYTES_MAX: usize = 64 << 20;
 
 /// The text, with `vars` for the dot.
-pub(super) fn execute(template: &Template<'_>, vars: Datum, caller: &dyn Call) -> Result<String> {
+pub(super) fn execute(template: &Template<'_>, vars: Datum, outside: Outside<'_>) -> Result<String> {
     let mut run = Run {
         template,
-        caller,
+        outside,
         out: String::new(),
         name: "template",
         variables: vec![(String::new(), vars.clone())],
@@ -34,9 +34,17 @@ pub(super) fn execute(template: &Template<'_>, vars: Datum, caller: &dyn Call) -
     }
 }
 
+/// What functions of the library need.
+#[derive(Clone, Copy)]
+pub(super) struct Outside<'a> {
+    pub(super) caller: &'a dyn Call,
+    /// The directory of the module that holds the call.
+    pub(super) module: &'a str,
+}
+
 struct Run<'a> {
     template: &'a Template<'a>,
-    caller: &'a dyn Call,
+    outside: Outside<'a>,
     out: String,
     /// The one that is rendered.
     name: &'a str,
@@ -255,7 +263,7 @@ impl<'a> Run<'a> {
         }
         args.extend(piped);
         let result = match library::find(name) {
-            Some(function) => library::call(function, name, self.caller, args),
+            Some(function) => library::call(function, name, self.outside, args),
             None => builtins::call(name, &args).map_err(|why| Failure::Function(Error::permanent(why))),
         };
         match result {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::data::{self, Datum};
-use crate::functions::declaration::{Call, Function, Site};
+use super::exec::Outside;
+use crate::functions::declaration::{Function, Site};
 use crate::functions::error::Error;
 use crate::functions::registry;
 use crate::types::{FuncType, Type};
@@ -37,7 +38,7 @@ pub(super) enum Failure {
 pub(super) fn call(
     (function, ty): &(&'static Function, FuncType),
     name: &str,
-    caller: &dyn Call,
+    outside: Outside<'_>,
     args: Vec<Datum>,
 ) -> Result<Datum, Failure> {
     let (want, got) = (ty.params.len(), args.len());
@@ -62,7 +63,7 @@ pub(super) fn call(
             }
         }
     }
-    let site = Site { ty, module: "/" };
-    let result = function.call(&site, caller, &values).map_err(Failure::Function)?;
+    let site = Site { ty, module: outside.module };
+    let result = function.call(&site, outside.caller, &values).map_err(Failure::Function)?;
     Ok(Some(data::from_value(&result)))
 }

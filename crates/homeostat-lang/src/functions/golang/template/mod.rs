@@ -37,10 +37,10 @@ pub(in crate::functions) const FUNCTIONS: &[Function] = &[Function::with_body(
 )
 .check(check)];
 
-fn run(_: &Site<'_>, caller: &dyn Call, args: Args<'_>) -> Result<Value> {
+fn run(site: &Site<'_>, caller: &dyn Call, args: Args<'_>) -> Result<Value> {
     let template = compile(args.str(0)?).map_err(Error::permanent)?;
     let vars = args.0.get(1).map(data::from_value);
-    exec::execute(&template, vars, caller).map(Value::from)
+    exec::execute(&template, vars, exec::Outside { caller, module: site.module }).map(Value::from)
 }
 
 /// Reads a template. It is plain data: who renders one template often may keep it.

@@ -41,7 +41,11 @@ fn render(text: &str) -> Result<String, String> {
 
 fn execute(text: &str) -> Result<String> {
     let template = compile(text).map_err(Error::permanent)?;
-    exec::execute(&template, Some(data::from_value(&vars())), &Outside)
+    exec::execute(
+        &template,
+        Some(data::from_value(&vars())),
+        exec::Outside { caller: &Outside, module: "/module/" },
+    )
 }
 
 #[test]
@@ -92,6 +96,7 @@ fn templates_are_rendered_as_in_go() {
         ),
         ("{{ (net_url_parser \"https://example.org/a?b=c\").Raw_query }}", "b=c"),
         ("{{ golang_strings_trim_space \" a \" }} {{ os_family }}", "a debian"),
+        ("{{ deploy_abspath \"/x\" }}", "/module/x"),
         ("{{ $.Pi }} {{ range .People }}{{ $.Yes }}{{ end }}", "3.25 truetrue"),
         ("{{ index .Ports \"none\" }}", "0"),
         ("", ""),
