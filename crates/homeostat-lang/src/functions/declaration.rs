@@ -1,12 +1,13 @@
 //! One declaration per function: its name, types, documentation, examples, and what it does.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::args::Args;
 use super::check::StaticCheck;
 use super::error::{Error, Result};
 use super::sources::SourceRequest;
-use crate::types::FuncType;
+use crate::types::{FuncType, Type, Unifier};
 use crate::value::{Func, Value};
 
 /// A function of the library.
@@ -144,6 +145,17 @@ impl Function {
     /// What it may be used at, where it is not everything that its signature allows.
     pub fn allowed(&self) -> Vec<FuncType> {
         parse(self.forms)
+    }
+
+    /// Whether it may be used at that type, which is one of its signatures with its variables resolved.
+    pub fn allows(&self, call: &FuncType) -> bool {
+        let allowed = self.allowed();
+        let fits = |form: &FuncType| {
+            let mut unifier = Unifier::default();
+            let (call, form) = (unifier.instantiate(call), unifier.instantiate(form));
+            unifier.unify(&Type::Func(Arc::new(form)), &Type::Func(Arc::new(call))).is_ok()
+        };
+        allowed.is_empty() || allowed.iter().any(fits)
     }
 
     /// Whether the same arguments always give the same value, so that a call of constants is a constant.

@@ -308,6 +308,24 @@ fn checks_say_what_is_wrong_before_anything_runs() {
 }
 
 #[test]
+fn overloaded_functions_say_where_they_fit() {
+    for (name, ty, fits) in [
+        ("len", "func(map{str: []int}) int", true),
+        ("len", "func([]?7) int", true),
+        ("len", "func(bool) int", false),
+        ("_+", "func(str, str) str", true),
+        ("_+", "func(?1, ?1) ?1", true),
+        ("_+", "func([]int, []int) []int", false),
+        ("_/", "func(str, str) float", false),
+        ("math.fortytwo", "func() float", true),
+        ("math.fortytwo", "func() str", false),
+        ("concat", "func(str, str) str", true),
+    ] {
+        assert_eq!(find(name).unwrap().allows(&ty.parse().unwrap()), fits, "{name} {ty}");
+    }
+}
+
+#[test]
 fn variables_have_unique_names() {
     let all = variables();
     let names: BTreeSet<_> = all.iter().map(|variable| (variable.module, variable.name)).collect();
