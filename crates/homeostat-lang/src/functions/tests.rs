@@ -3,6 +3,7 @@
 mod expression;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::*;
 use crate::types::{FuncType, Type, TypeVar, Unifier};
@@ -35,7 +36,7 @@ impl Evaluator<'_> {
                 .expect("a variable that is there")
                 .1
                 .clone()),
-            Expression::Func(closure) => Ok(Value::Func(Func::new(0, None, closure.clone()))),
+            Expression::Func(closure) => Ok(Value::Func(Func::new(0, None, Arc::clone(closure)))),
             Expression::Call(name, args) => {
                 let args = all(args)?;
                 let function = self.named(name);
@@ -64,7 +65,7 @@ impl Evaluator<'_> {
 
 impl Call for Evaluator<'_> {
     fn call(&self, func: &Func, args: &[Value]) -> Result<Value> {
-        let closure = func.body::<Closure>().expect("examples have closures of their own");
+        let closure = func.body::<Arc<Closure>>().expect("examples have closures of their own");
         self.value(&closure.body, &closure.params.iter().cloned().zip(args.iter().cloned()).collect())
     }
 

@@ -17,44 +17,46 @@ pub trait FuncBody: Any + Send + Sync {}
 /// Two are the same when their keys are: whoever makes functions gives equal keys to what computes the same, such as one
 /// function literal in one scope, so that nothing that depends on it has to be computed again.
 #[derive(Clone)]
-pub struct Func {
+pub struct Func(Arc<Inner<dyn FuncBody>>);
+
+struct Inner<B: ?Sized> {
     key: u64,
     ty: Option<Type>,
-    body: Arc<dyn FuncBody>,
+    body: B,
 }
 
 impl Func {
     /// A function, with its type where that is known.
-    pub fn new(key: u64, ty: Option<Type>, body: Arc<dyn FuncBody>) -> Self {
-        Self { key, ty, body }
+    pub fn new(key: u64, ty: Option<Type>, body: impl FuncBody) -> Self {
+        Self(Arc::new(Inner { key, ty, body }))
     }
 
     /// Its type, where that is known.
     pub fn ty(&self) -> Option<&Type> {
-        self.ty.as_ref()
+        self.0.ty.as_ref()
     }
 
     /// What identifies it.
     pub fn key(&self) -> u64 {
-        self.key
+        self.0.key
     }
 
     /// Its body, if it has that form.
     pub fn body<T: FuncBody>(&self) -> Option<&T> {
-        let body: &dyn Any = &*self.body;
+        let body: &dyn Any = &self.0.body;
         body.downcast_ref()
     }
 }
 
 impl Debug for Func {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "Func({})", self.key)
+        write!(f, "Func({})", self.key())
     }
 }
 
 impl PartialEq for Func {
     fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
+        self.key() == other.key()
     }
 }
 
@@ -62,13 +64,13 @@ impl Eq for Func {}
 
 impl Hash for Func {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        self.key.hash(hasher);
+        self.key().hash(hasher);
     }
 }
 
 impl Ord for Func {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.key.cmp(&other.key)
+        self.key().cmp(&other.key())
     }
 }
 

@@ -135,3 +135,10 @@ fn zero_has_every_type_that_data_can_have() {
     assert_eq!(Value::zero(&"[]func() int".parse().unwrap()), Some(Value::list([])));
     assert_eq!(Value::zero(&"struct{f func() int}".parse().unwrap()), None);
 }
+
+#[test]
+fn a_value_is_three_words_and_moves_between_threads() {
+    fn moves<T: Send + Sync>() {}
+    moves::<Value>();
+    assert_eq!(size_of::<Value>(), 24);
+}

@@ -22,7 +22,7 @@ pub(super) struct Closure {
     pub(super) body: Expression,
 }
 
-impl FuncBody for Closure {}
+impl FuncBody for Arc<Closure> {}
 
 /// Panics with what is left of a text that is none.
 pub(super) fn parse(text: &str) -> Expression {
