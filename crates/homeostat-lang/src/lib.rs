@@ -1,10 +1,19 @@
-//! The MCL language: from text to a tree, from the tree to a program, and back to text in canonical form.
+//! The MCL language: from text to a tree, from the tree to a program, and back to text in canonical form; and what programs
+//! compute with: types, values and functions.
 //!
-//! Invariants: nothing here does input or output or knows an operating system. A text is never refused before all of it was
-//! looked at: every step goes on after an error, and says each error once, with its place.
+//! Invariants: nothing here does input or output or knows an operating system. What a program learns from outside is asked for
+//! as plain data ([`functions::SourceRequest`]) and answered by whoever implements [`functions::Sources`]. A text is never
+//! refused before all of it was looked at: every step goes on after an error, and says each error once, with its place.
 #![warn(missing_docs)]
 
 pub mod ast;
 pub mod format;
+pub mod functions;
 mod interpolate;
 pub mod syntax;
+pub mod types;
+pub mod value;
+
+pub use functions::{Function, registry};
+pub use types::Type;
+pub use value::Value;

@@ -1,0 +1,61 @@
+//! `golang.template`: the template language of Go's `text/template`.
+
+mod builtins;
+mod compare;
+mod data;
+mod exec;
+mod lexer;
+mod library;
+mod parser;
+mod tree;
+
+use crate::functions::args::Args;
+use crate::functions::check::{KnownArg, Misuse, constant_text};
+use crate::functions::declaration::{Body, Call, Function, Site, gives};
+use crate::functions::error::{Error, Result};
+use crate::types::{FuncType, Type};
+use crate::value::Value;
+
+pub(in crate::functions) const FUNCTIONS: &[Function] = &[Function::with_body(
+    "golang.template",
+    &["func(template str) str", "func(template str, vars ?1) str"],
+    "The template, in the language of Go's `text/template`, with `.` for the variables. The first letter of the names of \
+     struct fields is capital there. A field or key that is missing is an error. Besides Go's own functions there is every \
+     function of this library that has one type, with `_` for `.` and `/`: `{{ strings_to_lower .Name }}`, `{{ _concat \"a\" \
+     \"b\" }}`.",
+    &[
+        gives("golang.template(\"out: {{ . }}\", 42)", "\"out: 42\""),
+        gives("golang.template(\"{{ range . }}{{ .Name }};{{ end }}\", [struct{name => \"a\"}, struct{name => \"b\"}])", "\"a;b;\""),
+        gives("golang.template(\"{{ strings_to_upper .x | printf \\\"%q\\\" }}\", {\"x\" => \"a\"})", "\"\\\"A\\\"\""),
+        gives(
+            "golang.template(\"{{ .Nope }}\", struct{a => 1})",
+            "error: template: execution error: template: template:1:3: executing \"template\" at <.Nope>: map has no entry for key \"Nope\"",
+        ),
+        gives("golang.template(\"{{ end }}\")", "error: template: parse error: template: template:1: unexpected {{end}}"),
+    ],
+    Body::Asking(run),
+)
+.check(check)];
+
+fn run(site: &Site<'_>, caller: &dyn Call, args: Args<'_>) -> Result<Value> {
+    let template = compile(args.str(0)?).map_err(Error::permanent)?;
+    let vars = args.0.get(1).map(data::from_value);
+    exec::execute(&template, vars, exec::Outside { caller, module: site.module }).map(Value::from)
+}
+
+/// Reads a template. It is plain data: who renders one template often may keep it.
+///
+/// # Errors
+/// What is wrong and in which line, as Go would say it.
+fn compile(text: &str) -> Result<tree::Template<'_>, String> {
+    parser::parse(text).map_err(|error| format!("template: parse error: template: {error}"))
+}
+
+fn check(args: &[KnownArg<'_>], _: &Type) -> Result<Option<FuncType>, Misuse> {
+    let Some(text) = constant_text(args, 0) else { return Ok(None) };
+    compile(text).map_err(|message| Misuse::of_arg(0, message))?;
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests;
