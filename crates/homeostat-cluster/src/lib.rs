@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod etcd;
+pub mod identity;
 #[cfg(feature = "testing")]
 pub mod testing;
 
