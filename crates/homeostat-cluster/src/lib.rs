@@ -8,7 +8,9 @@
 
 pub mod etcd;
 pub mod identity;
+pub mod join;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tls;
 
 pub use etcd::{EtcdOptions, EtcdStore, Identity, OptionsError, Times};

@@ -19,7 +19,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::authority::{Authority, AuthorityError, AuthorityFiles, Certificates};
+use crate::etcd::{self, EtcdOptions};
+
+use super::authority::{Authority, AuthorityError, AuthorityFiles, Certificates, MEMBER_NAME};
 use super::certificate::{Certificate, CertificateError};
 use super::key::{Key, KeyError, Secret};
 use super::operator::Operator;
@@ -214,6 +216,17 @@ impl ClusterDir {
     /// Writes what etcd refuses although it is signed.
     pub fn save_revocations(&self, list: &str) -> Result<(), DirError> {
         self.write("revoked.pem", list)
+    }
+
+    /// How the cluster's own store is reached as this host. Only members are taken for it, whatever their addresses.
+    pub fn store_options(&self, urls: impl IntoIterator<Item = String>) -> EtcdOptions {
+        let identity = etcd::Identity { certificate: self.file("host.pem"), key: self.file("host.key") };
+        EtcdOptions {
+            authority: Some(self.file("authority.pem")),
+            identity: Some(identity),
+            server_name: Some(MEMBER_NAME.into()),
+            ..EtcdOptions::new(urls)
+        }
     }
 
     /// Removes the identity: first that it is there, then the rest.

@@ -27,3 +27,4 @@ pub use operator::Operator;
 pub use settings::{ClusterId, MemberAddress, Ports, SETTINGS_VERSION, Settings};
 
 pub(crate) use authority::random;
+pub(crate) use certificate::hex;
