@@ -5,6 +5,7 @@
 //! | `cluster.json` | what we know of the cluster; without it there is no identity here |
 //! | `authority.pem` | the authorities that we trust, the newest first |
 //! | `authority.key`, `cross.pem` | on members: the newest one's key, and how older ones vouch for it |
+//! | `authority.next` | on the member that replaces the authority: the new one, until the store knows it |
 //! | `host.key` | our key |
 //! | `host.pem`, `server.pem`, `peer.pem` | its certificates, to show as client, as server, and to other stores (members) |
 //! | `revoked.pem` | on members: what etcd refuses although it is signed |
@@ -205,6 +206,26 @@ impl ClusterDir {
         self.write("cross.pem", &files.cross)?;
         self.write("authority.pem", &files.trusted)?;
         self.write("authority.key", files.key.reveal())
+    }
+
+    /// Keeps an authority that the store is about to be told of, whatever happens in between; none: no longer.
+    pub fn save_next_authority(&self, files: Option<&AuthorityFiles>) -> Result<(), DirError> {
+        let name = "authority.next";
+        match files {
+            Some(files) => {
+                let text = serde_json::to_string(files).expect("an authority is plain data");
+                self.write(name, &text)
+            }
+            None => write::remove(&self.file(name)).map_err(|source| self.cannot(name, source)),
+        }
+    }
+
+    /// The authority that the store was about to be told of.
+    pub fn next_authority(&self) -> Result<Option<Authority>, DirError> {
+        let Some(text) = self.read_if_there("authority.next")? else { return Ok(None) };
+        let wrong = |why: String| DirError::Form { path: self.file("authority.next"), why };
+        let files: AuthorityFiles = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        Authority::load(&files).map(Some).map_err(|error| wrong(error.to_string()))
     }
 
     /// Writes what we know of the cluster.

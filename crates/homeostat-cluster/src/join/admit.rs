@@ -54,7 +54,7 @@ impl Registrar {
     /// Whether somebody may join, and if so all that it needs. Whoever asks again with the same token and key, since it never
     /// got the answer, gets another.
     pub async fn admit(&self, asked: &Admission, now: SystemTime) -> Result<Admitted, Refusal> {
-        asked.is_version()?;
+        asked.is_good()?;
         let token_key = keys::cluster_token(asked.token.as_str());
         for _ in 0..ATTEMPTS {
             let (entry, token) = self.get::<Token>(&token_key).await?.ok_or(Refusal::UnknownToken)?;

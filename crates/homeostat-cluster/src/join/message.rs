@@ -152,9 +152,23 @@ pub enum Refusal {
 }
 
 impl Admission {
-    /// The admission that bytes from the network claim to be.
-    pub fn is_version(&self) -> Result<(), Refusal> {
-        if self.version == MESSAGE_VERSION { Ok(()) } else { Err(Refusal::Version(self.version)) }
+    /// Whether it can be decided at all.
+    pub(super) fn is_good(&self) -> Result<(), Refusal> {
+        if self.version != MESSAGE_VERSION {
+            return Err(Refusal::Version(self.version));
+        }
+        if self.listen.is_unspecified() || self.listen.is_multicast() {
+            return Err(Refusal::Malformed(format!("nobody can be reached at {}", self.listen)));
+        }
+        let Ports { agents, store_clients, store_peers } = self.ports;
+        if [agents, store_clients, store_peers].contains(&0)
+            || agents == store_clients
+            || agents == store_peers
+            || store_clients == store_peers
+        {
+            return Err(Refusal::Malformed("three different ports are needed".into()));
+        }
+        Ok(())
     }
 }
 

@@ -1,4 +1,5 @@
-//! What every host follows in the store: which certificates are refused, and which authorities are trusted.
+//! What every host follows in the store: which certificates are refused, which
+//! authorities are trusted, and where members are.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::record::{Record, TrustedRecord};
-use super::registrar::refused;
-use crate::identity::Serial;
+use super::registrar::{members, refused};
+use crate::identity::{MemberAddress, Serial};
 
 /// Between attempts to read it, while the store is away: from the first, doubling, to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
@@ -21,6 +22,8 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::fro
 pub struct News {
     /// Certificates that are refused although they are signed.
     pub refused: BTreeSet<Serial>,
+    /// Where those are who may be members.
+    pub members: Vec<MemberAddress>,
     /// The authorities; none while the store knows none.
     pub trusted: Option<TrustedRecord>,
 }
@@ -38,10 +41,11 @@ pub async fn follow(store: Arc<dyn Store>, tell: watch::Sender<Option<News>>) {
                     *told = Some(news);
                     is_new
                 });
-                let [refused, authority] = &mut watches;
+                let [refused, members, authority] = &mut watches;
                 // Whatever it is, a loss too: it is read again.
                 tokio::select! {
                     _ = refused.recv() => {}
+                    _ = members.recv() => {}
                     _ = authority.recv() => {}
                     () = tell.closed() => {}
                 }
@@ -55,16 +59,18 @@ pub async fn follow(store: Arc<dyn Store>, tell: watch::Sender<Option<News>>) {
     }
 }
 
-async fn read(store: &dyn Store) -> Result<(News, [Watching; 2]), StoreError> {
+async fn read(store: &dyn Store) -> Result<(News, [Watching; 3]), StoreError> {
     let (refused, revision) = refused(store).await?;
+    let members = members(store).await?;
     let trusted = match store.get(keys::CLUSTER_AUTHORITY).await? {
         Some(entry) => Some(TrustedRecord::read(&entry.key, &entry.value)?),
         None => None,
     };
-    // The second was read later than the first: what changed in between is told again.
+    // What was read later than the first may be told again.
     let watches = [
         store.watch(keys::CLUSTER_REFUSED, revision).await?,
+        store.watch(keys::CLUSTER_CANDIDATES, revision).await?,
         store.watch(keys::CLUSTER_AUTHORITY, revision).await?,
     ];
-    Ok((News { refused, trusted }, watches))
+    Ok((News { refused, members, trusted }, watches))
 }

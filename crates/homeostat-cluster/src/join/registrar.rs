@@ -79,9 +79,7 @@ impl Registrar {
 
     /// Where those are who may be members, in the order of their names.
     pub async fn members(&self) -> Result<Vec<MemberAddress>, Refusal> {
-        let (entries, _) = self.range(keys::CLUSTER_CANDIDATES).await?;
-        let read = entries.iter().map(|entry| MemberAddress::read(&entry.key, &entry.value));
-        read.collect::<Result<_, _>>().map_err(|error| unavailable(&error))
+        members(&*self.store).await.map_err(|error| unavailable(&error))
     }
 
     pub(super) fn issue(
@@ -130,6 +128,12 @@ impl std::fmt::Debug for Registrar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Registrar").field(&self.cluster).finish()
     }
+}
+
+/// Where those are who may be members, in the order of their names.
+pub(super) async fn members(store: &dyn Store) -> Result<Vec<MemberAddress>, StoreError> {
+    let (entries, _) = store.range(keys::CLUSTER_CANDIDATES).await?;
+    entries.iter().map(|entry| MemberAddress::read(&entry.key, &entry.value)).collect()
 }
 
 /// The certificates that are refused although they are signed, and the revision at which that was so.

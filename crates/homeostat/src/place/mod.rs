@@ -2,6 +2,7 @@
 //!
 //! Invariants: it is closed to other users, and at most one process has it open for writing.
 
+pub(crate) mod desk;
 pub(crate) mod etcd;
 pub(crate) mod kv;
 mod lock;
@@ -14,6 +15,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use homeostat_cluster::identity::{ClusterDir, Identity};
 use rustix::fs::OFlags;
 
 pub(crate) use lock::{Holder, Lock};
@@ -92,6 +94,12 @@ impl Prefix {
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
+}
+
+/// The identity that a prefix holds, if it is part of a cluster.
+pub(crate) fn identity(prefix: &Prefix) -> anyhow::Result<Option<Identity>> {
+    let loaded = ClusterDir::below(prefix.path()).load();
+    loaded.map_err(|error| refused(format!("the identity of this host: {:#}", anyhow::Error::from(error))))
 }
 
 fn usual() -> Option<PathBuf> {

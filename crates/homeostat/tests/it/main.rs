@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod broken;
+mod cluster;
 mod diagnostics;
 mod doc;
 mod ends;
