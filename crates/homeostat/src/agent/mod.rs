@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-pub(crate) use cluster::{Cluster, address};
+pub(crate) use cluster::{Cluster, Keeper, address};
 pub(crate) use host::{HostArgs, LimitArgs};
 use quiet::Quiet;
 use signals::{Asked, Signals};
@@ -66,7 +66,7 @@ pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) journal: Arc<dyn Journal>,
     /// The identity of this host, if it has one.
-    pub(crate) cluster: Option<Arc<Cluster>>,
+    pub(crate) cluster: Option<(Arc<Cluster>, Keeper)>,
 }
 
 /// Why a run ends.
@@ -99,15 +99,16 @@ pub(crate) async fn keep(
     // Followed from before the first load on: a change during it is not missed.
     let mut follower = if task.follow { follower(&task.inputs) } else { None };
     let mut beside = JoinSet::new();
+    let (cluster, keeper) = opened.cluster.unzip();
     match Server::bind(&opened.prefix) {
         Ok(server) => {
-            let desk = Desk { store: opened.store.clone(), cluster: opened.cluster.clone() };
+            let desk = Desk { store: opened.store.clone(), cluster };
             drop(beside.spawn(server.serve(desk)));
         }
         Err(error) => tracing::warn!("commands cannot reach this agent: {error}"),
     }
-    if let Some(cluster) = opened.cluster {
-        beside.spawn(cluster.run());
+    if let Some(keeper) = keeper {
+        beside.spawn(keeper.run());
     }
     let (views, mut shown) = views::start(terminal, &task.hostname, task.events.as_deref())
         .map_err(|error| cannot_write_events(task.events.as_deref(), &error))?;

@@ -164,7 +164,7 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
         started,
     };
     let dir = ClusterDir::below(prefix.path());
-    let cluster = identity.map(|identity| Cluster::open(dir, identity, opened.store.clone()).map(Arc::new));
+    let cluster = identity.map(|identity| Cluster::open(dir, identity, opened.store.clone()));
     let cluster = cluster.transpose().map_err(|error| refused(format!("{error:#}")))?;
     let store::Opened { store, journal } = opened;
     let opened = Opened { prefix, host: args.host, root, store, journal, cluster };

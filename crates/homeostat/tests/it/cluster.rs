@@ -153,12 +153,11 @@ fn whoever_is_not_admitted_learns_why_and_it_is_logged() {
     let elsewhere =
         JoinString { authority: homeostat_cluster::identity::Fingerprint::of(b"other"), ..good.clone() };
     let late = hosts.token("a", &["--ttl", "1s"]);
-    wait_until("the token has ended", || {
-        let done = hosts.join("c", &late);
-        done.code == Some(1) && done.stderr.contains("the token has expired")
-    });
+    let made = std::time::Instant::now();
+    wait_until("the token has ended", || made.elapsed() > std::time::Duration::from_secs(2));
     for (host, token, why) in [
-        ("c", used.clone(), "the token has been used up"),
+        ("c", late, "the token has expired"),
+        ("c", used, "the token has been used up"),
         ("c", wrong.reveal(), "the secret is wrong"),
         ("c", elsewhere.reveal(), "UnknownIssuer"),
         ("c", good.reveal().replace("homeostat1-e", "homeostat1-x"), "damaged"),
