@@ -105,6 +105,11 @@ impl SigningRequest {
         Self(text.into())
     }
 
+    /// The same from its DER.
+    pub fn from_der(der: &[u8]) -> Self {
+        Self(to_pem("CERTIFICATE REQUEST", der))
+    }
+
     /// The key that it is for, whose owner has shown to have it.
     pub fn key(&self) -> Result<RequestedKey, KeyError> {
         let wrong = |why: &str| KeyError::Request(why.into());
@@ -163,7 +168,7 @@ mod tests {
         let other = CertificateParams::default().serialize_request(&other).unwrap().pem().unwrap();
         let mut block = pem::parse(&text).unwrap().into_contents();
         *block.last_mut().unwrap() ^= 1;
-        for text in ["", "x", &to_pem("CERTIFICATE REQUEST", &block), &other] {
+        for text in ["", "x", &SigningRequest::from_der(&block).0, &other] {
             assert!(SigningRequest::new(text).key().is_err(), "{text}");
         }
     }

@@ -10,13 +10,13 @@ use homeostat_cluster::testing::EtcdServer;
 use super::place::{Done, Place, Running, wait_until};
 
 /// Hosts that share a store.
-struct Hosts {
-    place: Place,
+pub(crate) struct Hosts {
+    pub(crate) place: Place,
     etcd: Option<EtcdServer>,
 }
 
 impl Hosts {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Place::new();
         place.write("site.yaml", "graph: g\nresources:\n  noop:\n  - name: a\n");
         Self { place, etcd: None }
@@ -28,16 +28,16 @@ impl Hosts {
         Some(Self { etcd: Some(etcd), ..Self::new() })
     }
 
-    fn cluster(&self, host: &str, args: &[&str]) -> Done {
+    pub(crate) fn cluster(&self, host: &str, args: &[&str]) -> Done {
         self.place.homeostat(&[&["cluster", "--prefix", &prefix(host)], args].concat())
     }
 
-    fn init(&self, host: &str) -> Done {
+    pub(crate) fn init(&self, host: &str) -> Done {
         self.cluster(host, &["init", "--hostname", host, "--listen", &address(host)])
     }
 
     /// Starts the agent of a host, and waits until commands and others reach it.
-    fn start(&self, host: &str) -> Running {
+    pub(crate) fn start(&self, host: &str) -> Running {
         let mut args = vec!["run", "-v", "--prefix"];
         let (prefix, url) = (prefix(host), self.etcd.as_ref().map(EtcdServer::url));
         args.extend([&*prefix, "DIR/site.yaml"]);
@@ -50,7 +50,7 @@ impl Hosts {
     }
 
     /// A join string of a member, once the store knows it.
-    fn token(&self, member: &str, args: &[&str]) -> String {
+    pub(crate) fn token(&self, member: &str, args: &[&str]) -> String {
         let mut token = String::new();
         wait_until("there is a token", || {
             let done = self.cluster(member, &[&["token"], args].concat());
@@ -60,14 +60,14 @@ impl Hosts {
         token
     }
 
-    fn join(&self, host: &str, token: &str) -> Done {
+    pub(crate) fn join(&self, host: &str, token: &str) -> Done {
         let prefix = prefix(host);
         let listen = address(host);
         let args = ["cluster", "--prefix", &prefix, "join", "-", "--hostname", host, "--listen", &listen];
         self.place.homeostat_with_stdin(&args, token)
     }
 
-    fn file(&self, host: &str, name: &str) -> String {
+    pub(crate) fn file(&self, host: &str, name: &str) -> String {
         self.place.read(&format!("{host}/prefix/cluster/{name}"))
     }
 }
@@ -77,7 +77,7 @@ fn prefix(host: &str) -> String {
 }
 
 /// An address that no other test uses at the same time.
-fn address(host: &str) -> String {
+pub(crate) fn address(host: &str) -> String {
     let [.., high, low] = std::process::id().to_be_bytes();
     format!("127.{}.{low}.{}", high.clamp(1, 254), host.as_bytes()[0])
 }

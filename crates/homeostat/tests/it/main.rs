@@ -1,6 +1,7 @@
 //! The real binary, from outside.
 #![allow(clippy::unwrap_used)]
 
+mod api;
 mod broken;
 mod cluster;
 mod diagnostics;
