@@ -36,11 +36,12 @@ impl Registrar {
     /// A host takes itself out.
     pub async fn leave(&self, who: &Peer, now: SystemTime) -> Result<(), Refusal> {
         self.known(who).await?;
-        self.remove(&who.host, now).await
+        self.remove(&who.host, now).await.map(drop)
     }
 
-    /// Takes a host out: its certificates are refused from now on, and what it wrote about itself goes.
-    pub async fn remove(&self, name: &HostName, now: SystemTime) -> Result<(), Refusal> {
+    /// Takes a host out: its certificates are refused from now on, and what it wrote about itself goes. Says what it was: who
+    /// may be a member has had the authority's key.
+    pub async fn remove(&self, name: &HostName, now: SystemTime) -> Result<Role, Refusal> {
         let key = keys::cluster_host(name.as_str());
         for _ in 0..ATTEMPTS {
             let found = self.get::<Host>(&key).await?.filter(|(_, host)| host.host == *name);
@@ -59,14 +60,15 @@ impl Registrar {
                 Operation::Delete(keys::cluster_candidate(name.as_str()).into()),
             ];
             let certificates: Vec<_> =
-                host.certificates.into_iter().filter(|known| !known.ends.is_over(now)).collect();
+                host.certificates.iter().filter(|known| !known.ends.is_over(now)).cloned().collect();
             if let Some(one) = certificates.first() {
                 let at = keys::cluster_refused(name.as_str(), one.serial.as_str());
-                then.push(put(at, &Refused { host: host.host, certificates: certificates.clone() }));
+                then.push(put(at, &Refused { host: host.host.clone(), certificates: certificates.clone() }));
             }
             then.extend(self.refusals_that_are_over(now).await?);
             if self.commit(when, then).await? {
-                return self.withdraw(name).await;
+                self.withdraw(name).await?;
+                return Ok(host.role);
             }
         }
         Err(Refusal::Unavailable("its record changes all the time".into()))

@@ -61,8 +61,14 @@ async fn answer(cluster: &Cluster, request: ClusterRequest) -> Result<Answer, Re
             Answer::Value(Some(cluster.token(NewToken { ttl, uses, role }).await?))
         }
         ClusterRequest::Remove { host } => {
-            cluster.remove(&host).await?;
-            Answer::Done
+            let advice = match cluster.remove(&host).await? {
+                Role::Agent => None,
+                Role::Member => Some(format!(
+                    "`{host}` has had the authority's key: replace it with `homeostat cluster authority renew`, and once \
+                     every host has new certificates, with --drop-older"
+                )),
+            };
+            Answer::Value(advice)
         }
         ClusterRequest::RenewAuthority { drop_older } => {
             Answer::Value(Some(cluster.renew_authority(drop_older).await?))

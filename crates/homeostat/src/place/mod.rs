@@ -13,6 +13,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use homeostat_cluster::identity::{ClusterDir, Identity};
@@ -100,6 +101,12 @@ impl Prefix {
 pub(crate) fn identity(prefix: &Prefix) -> anyhow::Result<Option<Identity>> {
     let loaded = ClusterDir::below(prefix.path()).load();
     loaded.map_err(|error| refused(format!("the identity of this host: {:#}", anyhow::Error::from(error))))
+}
+
+/// The name that this host has in its cluster, for who only looks: what cannot be read is as good as not there.
+pub(crate) fn own_name(prefix: &Prefix) -> Option<Arc<str>> {
+    let settings = ClusterDir::below(prefix.path()).settings().ok().flatten()?;
+    Some(settings.host.as_str().into())
 }
 
 fn usual() -> Option<PathBuf> {

@@ -245,6 +245,9 @@ fn a_host_that_leaves_or_is_removed_is_refused_from_then_on() {
         hosts.join(host, &token).ends_with(0);
     }
     hosts.cluster("a", &["remove", "nobody"]).ends_with(1);
+    hosts.join("m", &hosts.token("a", &["--member"])).ends_with(0);
+    let knowing = hosts.cluster("a", &["remove", "m"]);
+    assert!(knowing.ends_with(0).stderr.contains("has had the authority's key"), "{knowing:#?}");
     let last = hosts.cluster("a", &["remove", "a"]);
     assert!(last.ends_with(1).stderr.contains("the only one that may be a member"), "{last:#?}");
     let removed = hosts.start("b");
@@ -254,6 +257,8 @@ fn a_host_that_leaves_or_is_removed_is_refused_from_then_on() {
     assert!(said.contains("this host was removed from the cluster"), "{said}");
     // It keeps its identity, which opens nothing any more.
     hosts.cluster("b", &["leave"]).ends_with(1);
+    hosts.cluster("b", &["leave", "--force"]).ends_with(0);
+    assert!(!hosts.place.path("b/prefix/cluster").exists());
     hosts.cluster("c", &["leave"]).ends_with(0);
     assert!(!hosts.place.path("c/prefix/cluster").exists());
     // The name is free again.

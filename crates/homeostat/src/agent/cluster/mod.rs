@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::Context;
-use homeostat_cluster::identity::{ClusterDir, HostName, Identity, MemberAddress};
+use homeostat_cluster::identity::{ClusterDir, HostName, Identity, MemberAddress, Role};
 use homeostat_cluster::join::{Granted, JoinAnswer, JoinRequest, NewToken, Refusal, Registrar, Renewal};
 use homeostat_cluster::tls::{Peer, Tls};
 use homeostat_engine::Store;
@@ -88,11 +88,11 @@ impl Cluster {
         Ok(self.registrar()?.token(new, SystemTime::now()).await?.reveal())
     }
 
-    /// Takes a host out.
-    pub(crate) async fn remove(&self, host: &HostName) -> Result<(), Refusal> {
-        self.registrar()?.remove(host, SystemTime::now()).await?;
+    /// Takes a host out; says what it was.
+    pub(crate) async fn remove(&self, host: &HostName) -> Result<Role, Refusal> {
+        let role = self.registrar()?.remove(host, SystemTime::now()).await?;
         tracing::warn!("`{host}` was removed from the cluster");
-        Ok(())
+        Ok(role)
     }
 
     /// Replaces the authority by a new one, or drops those before it; says which one it is now.

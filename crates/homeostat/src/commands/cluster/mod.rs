@@ -51,10 +51,7 @@ enum ClusterCommand {
     Init(init::InitArgs),
     Token(token::TokenArgs),
     Join(join::JoinArgs),
-    /// Take this host out of the cluster, and remove its identity
-    ///
-    /// The agent must not run; another member must be reached.
-    Leave,
+    Leave(leave::LeaveArgs),
     Remove(remove::RemoveArgs),
     Authority(authority::AuthorityArgs),
 }
@@ -65,7 +62,7 @@ pub(crate) fn run(args: ClusterArgs, terminal: &Terminal) -> anyhow::Result<Exit
         ClusterCommand::Init(args) => init::run(args, &prefix, terminal),
         ClusterCommand::Token(args) => token::run(&args, &prefix, terminal),
         ClusterCommand::Join(args) => join::run(args, &prefix, terminal),
-        ClusterCommand::Leave => leave::run(&prefix, terminal),
+        ClusterCommand::Leave(args) => leave::run(&args, &prefix, terminal),
         ClusterCommand::Remove(args) => remove::run(args, &prefix, terminal),
         ClusterCommand::Authority(args) => authority::run(&args, &prefix, terminal),
     }

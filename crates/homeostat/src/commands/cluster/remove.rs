@@ -21,7 +21,10 @@ pub(super) struct RemoveArgs {
 }
 
 pub(super) fn run(args: RemoveArgs, prefix: &Prefix, terminal: &Terminal) -> anyhow::Result<Exit> {
-    ask(prefix, ClusterRequest::Remove { host: args.host.clone() })?;
+    let advice = ask(prefix, ClusterRequest::Remove { host: args.host.clone() })?;
     terminal.say(&format!("`{}` is no longer part of the cluster\n", args.host));
+    if let Some(advice) = advice {
+        terminal.say(&format!("{advice}\n"));
+    }
     Ok(Exit::Done)
 }
