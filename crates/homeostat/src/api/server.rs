@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use homeostat_cluster::join::{Granted, JoinAnswer, JoinRequest, REQUEST_BYTES_MAX, Refusal, Renewal};
-use homeostat_cluster::tls::Peer;
+use homeostat_cluster::tls::{Peer, TlsError};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -45,15 +45,33 @@ struct Caller {
 
 struct Api {
     cluster: Arc<Cluster>,
-    attempts: Attempts,
+    /// Joins that were refused.
+    joins: Attempts,
+    /// Handshakes that failed.
+    handshakes: Attempts,
     strangers: Arc<Semaphore>,
+}
+
+impl Api {
+    /// Logs it, unless somebody fills the log.
+    fn not_let_in(&self, from: IpAddr, error: TlsError) {
+        let now = Instant::now();
+        let error = anyhow::Error::from(error);
+        if self.handshakes.may_try(from, now) {
+            tracing::warn!("{from} was not let in: {error:#}");
+        } else {
+            tracing::debug!("{from} was not let in: {error:#}");
+        }
+        self.handshakes.failed(from, now);
+    }
 }
 
 /// Answers for as long as it is let. An address that is not there yet is waited for.
 pub(crate) async fn serve(cluster: Arc<Cluster>) {
     let listener = listen(cluster.address()).await;
     let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
-    let api = Arc::new(Api { cluster, attempts: Attempts::default(), strangers });
+    let api =
+        Arc::new(Api { cluster, joins: Attempts::default(), handshakes: Attempts::default(), strangers });
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -90,10 +108,7 @@ async fn listen(address: SocketAddr) -> TcpListener {
 async fn answer(api: Arc<Api>, stream: TcpStream, from: IpAddr) {
     let (stream, peer) = match api.cluster.tls().accept(stream).await {
         Ok(accepted) => accepted,
-        Err(error) => {
-            let error = anyhow::Error::from(error);
-            return tracing::info!("{from} was not let in: {error:#}");
-        }
+        Err(error) => return api.not_let_in(from, error),
     };
     let is_stranger = peer.is_none();
     let _permit = match is_stranger.then(|| api.strangers.clone().try_acquire_owned()) {
@@ -153,7 +168,7 @@ async fn join(
     body: Bytes,
 ) -> Result<Json<JoinAnswer>, Refused> {
     let from = caller.from;
-    if !api.attempts.may_try(from, Instant::now()) {
+    if !api.joins.may_try(from, Instant::now()) {
         return Err(Refused(Refusal::TooOften));
     }
     let asked = JoinRequest::parse(&body);
@@ -173,7 +188,7 @@ async fn join(
             Ok(Json(answer))
         }
         Err(refusal) => {
-            api.attempts.failed(from, Instant::now());
+            api.joins.failed(from, Instant::now());
             tracing::warn!("{host} at {from} was not admitted: {refusal}");
             Err(Refused(refusal))
         }

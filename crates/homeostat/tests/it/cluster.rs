@@ -2,8 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::SystemTime;
 
-use homeostat_cluster::identity::Certificate;
+use homeostat_cluster::identity::{Certificate, ClusterDir, HOST_LIFETIME, Identity};
 use homeostat_cluster::join::JoinString;
 use homeostat_cluster::testing::EtcdServer;
 
@@ -252,7 +253,11 @@ fn a_host_that_leaves_or_is_removed_is_refused_from_then_on() {
     assert!(last.ends_with(1).stderr.contains("the only one that may be a member"), "{last:#?}");
     let removed = hosts.start("b");
     hosts.cluster("a", &["remove", "b"]).ends_with(0);
-    wait_until("the others refuse it", || hosts.file("a", "cluster.json").contains("\"refused\": [\n"));
+    let own = Certificate::all_of(&hosts.file("b", "host.pem")).unwrap().remove(0);
+    for host in ["a", "b"] {
+        let known = || hosts.file(host, "cluster.json").contains(own.serial().as_str());
+        wait_until("it is refused", known);
+    }
     let said = end([removed]).concat();
     assert!(said.contains("this host was removed from the cluster"), "{said}");
     // It keeps its identity, which opens nothing any more.
@@ -266,6 +271,28 @@ fn a_host_that_leaves_or_is_removed_is_refused_from_then_on() {
     agents.push(hosts.start("c"));
     let said = end(agents).concat();
     assert!(said.contains("`c` has left the cluster"), "{said}");
+}
+
+#[test]
+fn a_certificate_of_which_two_thirds_are_over_renews_itself() {
+    let hosts = Hosts::new();
+    hosts.init("a").ends_with(0);
+    let dir = ClusterDir::below(&hosts.place.path("a/prefix"));
+    let (authority, identity) = (dir.authority().unwrap().unwrap(), dir.load().unwrap().unwrap());
+    let then = SystemTime::now() - HOST_LIFETIME * 2 / 3;
+    let aged = Identity::first(&authority, identity.settings, then).unwrap();
+    dir.create(&aged, Some(&authority.files()), &[]).unwrap();
+    let agent = hosts.start("a");
+    wait_until("its certificates are new", || {
+        let now = dir.load().unwrap().unwrap();
+        [now.certificates.host, now.certificates.server]
+            .iter()
+            .all(|text| Certificate::all_of(text).unwrap()[0].renewal_due() > SystemTime::now())
+    });
+    // The same key, and others are let in as before.
+    assert_eq!(hosts.file("a", "host.key"), aged.key.reveal());
+    hosts.join("b", &hosts.token("a", &[])).ends_with(0);
+    end([agent]);
 }
 
 #[test]
