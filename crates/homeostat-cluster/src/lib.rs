@@ -7,7 +7,10 @@
 #![warn(missing_docs)]
 
 pub mod etcd;
+pub mod identity;
+pub mod join;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tls;
 
 pub use etcd::{EtcdOptions, EtcdStore, Identity, OptionsError, Times};

@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Schema(commands::schema::SchemaArgs),
     Completions(commands::completions::CompletionsArgs),
     Kv(commands::kv::KvArgs),
+    Cluster(Box<commands::cluster::ClusterArgs>),
     Man(commands::man::ManArgs),
 }
 

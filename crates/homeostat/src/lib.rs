@@ -7,6 +7,7 @@
 //! Start reading at [`cli`] for what can be asked for, and at `agent` for what `run` does.
 
 mod agent;
+mod api;
 mod catalog;
 pub mod cli;
 mod commands;

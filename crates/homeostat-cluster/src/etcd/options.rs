@@ -15,6 +15,8 @@ pub struct EtcdOptions {
     pub authority: Option<PathBuf>,
     /// Who we are to it.
     pub identity: Option<Identity>,
+    /// What its certificates must be for, where that is not the host of the URL.
+    pub server_name: Option<String>,
     /// What all our keys begin with there.
     pub namespace: String,
     /// How long things may take.
@@ -102,6 +104,7 @@ impl EtcdOptions {
             urls: urls.into_iter().map(Into::into).collect(),
             authority: None,
             identity: None,
+            server_name: None,
             namespace: "/homeostat/".into(),
             times: Times::default(),
         }
@@ -136,6 +139,10 @@ impl EtcdOptions {
         let tls = ClientTlsConfig::new()
             .timeout(self.times.connect)
             .ca_certificate(Certificate::from_pem(read(authority, "certificate", "CERTIFICATE-----")?));
+        let tls = match &self.server_name {
+            Some(name) => tls.domain_name(name),
+            None => tls,
+        };
         let Some(identity) = &self.identity else { return Ok(tls) };
         let certificate = read(&identity.certificate, "certificate", "CERTIFICATE-----")?;
         let key = read(&identity.key, "private key", "PRIVATE KEY-----")?;

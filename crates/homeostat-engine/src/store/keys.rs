@@ -10,6 +10,11 @@
 //! | `kv/each/<key>/<host>` | the same, one value for each host (`mapped`) | that host |
 //! | `deploys/<n>`, `blobs/<hash>` | signed releases | operators |
 //! | `members/…`, `cluster/…` | wanted size, zones, the elected one, its step in a replacement | members |
+//! | `cluster/tokens/<id>` | a token to join with: the hash of its secret, its end, its uses | members |
+//! | `cluster/hosts/<host>`, `cluster/addresses/<address>` | who has joined, with its certificates; who listens where | members |
+//! | `cluster/candidates/<host>` | who may be a member, and where | members |
+//! | `cluster/refused/<host>.<serial>` | certificates of hosts that were removed | members |
+//! | `cluster/authority` | the authorities that are trusted | members |
 //!
 //! A value begins with one byte that tells the version of its form. The parts of a key are separated by slashes; a part that
 //! somebody chose freely has its slashes, percent signs and control characters written as `%xx`, so that no name can reach
@@ -25,6 +30,47 @@ pub const KV: &str = "kv/";
 pub const KV_ONE: &str = "kv/one/";
 /// The `kv` values that each host has of its own.
 pub const KV_EACH: &str = "kv/each/";
+
+/// Tokens to join with.
+pub const CLUSTER_TOKENS: &str = "cluster/tokens/";
+/// Those who may be members.
+pub const CLUSTER_CANDIDATES: &str = "cluster/candidates/";
+/// Certificates of hosts that were removed.
+pub const CLUSTER_REFUSED: &str = "cluster/refused/";
+/// The authorities that are trusted.
+pub const CLUSTER_AUTHORITY: &str = "cluster/authority";
+
+/// A token to join with.
+pub fn cluster_token(id: &str) -> String {
+    format!("{CLUSTER_TOKENS}{}", part(id))
+}
+
+/// Who has joined under a name; names that differ in case only are one.
+pub fn cluster_host(host: &str) -> String {
+    format!("cluster/hosts/{}", part(&host.to_ascii_lowercase()))
+}
+
+/// Who listens at an address.
+pub fn cluster_address(address: std::net::SocketAddr) -> String {
+    format!("cluster/addresses/{address}")
+}
+
+/// A host that may be a member.
+pub fn cluster_candidate(host: &str) -> String {
+    format!("{CLUSTER_CANDIDATES}{}", part(&host.to_ascii_lowercase()))
+}
+
+/// The certificates of a host that was removed, named by one of them: the host may come back and be removed again.
+pub fn cluster_refused(host: &str, serial: &str) -> String {
+    format!("{CLUSTER_REFUSED}{}.{}", part(host), part(serial))
+}
+
+/// What a host has written about itself: keys, and prefixes of more of them.
+pub fn of_host(host: &str) -> ([String; 2], [String; 2]) {
+    let part = part(host);
+    let keys = [format!("hosts/{part}"), format!("facts/{part}")];
+    (keys, [format!("vertices/{part}/"), format!("exports/{part}/")])
+}
 
 /// The summary of a host.
 pub fn host(host: &str) -> String {

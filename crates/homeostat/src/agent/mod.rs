@@ -2,6 +2,7 @@
 //!
 //! One task decides: it waits for the engine, the inputs, signals and deadlines, and nothing else ends a run.
 
+mod cluster;
 mod host;
 mod quiet;
 mod signals;
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
+pub(crate) use cluster::{Cluster, Keeper, address};
 pub(crate) use host::{HostArgs, LimitArgs};
 use quiet::Quiet;
 use signals::{Asked, Signals};
@@ -27,6 +29,7 @@ use crate::engine::{self, Engine, EngineHandle, EngineOptions, Progress, Stop};
 use crate::exit::{Exit, refused};
 use crate::inputs::{Followed, Follower, Inputs};
 use crate::picture;
+use crate::place::desk::Desk;
 use crate::place::socket::Server;
 use crate::place::{Prefix, write_whole};
 use crate::terminal::Terminal;
@@ -62,6 +65,8 @@ pub(crate) struct Opened {
     pub(crate) root: AbsPath,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) journal: Arc<dyn Journal>,
+    /// The identity of this host, if it has one.
+    pub(crate) cluster: Option<(Arc<Cluster>, Keeper)>,
 }
 
 /// Why a run ends.
@@ -96,9 +101,16 @@ pub(crate) async fn keep(
     // Followed from before the first load on: a change during it is not missed.
     let mut follower = if task.follow { follower(&task.inputs) } else { None };
     let mut beside = JoinSet::new();
+    let (cluster, keeper) = opened.cluster.unzip();
     match Server::bind(&opened.prefix) {
-        Ok(server) => drop(beside.spawn(server.serve(opened.store.clone()))),
+        Ok(server) => {
+            let desk = Desk { store: opened.store.clone(), cluster };
+            drop(beside.spawn(server.serve(desk)));
+        }
         Err(error) => tracing::warn!("commands cannot reach this agent: {error}"),
+    }
+    if let Some(keeper) = keeper {
+        beside.spawn(keeper.run());
     }
     let (views, mut shown) = views::start(terminal, &task.hostname, task.events.as_deref())
         .map_err(|error| cannot_write_events(task.events.as_deref(), &error))?;

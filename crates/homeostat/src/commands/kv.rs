@@ -12,6 +12,7 @@ use homeostat_model::suggest::printable;
 
 use super::runtime;
 use crate::exit::{Exit, refused};
+use crate::place::desk::Question;
 use crate::place::etcd::EtcdArgs;
 use crate::place::kv::{Answer, Change, Request};
 use crate::place::socket::Client;
@@ -96,7 +97,7 @@ pub(crate) fn run(args: KvArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let prefix = Prefix::choose(args.prefix.as_deref())?;
     runtime()?.block_on(async {
         match request {
-            Request::Watch { .. } => watch(&prefix, &request, terminal).await,
+            Request::Watch { .. } => watch(&prefix, request, terminal).await,
             other => {
                 let answer = ask(&prefix, other).await?;
                 show(answer, terminal)
@@ -156,7 +157,7 @@ async fn ask(prefix: &Prefix, request: Request) -> anyhow::Result<Answer> {
     let start = tokio::time::Instant::now();
     loop {
         if let Some(mut agent) = Client::connect(prefix).await.context("cannot reach the agent")? {
-            return agent.ask(&request).await.context("cannot reach the agent");
+            return agent.ask(&Question::Kv(request)).await.context("cannot reach the agent");
         }
         match Lock::take(prefix, "kv").context("cannot lock the prefix")? {
             Ok(_lock) => {
@@ -199,11 +200,11 @@ fn line(change: &Change) -> String {
     }
 }
 
-async fn watch(prefix: &Prefix, request: &Request, terminal: &Terminal) -> anyhow::Result<Exit> {
+async fn watch(prefix: &Prefix, request: Request, terminal: &Terminal) -> anyhow::Result<Exit> {
     let Some(mut agent) = Client::connect(prefix).await.context("cannot reach the agent")? else {
         bail!("no agent runs with the prefix {}: nothing could change", prefix.path().display());
     };
-    let mut answer = agent.ask(request).await?;
+    let mut answer = agent.ask(&Question::Kv(request)).await?;
     loop {
         match answer {
             Answer::Change(change) => {

@@ -1,6 +1,7 @@
 //! One file per command: its arguments and what it does with them.
 
 pub(crate) mod check;
+pub(crate) mod cluster;
 pub(crate) mod completions;
 pub(crate) mod doc;
 pub(crate) mod fmt;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> anyhow::Result<Exit>
         Command::Schema(args) => schema::run(&args, terminal),
         Command::Completions(args) => completions::run(&args, terminal),
         Command::Kv(args) => kv::run(args, terminal),
+        Command::Cluster(args) => cluster::run(*args, terminal),
         Command::Man(args) => man::run(&args, terminal),
     }
 }

@@ -17,7 +17,7 @@ use crate::engine::{self, EngineOptions, Mode, Plan, Planned};
 use crate::exit::Exit;
 use crate::inputs::Inputs;
 use crate::place::etcd::EtcdArgs;
-use crate::place::{Prefix, store};
+use crate::place::{self, Prefix, store};
 use crate::terminal::{Paint, Terminal};
 use crate::views::report::{RunFacts, RunResult, plan_report};
 use crate::views::{describe_change, push_diff, totals_text};
@@ -57,9 +57,12 @@ pub(crate) struct PlanArgs {
 pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let (started, clock) = (SystemTime::now(), Instant::now());
     let etcd = args.etcd.store()?;
-    let hostname = catalog::hostname(&args.input)?;
-    let root = args.host.root()?;
     let prefix = Prefix::choose(args.prefix.as_deref())?;
+    let hostname = match place::own_name(&prefix) {
+        Some(ours) if args.input.hostname.is_none() => ours,
+        _ => catalog::hostname(&args.input)?,
+    };
+    let root = args.host.root()?;
     let registry = catalog::registry();
     let mut inputs = Inputs::new(&args.input)?;
     let mut read = Read::inputs(&mut inputs, &registry, &hostname);

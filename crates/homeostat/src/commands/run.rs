@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
+use homeostat_cluster::identity::{ClusterDir, HostName};
 use homeostat_engine::Store;
 
 use super::runtime;
-use crate::agent::{self, HostArgs, LimitArgs, Opened, Task};
+use crate::agent::{self, Cluster, HostArgs, LimitArgs, Opened, Task};
 use crate::catalog::{self, Read};
 use crate::cli::{InputArgs, seconds};
 use crate::engine::{EngineOptions, Mode};
 use crate::exit::{Exit, refused};
 use crate::inputs::Inputs;
 use crate::place::etcd::EtcdArgs;
-use crate::place::{Holder, Lock, Prefix, store};
+use crate::place::{self, Holder, Lock, Prefix, store};
 use crate::terminal::Terminal;
 
 /// How long a short command, such as `kv`, may hold the lock.
@@ -123,9 +124,13 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     for path in [graphviz, report, events].into_iter().flatten().filter(|path| path.as_os_str() != "-") {
         expect_place_for(path)?;
     }
-    let hostname = catalog::hostname(&args.input)?;
     let root = args.host.root()?;
     let prefix = Prefix::choose(args.prefix.as_deref())?;
+    let identity = if args.cluster.no_cluster { None } else { place::identity(&prefix)? };
+    let hostname = match &identity {
+        Some(identity) => own_name(args.input.hostname.as_deref(), &identity.settings.host)?,
+        None => catalog::hostname(&args.input)?,
+    };
     let registry = catalog::registry();
     let mut inputs = Inputs::new(&args.input)?;
     let mut read = Read::inputs(&mut inputs, &registry, &hostname);
@@ -158,12 +163,26 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
         events: args.written.events,
         started,
     };
-    let opened = Opened { prefix, host: args.host, root, store: opened.store, journal: opened.journal };
+    let dir = ClusterDir::below(prefix.path());
+    let cluster = identity.map(|identity| Cluster::open(dir, identity, opened.store.clone()));
+    let cluster = cluster.transpose().map_err(|error| refused(format!("{error:#}")))?;
+    let store::Opened { store, journal } = opened;
+    let opened = Opened { prefix, host: args.host, root, store, journal, cluster };
     let runtime = runtime()?;
     let exit = runtime.block_on(agent::keep(task, opened, read, terminal));
     // What still blocks in a thread, such as reading a hung file system, must not hold up the end.
     runtime.shutdown_timeout(Duration::from_millis(100));
     exit
+}
+
+/// Our name in the cluster, which is the one of our certificate.
+fn own_name(given: Option<&str>, ours: &HostName) -> anyhow::Result<Arc<str>> {
+    match given {
+        Some(other) if other != ours.as_str() => {
+            Err(refused(format!("in the cluster this host is `{ours}`, not `{other}`: leave --hostname out")))
+        }
+        _ => Ok(ours.as_str().into()),
+    }
 }
 
 /// A file that can never be written is found before the work, not after it.

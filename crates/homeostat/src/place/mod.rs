@@ -2,6 +2,7 @@
 //!
 //! Invariants: it is closed to other users, and at most one process has it open for writing.
 
+pub(crate) mod desk;
 pub(crate) mod etcd;
 pub(crate) mod kv;
 mod lock;
@@ -12,8 +13,10 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
+use homeostat_cluster::identity::{ClusterDir, Identity};
 use rustix::fs::OFlags;
 
 pub(crate) use lock::{Holder, Lock};
@@ -92,6 +95,18 @@ impl Prefix {
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
+}
+
+/// The identity that a prefix holds, if it is part of a cluster.
+pub(crate) fn identity(prefix: &Prefix) -> anyhow::Result<Option<Identity>> {
+    let loaded = ClusterDir::below(prefix.path()).load();
+    loaded.map_err(|error| refused(format!("the identity of this host: {:#}", anyhow::Error::from(error))))
+}
+
+/// The name that this host has in its cluster, for who only looks: what cannot be read is as good as not there.
+pub(crate) fn own_name(prefix: &Prefix) -> Option<Arc<str>> {
+    let settings = ClusterDir::below(prefix.path()).settings().ok().flatten()?;
+    Some(settings.host.as_str().into())
 }
 
 fn usual() -> Option<PathBuf> {

@@ -1,4 +1,4 @@
-//! The socket of a prefix: while an agent runs, commands reach its store through it, a JSON line each way.
+//! The socket of a prefix: while an agent runs, commands reach it through it, a JSON line each way.
 //!
 //! Only the user that the agent runs as, and root, are answered. Lines and connections are bounded.
 
@@ -17,6 +17,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
 use super::Prefix;
+use super::desk::{Desk, Question};
 use super::kv::{self, Answer, Request};
 
 const NAME: &str = "socket";
@@ -60,7 +61,8 @@ impl Server {
     }
 
     /// Answers until it is dropped.
-    pub(crate) async fn serve(self, store: Arc<dyn Store>) {
+    pub(crate) async fn serve(self, desk: Desk) {
+        let desk = Arc::new(desk);
         let mut connections = JoinSet::new();
         loop {
             while connections.try_join_next().is_some() {}
@@ -70,7 +72,7 @@ impl Server {
             }
             match self.listener.accept().await {
                 Ok((stream, _)) if is_trusted(&stream) => {
-                    connections.spawn(answer(stream, store.clone()));
+                    connections.spawn(answer(stream, desk.clone()));
                 }
                 Ok(_) => tracing::warn!("another user tried to use the socket"),
                 Err(error) => {
@@ -94,21 +96,21 @@ fn is_trusted(stream: &UnixStream) -> bool {
 }
 
 /// One connection: requests until it ends.
-async fn answer(stream: UnixStream, store: Arc<dyn Store>) {
+async fn answer(stream: UnixStream, desk: Arc<Desk>) {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read);
     loop {
         let line = tokio::time::timeout(SILENCE_MAX, read_line(&mut lines)).await;
         let Ok(Ok(Some(line))) = line else { return };
         let done = match serde_json::from_str(&line) {
-            Ok(Request::Watch { prefix }) => {
+            Ok(Question::Kv(Request::Watch { prefix })) => {
                 // A watch ends when its reader goes away, which only reading tells.
                 tokio::select! {
-                    done = watch(&*store, &prefix, &mut write) => done,
+                    done = watch(&*desk.store, &prefix, &mut write) => done,
                     _ = read_line(&mut lines) => return,
                 }
             }
-            Ok(request) => send(&mut write, &kv::handle(&*store, request).await).await,
+            Ok(question) => send(&mut write, &desk.handle(question).await).await,
             Err(error) => send(&mut write, &Answer::Error(format!("not a request: {error}"))).await,
         };
         if done.is_err() {
@@ -180,8 +182,8 @@ impl Client {
     }
 
     /// Asks, and waits for the first answer.
-    pub(crate) async fn ask(&mut self, request: &Request) -> io::Result<Answer> {
-        let mut line = serde_json::to_vec(request)?;
+    pub(crate) async fn ask(&mut self, question: &Question) -> io::Result<Answer> {
+        let mut line = serde_json::to_vec(question)?;
         line.push(b'\n');
         self.write.write_all(&line).await?;
         self.next().await

@@ -1,7 +1,9 @@
 //! The real binary, from outside.
 #![allow(clippy::unwrap_used)]
 
+mod api;
 mod broken;
+mod cluster;
 mod diagnostics;
 mod doc;
 mod ends;

@@ -1,0 +1,191 @@
+//! Who is admitted, renewed and removed: what a member decides, with the authority and the store.
+//!
+//! Each decision is one transaction that compares what it was based on, so several members decide as one.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use homeostat_engine::Store;
+use homeostat_engine::store::{Commit, Compare, Entry, Operation, StoreError, keys};
+
+use super::message::{Granted, Refusal};
+use super::record::{Host, Known, Record, Refused, TrustedRecord};
+use crate::identity::{
+    Authority, AuthorityError, Certificate, ClusterId, Identity, Issued, MemberAddress, Operator,
+    RequestedKey, Role, Serial, Subject,
+};
+
+/// How often a decision is made again because somebody else decided in between.
+pub(super) const ATTEMPTS: usize = 20;
+/// How many certificates of one host may be valid at once: whoever renews all the time is stopped.
+pub(super) const CERTIFICATES_MAX: usize = 30;
+
+/// Decides, on a member.
+pub struct Registrar {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) cluster: ClusterId,
+    pub(super) operators: Vec<Operator>,
+    authority: RwLock<Arc<Authority>>,
+}
+
+impl Registrar {
+    /// With this authority and store.
+    pub fn new(
+        store: Arc<dyn Store>,
+        cluster: ClusterId,
+        operators: Vec<Operator>,
+        authority: Authority,
+    ) -> Self {
+        Self { store, cluster, operators, authority: RwLock::new(Arc::new(authority)) }
+    }
+
+    /// The authority that signs now.
+    pub fn authority(&self) -> Arc<Authority> {
+        self.authority.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Signs with this one from now on.
+    pub fn replace_authority(&self, authority: Authority) {
+        *self.authority.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(authority);
+    }
+
+    /// Makes a new cluster's store know its first host and its authority. What it knows already stays.
+    pub async fn enrol_first(&self, first: &Identity) -> Result<(), Refusal> {
+        let settings = &first.settings;
+        let certificates = [Some(&first.certificates.host), Some(&first.certificates.server)];
+        let certificates = certificates.into_iter().chain([first.certificates.peer.as_ref()]).flatten();
+        let read: Result<Vec<_>, _> = certificates.map(|text| Certificate::all_of(text)).collect();
+        let leaves: Vec<_> = read.map_err(broken)?.into_iter().map(|mut chain| chain.remove(0)).collect();
+        let host = Host {
+            host: settings.host.clone(),
+            listen: settings.listen,
+            ports: settings.ports,
+            role: Role::Member,
+            key: leaves[0].public_key(),
+            token: None,
+            certificates: leaves.iter().map(Known::of).collect(),
+        };
+        let authority = self.authority();
+        let record = TrustedRecord { newest: authority.fingerprint(), trusted: authority.trusted() };
+        let mut then = host.puts();
+        then.push(put(keys::CLUSTER_AUTHORITY.into(), &record));
+        // Whoever finds an authority there already is not the first: it stays.
+        match self.store.transaction(vec![missing(keys::CLUSTER_AUTHORITY.into())], then).await {
+            Ok(Commit::Done(_) | Commit::Refused) => Ok(()),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// Where those are who may be members, in the order of their names.
+    pub async fn members(&self) -> Result<Vec<MemberAddress>, Refusal> {
+        members(&*self.store).await.map_err(|error| unavailable(&error))
+    }
+
+    pub(super) fn issue(
+        &self,
+        key: &RequestedKey,
+        subject: &Subject,
+        now: SystemTime,
+    ) -> Result<Issued, Refusal> {
+        self.authority().issue(key, subject, now).map_err(|error: AuthorityError| broken(error))
+    }
+
+    pub(super) async fn granted(&self, issued: Issued, role: Role) -> Result<Granted, Refusal> {
+        let authority = self.authority();
+        let refused = refused(&*self.store).await.map_err(|error| unavailable(&error))?;
+        Ok(Granted {
+            certificates: issued.certificates,
+            trusted: authority.trusted(),
+            authority: (role == Role::Member).then(|| authority.files()),
+            members: self.members().await?,
+            refused: refused.0.into_iter().collect(),
+        })
+    }
+
+    pub(super) async fn get<R: Record>(&self, key: &str) -> Result<Option<(Entry, R)>, Refusal> {
+        let Some(entry) = self.store.get(key).await.map_err(|error| unavailable(&error))? else {
+            return Ok(None);
+        };
+        let record = R::read(key, &entry.value).map_err(|error| unavailable(&error))?;
+        Ok(Some((entry, record)))
+    }
+
+    pub(super) async fn range(&self, prefix: &str) -> Result<(Vec<Entry>, u64), Refusal> {
+        self.store.range(prefix).await.map_err(|error| unavailable(&error))
+    }
+
+    pub(super) async fn commit(&self, when: Vec<Compare>, then: Vec<Operation>) -> Result<bool, Refusal> {
+        match self.store.transaction(when, then).await {
+            Ok(Commit::Done(_)) => Ok(true),
+            Ok(Commit::Refused) => Ok(false),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Registrar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Registrar").field(&self.cluster).finish()
+    }
+}
+
+/// Where those are who may be members, in the order of their names.
+pub(super) async fn members(store: &dyn Store) -> Result<Vec<MemberAddress>, StoreError> {
+    let (entries, _) = store.range(keys::CLUSTER_CANDIDATES).await?;
+    entries.iter().map(|entry| MemberAddress::read(&entry.key, &entry.value)).collect()
+}
+
+/// The certificates that are refused although they are signed, and the revision at which that was so.
+pub(super) async fn refused(store: &dyn Store) -> Result<(BTreeSet<Serial>, u64), StoreError> {
+    let (entries, revision) = store.range(keys::CLUSTER_REFUSED).await?;
+    let read: Result<Vec<_>, _> =
+        entries.iter().map(|entry| Refused::read(&entry.key, &entry.value)).collect();
+    let certificates = read?.into_iter().flat_map(|refused| refused.certificates);
+    Ok((certificates.map(|known| known.serial).collect(), revision))
+}
+
+impl Host {
+    /// All that is written when it comes.
+    pub(super) fn puts(&self) -> Vec<Operation> {
+        let mut puts = vec![
+            put(keys::cluster_host(self.host.as_str()), self),
+            put(keys::cluster_address(self.agent_address()), &self.host),
+        ];
+        if self.role == Role::Member {
+            puts.push(put(keys::cluster_candidate(self.host.as_str()), &self.member_address()));
+        }
+        puts
+    }
+}
+
+impl Known {
+    pub(super) fn of(certificate: &Certificate) -> Self {
+        Self { serial: certificate.serial().clone(), ends: certificate.valid().1.into() }
+    }
+}
+
+impl Issued {
+    pub(super) fn known(&self) -> Vec<Known> {
+        let ends = self.until.into();
+        self.serials.iter().map(|serial| Known { serial: serial.clone(), ends }).collect()
+    }
+}
+
+pub(super) fn put<R: Record>(key: String, record: &R) -> Operation {
+    Operation::Put { key: key.into(), value: record.stored().into(), lease: None }
+}
+
+pub(super) fn missing(key: String) -> Compare {
+    Compare::Missing(key.into())
+}
+
+pub(super) fn unavailable(error: &StoreError) -> Refusal {
+    tracing::warn!("joining: {error}");
+    Refusal::Unavailable(error.to_string())
+}
+
+pub(super) fn broken(error: impl std::fmt::Display) -> Refusal {
+    tracing::error!("the authority: {error}");
+    Refusal::Failed
+}

@@ -1,0 +1,116 @@
+//! What happens to hosts that have joined.
+
+use std::time::{Duration, SystemTime};
+
+use homeostat_cluster::identity::{Certificate, Role};
+use homeostat_cluster::join::{News, Refusal, follow};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::setting::{Cluster, again, peer};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_host_renews_with_its_certificate_until_it_is_removed() {
+    let cluster = Cluster::new().await;
+    let (key, admitted) = cluster.join("a", 2, Role::Agent).await;
+    let who = peer(&admitted.granted.certificates.host);
+    cluster.renew(&who, &key).await.unwrap();
+    cluster.registrar.remove(&who.host, SystemTime::now()).await.unwrap();
+    assert_eq!(cluster.renew(&who, &key).await, Err(Refusal::NotAuthorized));
+    // Its name is free again; the old certificate still opens nothing.
+    cluster.join("a", 2, Role::Agent).await;
+    assert_eq!(cluster.renew(&who, &key).await, Err(Refusal::NotAuthorized));
+    let again = cluster.registrar.leave(&who, SystemTime::now()).await;
+    assert_eq!(again, Err(Refusal::NotAuthorized));
+}
+
+#[tokio::test]
+async fn all_certificates_of_a_removed_host_are_refused_and_what_it_wrote_goes() {
+    let cluster = Cluster::new().await;
+    let (key, admitted) = cluster.join("a", 2, Role::Member).await;
+    let who = peer(&admitted.granted.certificates.host);
+    cluster.renew(&who, &key).await.unwrap();
+    for at in 0..150 {
+        cluster.store.put(&format!("exports/a/file/{at}"), b"\x01", None).await.unwrap();
+    }
+    for other in ["exports/ab/file/x", "hosts/ab", "hosts/a", "facts/a", "vertices/a/x"] {
+        cluster.store.put(other, b"\x01", None).await.unwrap();
+    }
+    let (tell, mut told) = watch::channel(None);
+    let mut following = tokio::task::JoinSet::new();
+    following.spawn(follow(cluster.store.clone(), tell));
+    let is_empty = |news: &Option<News>| news.as_ref().is_some_and(|news| news.refused.is_empty());
+    timeout(PATIENCE, told.wait_for(is_empty)).await.unwrap().unwrap();
+    cluster.registrar.leave(&who, SystemTime::now()).await.unwrap();
+    let all_of_it = |news: &Option<News>| {
+        news.as_ref().is_some_and(|news| news.refused.len() == 6 && news.refused.contains(&who.serial))
+    };
+    timeout(PATIENCE, told.wait_for(all_of_it)).await.unwrap().unwrap();
+    assert_eq!(cluster.keys("exports/").await, ["exports/ab/file/x"]);
+    assert_eq!(cluster.keys("hosts/").await, ["hosts/ab"]);
+    assert!(cluster.keys("cluster/candidates/").await == ["cluster/candidates/first"]);
+    assert!(cluster.keys("facts/").await.is_empty() && cluster.keys("vertices/").await.is_empty());
+    // Once they have ended anyway, they are forgotten.
+    let (_, _) = cluster.join("b", 3, Role::Agent).await;
+    let later = SystemTime::now() + Duration::from_secs(40 * 24 * 3600);
+    cluster.registrar.remove(&"b".parse().unwrap(), later).await.unwrap();
+    assert!(cluster.keys("cluster/refused/").await.is_empty());
+}
+
+#[tokio::test]
+async fn the_last_that_may_be_a_member_and_strangers_are_not_removed() {
+    let cluster = Cluster::new().await;
+    cluster.join("a", 2, Role::Agent).await;
+    let now = SystemTime::now();
+    for (host, refusal) in [
+        ("first", Refusal::LastMember("first".parse().unwrap())),
+        ("b", Refusal::UnknownHost("b".parse().unwrap())),
+        ("A", Refusal::UnknownHost("A".parse().unwrap())),
+    ] {
+        assert_eq!(cluster.registrar.remove(&host.parse().unwrap(), now).await, Err(refusal));
+    }
+}
+
+#[tokio::test]
+async fn whoever_renews_all_the_time_is_stopped() {
+    let cluster = Cluster::new().await;
+    let (key, admitted) = cluster.join("a", 2, Role::Agent).await;
+    let who = peer(&admitted.granted.certificates.host);
+    let mut renewed = 0;
+    let refusal = loop {
+        match cluster.renew(&who, &key).await {
+            Ok(()) => renewed += 1,
+            Err(refusal) => break refusal,
+        }
+    };
+    assert_eq!((refusal, renewed), (Refusal::TooOften, 14));
+}
+
+#[tokio::test]
+async fn of_two_new_authorities_made_at_once_one_stays() {
+    let cluster = Cluster::new().await;
+    let old = cluster.registrar.authority();
+    let now = SystemTime::now();
+    let (one, two) = (old.renew(now).unwrap(), old.renew(now).unwrap());
+    let newest = one.fingerprint();
+    assert_eq!(cluster.registrar.publish(one).await, Ok(true));
+    assert_eq!(cluster.registrar.authority().fingerprint(), newest);
+    // The other member still has the old one.
+    cluster.registrar.replace_authority(again(&old.files()));
+    assert_eq!(cluster.registrar.publish(two).await, Ok(false));
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_brings_the_new_authority_and_members_its_key() {
+    let cluster = Cluster::new().await;
+    let new = cluster.registrar.authority().renew(SystemTime::now()).unwrap();
+    assert_eq!(cluster.registrar.publish(new).await, Ok(true));
+    let newest = cluster.registrar.authority().fingerprint();
+    let (_, member) = cluster.join("a", 2, Role::Member).await;
+    let granted = member.granted;
+    let trusted = Certificate::all_of(&granted.trusted).unwrap();
+    assert_eq!((trusted.len(), trusted[0].fingerprint()), (2, newest));
+    assert_eq!(again(&granted.authority.unwrap()).fingerprint(), newest);
+}

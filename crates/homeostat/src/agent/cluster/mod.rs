@@ -1,0 +1,124 @@
+//! The identity of a running agent: it answers others, follows whom to trust, and renews itself.
+//!
+//! Invariants: while the store or other hosts are away, what was known last goes on; the files of the identity have one
+//! owner, the [`Keeper`].
+
+mod keeper;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use anyhow::Context;
+use homeostat_cluster::identity::{ClusterDir, HostName, Identity, MemberAddress, Role};
+use homeostat_cluster::join::{Granted, JoinAnswer, JoinRequest, NewToken, Refusal, Registrar, Renewal};
+use homeostat_cluster::tls::{Peer, Tls};
+use homeostat_engine::Store;
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use keeper::Keeper;
+use keeper::NewAuthority;
+
+/// Requests that change files wait for each other; there are few.
+const WAITING_MAX: usize = 8;
+
+/// The identity of a running agent, for everybody who needs it.
+pub(crate) struct Cluster {
+    tls: Tls,
+    identity: Mutex<Arc<Identity>>,
+    /// On members.
+    registrar: Option<Registrar>,
+    changes: mpsc::Sender<NewAuthority>,
+}
+
+impl Cluster {
+    /// The identity that a prefix holds, and who keeps it.
+    pub(crate) fn open(
+        dir: ClusterDir,
+        identity: Identity,
+        store: Arc<dyn Store>,
+    ) -> anyhow::Result<(Arc<Self>, Keeper)> {
+        let tls = Tls::new(&identity).context("the identity of this host cannot be used")?;
+        let registrar = match (identity.settings.member, dir.authority()?) {
+            (true, Some(authority)) => {
+                let cluster = identity.settings.cluster.clone();
+                Some(Registrar::new(store.clone(), cluster, dir.operators()?, authority))
+            }
+            (true, None) => anyhow::bail!("this host may be a member and has no key of the authority"),
+            (false, _) => None,
+        };
+        let (changes, asked) = mpsc::channel(WAITING_MAX);
+        let cluster = Arc::new(Self { tls, identity: Mutex::new(Arc::new(identity)), registrar, changes });
+        let keeper = Keeper::new(cluster.clone(), dir, store, asked);
+        Ok((cluster, keeper))
+    }
+
+    pub(crate) fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    /// Where our agent answers.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.identity().settings.agent_address()
+    }
+
+    /// What somebody without an identity is told.
+    pub(crate) async fn answer_join(&self, asked: JoinRequest) -> Result<JoinAnswer, Refusal> {
+        match asked {
+            JoinRequest::Where => Ok(JoinAnswer::Members(self.identity().settings.members.clone())),
+            JoinRequest::Admit(admission) => {
+                let admitted = self.registrar()?.admit(&admission, SystemTime::now()).await?;
+                Ok(JoinAnswer::Admitted(Box::new(admitted)))
+            }
+        }
+    }
+
+    /// What a host is told that renews.
+    pub(crate) async fn answer_renewal(&self, who: &Peer, asked: &Renewal) -> Result<Granted, Refusal> {
+        self.registrar()?.renew(who, asked, SystemTime::now()).await
+    }
+
+    /// A host takes itself out.
+    pub(crate) async fn answer_leave(&self, who: &Peer) -> Result<(), Refusal> {
+        self.registrar()?.leave(who, SystemTime::now()).await
+    }
+
+    /// Makes a token; the word to hand over.
+    pub(crate) async fn token(&self, new: NewToken) -> Result<String, Refusal> {
+        Ok(self.registrar()?.token(new, SystemTime::now()).await?.reveal())
+    }
+
+    /// Takes a host out; says what it was.
+    pub(crate) async fn remove(&self, host: &HostName) -> Result<Role, Refusal> {
+        let role = self.registrar()?.remove(host, SystemTime::now()).await?;
+        tracing::warn!("`{host}` was removed from the cluster");
+        Ok(role)
+    }
+
+    /// Replaces the authority by a new one, or drops those before it; says which one it is now.
+    pub(crate) async fn renew_authority(&self, drop_older: bool) -> Result<String, Refusal> {
+        self.registrar()?;
+        let (answer, answered) = oneshot::channel();
+        let ends = || Refusal::Unavailable("the agent ends".into());
+        self.changes.send(NewAuthority { drop_older, answer }).await.map_err(|_| ends())?;
+        answered.await.map_err(|_| ends())?
+    }
+
+    fn identity(&self) -> Arc<Identity> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace_identity(&self, identity: Identity) {
+        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
+    }
+
+    fn registrar(&self) -> Result<&Registrar, Refusal> {
+        self.registrar.as_ref().ok_or(Refusal::NotAMember)
+    }
+}
+
+/// Where the agent of a member answers.
+pub(crate) fn address(member: &MemberAddress) -> anyhow::Result<SocketAddr> {
+    let address = member.agent.strip_prefix("https://").and_then(|address| address.parse().ok());
+    address.with_context(|| format!("`{}` is no address of an agent", member.agent))
+}

@@ -1,0 +1,29 @@
+//! Any bytes as what a member answers, and as a certificate: reading ends without a panic.
+//! `cargo +nightly fuzz run join_answer`
+#![no_main]
+
+use homeostat_cluster::identity::{Authority, Certificate};
+use homeostat_cluster::join::{Granted, JoinAnswer, Refusal};
+use libfuzzer_sys::fuzz_target;
+
+fn look(granted: &Granted) {
+    let _ = Certificate::all_of(&granted.trusted);
+    let _ = Certificate::all_of(&granted.certificates.host);
+    if let Some(files) = &granted.authority {
+        let _ = Authority::load(files);
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(JoinAnswer::Admitted(admitted)) = serde_json::from_slice(bytes) {
+        look(&admitted.granted);
+    }
+    if let Ok(granted) = serde_json::from_slice::<Granted>(bytes) {
+        look(&granted);
+    }
+    if let Ok(refusal) = serde_json::from_slice::<Refusal>(bytes) {
+        let _ = refusal.to_string();
+    }
+    let _ = Certificate::new(bytes.to_vec().into());
+    let _ = Certificate::all_of(&String::from_utf8_lossy(bytes));
+});
