@@ -9,7 +9,7 @@ use crate::cli::InputArgs;
 use crate::diagnostics;
 use crate::engine::GraphView;
 use crate::exit::refused;
-use crate::front;
+use crate::front::{self, Pool};
 use crate::inputs::Inputs;
 use crate::terminal::Terminal;
 
@@ -51,9 +51,9 @@ pub(crate) struct Read {
 
 impl Read {
     /// Reads inputs into one catalog.
-    pub(crate) fn inputs(inputs: &mut Inputs, registry: &Registry, hostname: &str) -> Self {
+    pub(crate) fn inputs(inputs: &mut Inputs, registry: &Registry, hostname: &str, pool: Pool) -> Self {
         let texts = inputs.read();
-        let loaded = front::load(texts.inputs, registry, hostname);
+        let loaded = front::load(texts.inputs, registry, hostname, pool);
         let mut diagnostics = texts.unreadable;
         diagnostics.extend(loaded.diagnostics);
         Self { catalog: loaded.catalog, diagnostics, sources: loaded.sources }

@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Schema(commands::schema::SchemaArgs),
     Completions(commands::completions::CompletionsArgs),
     Kv(commands::kv::KvArgs),
+    Hosts(commands::hosts::HostsArgs),
+    Status(commands::status::StatusArgs),
     Man(commands::man::ManArgs),
 }
 

@@ -76,8 +76,8 @@ impl Desired {
         }
     }
 
-    /// Takes another catalog, and remembers it if it collects; says what is left out of what it collects.
-    pub fn declare(&mut self, catalog: &Catalog) -> Vec<String> {
+    /// Takes another catalog; says what is left out of what it collects, and gives the one before, if that collected anything.
+    pub fn declare(&mut self, catalog: &Catalog) -> (Vec<String>, Catalog) {
         let mine = self.host.clone();
         for found in self.pool.values_mut() {
             found.remove(&mine);
@@ -99,7 +99,9 @@ impl Desired {
         let edges = catalog.edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
         let ends = edges.chain(catalog.sends.iter().flat_map(|send| [&send.from, &send.to]));
         self.open_ends = ends.filter(|id| !self.declared.contains_key(*id)).cloned().collect();
-        self.catalog = if self.collects.is_empty() { Catalog::default() } else { catalog.clone() };
+        // One that collects nothing is given to the engine as it is, and need not be here as well.
+        let now = if self.collects.is_empty() { Catalog::default() } else { catalog.clone() };
+        let catalog_before = std::mem::replace(&mut self.catalog, now);
         self.barred.clear();
         self.taken.clear();
         let before = std::mem::take(&mut self.left_out);
@@ -110,7 +112,12 @@ impl Desired {
             notes.extend(new_of(&decision.problems, before.get(&id)));
             self.keep(id, decision);
         }
-        notes
+        (notes, catalog_before)
+    }
+
+    /// Whether the catalog as it was declared is all that is desired.
+    pub fn collects_nothing(&self) -> bool {
+        self.collects.is_empty()
     }
 
     /// The kinds that are collected.
@@ -164,12 +171,10 @@ impl Desired {
         note
     }
 
-    /// Everything that is desired, if anything is collected; else the catalog as it was given is that. What is declared, what is collected, and the edges and sends whose ends are there. What receives a
-    /// value from something that is not collected yet is not there either: without that value it would be something else.
-    pub fn catalog(&self) -> Option<Catalog> {
-        if self.collects.is_empty() {
-            return None;
-        }
+    /// Everything that is desired where something is collected: what is declared, what is collected, and the edges and sends whose
+    /// ends are there. What receives a value from something that is not collected yet is not there either: without that value it
+    /// would be something else.
+    pub fn catalog(&self) -> Catalog {
         let mut all = self.catalog.clone();
         all.resources.extend(self.taken.values().map(|(resource, _)| ResourceDecl::clone(resource)));
         let mut missing: BTreeSet<&ResourceId> =
@@ -185,7 +190,7 @@ impl Desired {
         all.resources.retain(|resource| !missing.contains(&resource.id));
         all.edges.retain(|edge| !(missing.contains(&edge.from) || missing.contains(&edge.to)));
         all.sends.retain(|send| !(missing.contains(&send.from) || missing.contains(&send.to)));
-        Some(all)
+        all
     }
 
     /// Those collected resources that declared edges and sends name.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 pub use announce::{Contact, announce};
 pub use view::{HostView, Seen, follow, hosts, settled_since};
@@ -30,6 +31,11 @@ pub struct Summary {
     pub settled: bool,
     /// Since when it is settled, in milliseconds since 1970 by that host's clock.
     pub since_ms: Option<u64>,
+    /// For how long it was settled when this was written, in milliseconds: no two clocks have to agree on that.
+    pub settled_for_ms: Option<u64>,
+    /// The same as an instant, in the process that writes it.
+    #[serde(skip)]
+    pub settled_at: Option<Instant>,
     /// Resources of its catalog.
     pub resources: usize,
     /// Those that failed.
@@ -53,8 +59,11 @@ impl Summary {
     }
 
     fn to_bytes(&self) -> Vec<u8> {
+        let settled_for =
+            self.settled_at.map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let written = Self { settled_for_ms: settled_for, ..self.clone() };
         let mut bytes = vec![FORM];
-        bytes.extend(serde_json::to_vec(self).expect("a summary is numbers and texts"));
+        bytes.extend(serde_json::to_vec(&written).expect("a summary is numbers and texts"));
         bytes
     }
 
@@ -69,3 +78,19 @@ impl Summary {
 
 /// Hosts that are alive, by name.
 pub type Alive = BTreeMap<Arc<str>, Seen>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_reads_back_also_when_it_says_less_or_more_than_we_know() {
+        let summary = Summary { settled: true, failed: 2, why: vec!["x".into()], ..Summary::default() };
+        assert_eq!(Summary::parse(&summary.to_bytes()), Some(summary));
+        let other = Summary::parse(b"\x01{\"settled\":true,\"tainted\":1}").unwrap();
+        assert!(other.is_converged());
+        for bytes in [&b""[..], b"\x02{}", b"\x01", b"\x01[1]"] {
+            assert_eq!(Summary::parse(bytes), None, "{bytes:?}");
+        }
+    }
+}

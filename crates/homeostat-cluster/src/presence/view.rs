@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use homeostat_engine::Store;
 use homeostat_engine::store::{StoreError, WatchItem, Watching, keys};
@@ -16,7 +17,7 @@ use crate::pace::Backoff;
 pub struct Seen {
     /// What it last said.
     pub summary: Summary,
-    /// When we saw it settle or stop being settled.
+    /// When it settled, or stopped being settled.
     pub changed_at: Instant,
 }
 
@@ -109,6 +110,9 @@ fn seen(before: Option<Seen>, summary: Summary) -> Seen {
     let same = |before: &Seen| {
         (before.summary.settled, before.summary.since_ms) == (summary.settled, summary.since_ms)
     };
-    let changed_at = before.filter(same).map_or_else(Instant::now, |before| before.changed_at);
+    let ago = Duration::from_millis(summary.settled_for_ms.unwrap_or_default());
+    let now = Instant::now();
+    let changed_at = || now.checked_sub(ago).unwrap_or(now);
+    let changed_at = before.filter(same).map_or_else(changed_at, |before| before.changed_at);
     Seen { summary, changed_at }
 }

@@ -1,4 +1,4 @@
-//! The socket of a prefix: while an agent runs, commands reach its store through it, a JSON line each way.
+//! The socket of a prefix: while an agent runs, commands reach it and its store through it, a JSON line each way.
 //!
 //! Only the user that the agent runs as, and root, are answered. Lines and connections are bounded.
 
@@ -16,7 +16,11 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
 use super::Prefix;
+use super::about::{self, About, Status};
 use super::kv::{self, Answer, Request};
 
 const NAME: &str = "socket";
@@ -37,6 +41,21 @@ fn address(prefix: &Prefix) -> io::Result<(PathBuf, Option<std::fs::File>)> {
     let dir = std::fs::File::open(prefix.path())?;
     let short = PathBuf::from(format!("/proc/self/fd/{}/{NAME}", dir.as_raw_fd()));
     Ok((short, Some(dir)))
+}
+
+/// Everything that can be asked.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Question {
+    About(About),
+    Kv(Request),
+}
+
+/// What answers come from.
+#[derive(Clone)]
+pub(crate) struct Served {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) status: Status,
 }
 
 /// The listening end. Removed when dropped.
@@ -60,7 +79,7 @@ impl Server {
     }
 
     /// Answers until it is dropped.
-    pub(crate) async fn serve(self, store: Arc<dyn Store>) {
+    pub(crate) async fn serve(self, served: Served) {
         let mut connections = JoinSet::new();
         loop {
             while connections.try_join_next().is_some() {}
@@ -70,7 +89,7 @@ impl Server {
             }
             match self.listener.accept().await {
                 Ok((stream, _)) if is_trusted(&stream) => {
-                    connections.spawn(answer(stream, store.clone()));
+                    connections.spawn(answer(stream, served.clone()));
                 }
                 Ok(_) => tracing::warn!("another user tried to use the socket"),
                 Err(error) => {
@@ -94,21 +113,24 @@ fn is_trusted(stream: &UnixStream) -> bool {
 }
 
 /// One connection: requests until it ends.
-async fn answer(stream: UnixStream, store: Arc<dyn Store>) {
+async fn answer(stream: UnixStream, Served { store, status }: Served) {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read);
     loop {
         let line = tokio::time::timeout(SILENCE_MAX, read_line(&mut lines)).await;
         let Ok(Ok(Some(line))) = line else { return };
         let done = match serde_json::from_str(&line) {
-            Ok(Request::Watch { prefix }) => {
+            Ok(Question::About(about)) => {
+                send(&mut write, &about::answer(about, &*store, &status).await).await
+            }
+            Ok(Question::Kv(Request::Watch { prefix })) => {
                 // A watch ends when its reader goes away, which only reading tells.
                 tokio::select! {
                     done = watch(&*store, &prefix, &mut write) => done,
                     _ = read_line(&mut lines) => return,
                 }
             }
-            Ok(request) => send(&mut write, &kv::handle(&*store, request).await).await,
+            Ok(Question::Kv(request)) => send(&mut write, &kv::handle(&*store, request).await).await,
             Err(error) => send(&mut write, &Answer::Error(format!("not a request: {error}"))).await,
         };
         if done.is_err() {
@@ -134,7 +156,7 @@ async fn watch(store: &dyn Store, prefix: &str, write: &mut OwnedWriteHalf) -> i
     }
 }
 
-async fn send(write: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
+async fn send(write: &mut OwnedWriteHalf, answer: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     write.write_all(&line).await
@@ -180,7 +202,7 @@ impl Client {
     }
 
     /// Asks, and waits for the first answer.
-    pub(crate) async fn ask(&mut self, request: &Request) -> io::Result<Answer> {
+    pub(crate) async fn ask<A: DeserializeOwned>(&mut self, request: &impl Serialize) -> io::Result<A> {
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
         self.write.write_all(&line).await?;
@@ -188,7 +210,7 @@ impl Client {
     }
 
     /// The next answer.
-    pub(crate) async fn next(&mut self) -> io::Result<Answer> {
+    pub(crate) async fn next<A: DeserializeOwned>(&mut self) -> io::Result<A> {
         let mut line = Vec::new();
         self.lines.read_until(b'\n', &mut line).await?;
         if line.is_empty() {

@@ -7,6 +7,7 @@ mod doc;
 mod ends;
 mod etcd;
 mod examples;
+mod exchange;
 mod graph;
 mod kv;
 mod place;

@@ -1,0 +1,371 @@
+//! What a run shares with other hosts: it exports, collects, and says how it stands.
+//!
+//! What others export reaches the engine as deltas of the catalog, by the same way as everything else. Without the store nothing of
+//! this stops: what was collected last stays, and whatever there is to say is said when the store is back.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use homeostat_cluster::exchange::{self, Desired, Exchange, News, Party, SealingKey, Standing};
+use homeostat_cluster::presence::{self, Alive, Contact, Summary};
+use homeostat_engine::{LoadSummary, Outcome, Registry, Store};
+use homeostat_model::suggest::printable;
+use homeostat_model::{Catalog, CatalogDelta, Diagnostic, Digest, ResourceDecl, ResourceId};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::engine::{EngineHandle, VertexStatus};
+
+/// Things that are not in order which a summary names.
+const WHY_MAX: usize = 3;
+/// Left out resources that a status names.
+const LEFT_OUT_MAX: usize = 100;
+/// How long a summary holds, at least.
+const SUMMARIES: Duration = Duration::from_secs(1);
+/// How long the end of a run waits for others to learn of it.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+/// A run among others.
+pub(super) struct Shared {
+    desired: Desired,
+    exchange: Exchange,
+    standing: watch::Receiver<Standing>,
+    facts: watch::Sender<Facts>,
+    host: Arc<str>,
+    /// The others, where their convergence is waited for.
+    others: Option<watch::Receiver<Alive>>,
+    announcing: JoinSet<()>,
+    _following: JoinSet<()>,
+    contact: watch::Receiver<Contact>,
+}
+
+/// What a status and a summary say of the exchange.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Facts {
+    catalog: String,
+    pub(super) collected: usize,
+    pub(super) left_out_count: usize,
+    pub(super) left_out: Vec<String>,
+}
+
+/// Something that a run has to look at.
+pub(super) enum Turn {
+    /// Others export something else, or there is something to say.
+    News(News),
+    /// The exchange got further, or others stand differently.
+    Moved,
+}
+
+/// Until when the others hold up the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    No,
+    Until(Instant),
+    /// Until something moves.
+    Unknown,
+}
+
+impl Shared {
+    /// Begins with what was collected last.
+    pub(super) async fn start(
+        party: Party,
+        registry: Registry,
+        first: &Catalog,
+        waits_for_others: bool,
+    ) -> Self {
+        let (host, store) = (party.host.clone(), party.store.clone());
+        let kinds = first.collects.iter().map(|collect| collect.kind.clone()).collect();
+        let (exchange, last) = Exchange::start(party, kinds).await;
+        let mut desired = Desired::new(host.clone(), registry);
+        // Nothing is declared yet, so this decides nothing.
+        drop(desired.change(last));
+        let mut following = JoinSet::new();
+        let others = waits_for_others.then(|| {
+            let (view, others) = watch::channel(Alive::new());
+            following.spawn(presence::follow(store, view));
+            others
+        });
+        Self {
+            desired,
+            standing: exchange.standing(),
+            exchange,
+            facts: watch::Sender::default(),
+            host,
+            others,
+            announcing: JoinSet::new(),
+            _following: following,
+            contact: watch::channel(Contact::Unknown).1,
+        }
+    }
+
+    /// Lets the others know how this host stands, from now on.
+    pub(super) fn announce(&mut self, store: Arc<dyn Store>, engine: EngineHandle) {
+        let (summary, summaries) = watch::channel(Summary::default());
+        let (contact, seen) = watch::channel(Contact::Unknown);
+        self.contact = seen;
+        self.announcing.spawn(presence::announce(store, self.host.clone(), summaries, contact));
+        self.announcing.spawn(summarize(engine, self.facts.subscribe(), summary));
+    }
+
+    /// For the status.
+    pub(super) fn views(
+        &self,
+    ) -> (watch::Receiver<Facts>, watch::Receiver<Standing>, watch::Receiver<Contact>) {
+        (self.facts.subscribe(), self.standing.clone(), self.contact.clone())
+    }
+
+    /// Loads a catalog with what it collects. While it is refused, what ran before goes on.
+    pub(super) async fn load(
+        &mut self,
+        engine: &EngineHandle,
+        catalog: Catalog,
+    ) -> Result<LoadSummary, Vec<Diagnostic>> {
+        let (notes, before) = self.desired.declare(&catalog);
+        let exports = catalog.exports.clone();
+        let digest = digest(&catalog);
+        let loaded = match self.desired.collects_nothing() {
+            true => engine.load(catalog).await,
+            false => self.load_all(engine).await,
+        };
+        match loaded {
+            Ok(summary) => {
+                self.exchange.want(exports, self.desired.kinds());
+                self.facts.send_modify(|facts| facts.catalog = digest);
+                self.tell(engine, notes).await;
+                Ok(summary)
+            }
+            Err(found) => {
+                drop(self.desired.declare(&before));
+                Err(found)
+            }
+        }
+    }
+
+    /// Takes news. Says whether something was loaded.
+    pub(super) async fn take(&mut self, engine: &EngineHandle, news: News) -> bool {
+        let changes = match news {
+            News::Changes(changes) => changes,
+            News::Note(note) => {
+                engine.note(note).await;
+                return false;
+            }
+        };
+        let step = self.desired.change(changes);
+        let mut notes = step.notes;
+        let loads = step.moves_edges || !step.delta.is_empty();
+        if step.moves_edges {
+            if let Err(found) = self.load_all(engine).await {
+                notes.push(format!("what was collected cannot be loaded: {}", messages(&found)));
+            }
+        } else if loads && engine.load_delta(step.delta.clone()).await.is_err() {
+            notes.extend(self.load_singly(engine, step.delta).await);
+        }
+        self.tell(engine, notes).await;
+        loads
+    }
+
+    /// Loads everything. Where that is refused, those collected resources that declared edges name are left out.
+    async fn load_all(&mut self, engine: &EngineHandle) -> Result<LoadSummary, Vec<Diagnostic>> {
+        let Err(found) = engine.load(self.desired.catalog()).await else {
+            return Ok(LoadSummary::default());
+        };
+        let ids = self.desired.in_edges();
+        if ids.is_empty() {
+            return Err(found);
+        }
+        let why = messages(&found);
+        let notes: Vec<String> = ids.iter().map(|id| self.desired.bar(id, &why)).collect();
+        let loaded = engine.load(self.desired.catalog()).await?;
+        self.tell(engine, notes).await;
+        Ok(loaded)
+    }
+
+    /// One that the engine refuses must not keep the others out.
+    async fn load_singly(&mut self, engine: &EngineHandle, delta: CatalogDelta) -> Vec<String> {
+        let removed = CatalogDelta { remove: delta.remove, ..CatalogDelta::default() };
+        let mut notes = Vec::new();
+        if let Err(found) = engine.load_delta(removed).await {
+            notes.push(format!("what is no longer collected cannot be removed: {}", messages(&found)));
+        }
+        for resource in delta.set {
+            let id: ResourceId = resource.id.clone();
+            let one = CatalogDelta { set: vec![resource], ..CatalogDelta::default() };
+            if let Err(found) = engine.load_delta(one).await {
+                notes.push(self.desired.bar(&id, &messages(&found)));
+            }
+        }
+        notes
+    }
+
+    async fn tell(&self, engine: &EngineHandle, notes: Vec<String>) {
+        for note in notes {
+            engine.note(note).await;
+        }
+        self.facts.send_modify(|facts| {
+            facts.collected = self.desired.collected();
+            facts.left_out_count = self.desired.left_out().count();
+            facts.left_out = self.desired.left_out().take(LEFT_OUT_MAX).map(str::to_owned).collect();
+        });
+    }
+
+    /// The next thing to look at. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Turn {
+        tokio::select! {
+            biased;
+            Some(news) = self.exchange.next() => Turn::News(news),
+            Ok(()) = self.standing.changed() => Turn::Moved,
+            () = moved(self.others.as_mut()) => Turn::Moved,
+            else => pending().await,
+        }
+    }
+
+    /// Until when a run may not end that has to be quiet for so long.
+    pub(super) fn hold(&self, quiet_for: Duration) -> Hold {
+        if !self.exchange.is_calm() {
+            return Hold::Unknown;
+        }
+        let Some(others) = &self.others else { return Hold::No };
+        if !matches!(*self.contact.borrow(), Contact::Kept) {
+            return Hold::Unknown;
+        }
+        presence::settled_since(&others.borrow(), &self.host)
+            .map_or(Hold::Unknown, |since| Hold::Until(since + quiet_for))
+    }
+
+    /// Lets the others know that this host ends, as far as that is quick.
+    pub(super) async fn leave(mut self) {
+        // The summaries end with the facts, and the announcement with the summaries.
+        drop(self.facts);
+        let gone = async { while self.announcing.join_next().await.is_some() {} };
+        if tokio::time::timeout(FAREWELL, gone).await.is_err() {
+            tracing::debug!("other hosts learn of our end when our lease is over");
+        }
+    }
+}
+
+async fn moved(others: Option<&mut watch::Receiver<Alive>>) {
+    match others {
+        Some(others) => {
+            if others.changed().await.is_err() {
+                pending::<()>().await;
+            }
+        }
+        None => pending().await,
+    }
+}
+
+fn messages(found: &[Diagnostic]) -> String {
+    let messages: Vec<&str> = found.iter().map(|one| one.message.as_str()).collect();
+    messages.join("; ")
+}
+
+fn digest(catalog: &Catalog) -> String {
+    let mut all: Vec<(&ResourceId, Digest)> =
+        catalog.resources.iter().map(|decl| (&decl.id, ResourceDecl::digest(decl))).collect();
+    all.sort();
+    format!("{:032x}", Digest::of(&all).0)
+}
+
+/// Keeps the summary of this host up to date until nobody wants it any more.
+async fn summarize(engine: EngineHandle, mut facts: watch::Receiver<Facts>, summary: watch::Sender<Summary>) {
+    let mut progress = engine.progress();
+    let mut since: Option<(u64, Instant)> = None;
+    loop {
+        let now = progress.borrow_and_update().clone();
+        let facts_now = facts.borrow_and_update().clone();
+        since = now.settled.then(|| since.unwrap_or_else(|| (now_ms(), Instant::now())));
+        let totals = now.totals;
+        let why = if now.settled && totals.failed + totals.blocked + totals.waiting > 0 {
+            engine.status().await.iter().filter_map(trouble).take(WHY_MAX).collect()
+        } else {
+            Vec::new()
+        };
+        let new = Summary {
+            settled: now.settled,
+            since_ms: since.map(|(ms, _)| ms),
+            settled_for_ms: None,
+            settled_at: since.map(|(_, at)| at),
+            resources: totals.resources,
+            failed: totals.failed,
+            blocked: totals.blocked,
+            waiting: totals.waiting,
+            left_out: facts_now.left_out_count,
+            catalog: facts_now.catalog,
+            why,
+        };
+        summary.send_if_modified(|summary| {
+            let is_news = *summary != new;
+            *summary = new;
+            is_news
+        });
+        let changed = tokio::select! {
+            changed = progress.changed() => changed.is_ok(),
+            changed = facts.changed() => changed.is_ok(),
+        };
+        if !changed {
+            return;
+        }
+        // Of what changes often, the last is said.
+        let next = Instant::now() + SUMMARIES;
+        while let Ok(changed) = tokio::time::timeout_at(next, facts.changed()).await {
+            if changed.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What is not in order with a resource.
+pub(super) fn trouble(status: &VertexStatus) -> Option<String> {
+    let id = &status.id;
+    match status.outcome {
+        Outcome::Failed => Some(format!("{id}: {}", printable(status.error.as_deref().unwrap_or("failed")))),
+        Outcome::Blocked => {
+            let by: Vec<String> = status.blocked_by.iter().map(ToString::to_string).collect();
+            Some(format!("{id}: blocked by {}", by.join(", ")))
+        }
+        Outcome::Waiting => Some(format!(
+            "{id}: waiting for {}",
+            printable(status.waiting_on.as_deref().unwrap_or("something"))
+        )),
+        Outcome::Pending
+        | Outcome::Unchanged
+        | Outcome::Changed
+        | Outcome::WouldChange
+        | Outcome::Skipped => None,
+    }
+}
+
+/// What a catalog collects now, for whoever only looks; what was collected last where the store is away.
+pub(crate) async fn look(
+    catalog: Catalog,
+    hostname: &Arc<str>,
+    registry: &Registry,
+    (store, mirror): (&dyn Store, &dyn Store),
+    key: &SealingKey,
+) -> (Catalog, Vec<String>) {
+    let mut desired = Desired::new(hostname.clone(), registry.clone());
+    let (mut notes, _) = desired.declare(&catalog);
+    if desired.collects_nothing() {
+        return (catalog, notes);
+    }
+    let kinds = desired.kinds();
+    let changes = match exchange::look(store, hostname, key, &kinds).await {
+        Ok(changes) => changes,
+        Err(error) => {
+            notes.push(format!(
+                "what other hosts export is not known now, what was collected last is: {error}"
+            ));
+            exchange::look(mirror, hostname, key, &kinds).await.unwrap_or_default()
+        }
+    };
+    notes.extend(desired.change(changes).notes);
+    (desired.catalog(), notes)
+}
