@@ -204,7 +204,10 @@ fn a_wrong_or_conflicting_export_fails_alone() {
     exporter(&place, "c", &[("both", "of c"), ("same", "text"), ("two", "text")]);
     let declared = "resources:\n  file:\n  - {name: mine, path: DIR/b/files/mine, content: of b}\n";
     collector(&place, "b", declared);
-    let running = ["a", "b", "c"].map(|host| agent(&place, &etcd, host, &[]));
+    for host in ["a", "c"] {
+        agent(&place, &etcd, host, &["--once"]).finish().ends_with(0);
+    }
+    let collecting = agent(&place, &etcd, "b", &[]);
     wait_until("what is right is there", || files(&place, "b") == ["mine", "one", "same", "two"]);
     wait_until("the conflict is said", || {
         said(&place, "b", "file[both] is exported by a and by c with different")
@@ -227,8 +230,9 @@ fn a_wrong_or_conflicting_export_fails_alone() {
     assert_eq!(status["exchange"]["left_out"].as_array().unwrap().len(), 6, "{status:#}");
     // Mended, it is taken.
     exporter(&place, "c", &[("same", "text"), ("two", "text")]);
+    agent(&place, &etcd, "c", &["--once"]).finish().ends_with(0);
     wait_until("one is left of the two", || place.read("b/files/both") == "of a");
-    running.into_iter().for_each(stop);
+    stop(collecting);
 }
 
 #[test]
@@ -335,11 +339,11 @@ fn an_export_that_is_too_large_is_named_and_the_others_go_out() {
 fn edges_and_values_reach_collected_resources_once_they_are_there() {
     let Some(server) = EtcdServer::start() else { return };
     let (place, etcd) = (Place::new(), server.url());
-    place.write("a.yaml", "graph: a\nresources:\n  value:\n  - {name: '@@port', value: '8080'}\n");
+    place.write("a.yaml", "graph: a\nresources:\n  value:\n  - {name: '@@port', any: '8080'}\n");
     place.write(
         "b.yaml",
         "graph: b\nresources:\n  file:\n  - name: conf\n    path: DIR/b/conf\n    \
-         recv: {content: {kind: value, name: port, key: value}}\n  - {name: free, path: DIR/b/free, content: x}\n\
+         recv: {content: {kind: value, name: port, key: any}}\n  - {name: free, path: DIR/b/free, content: x}\n\
          collect:\n- kind: value\n",
     );
     std::fs::create_dir_all(place.path("b")).unwrap();
