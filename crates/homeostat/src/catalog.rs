@@ -66,10 +66,20 @@ impl Read {
 
     /// Makes every resource and every edge, and adds what is wrong with them.
     pub(crate) fn graph(&mut self, registry: &Registry, autoedges: bool) -> Option<GraphView> {
+        self.graph_with(None, registry, autoedges)
+    }
+
+    /// The same of another catalog that was made of this one.
+    pub(crate) fn graph_with(
+        &mut self,
+        other: Option<Catalog>,
+        registry: &Registry,
+        autoedges: bool,
+    ) -> Option<GraphView> {
         if self.is_refused() {
             return None;
         }
-        match GraphView::of(&self.catalog, registry, autoedges) {
+        match GraphView::of(other.as_ref().unwrap_or(&self.catalog), registry, autoedges) {
             Ok(graph) => Some(graph),
             Err(found) => {
                 self.diagnostics.extend(found);

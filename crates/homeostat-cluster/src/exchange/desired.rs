@@ -319,3 +319,6 @@ fn new_of(now: &[String], before: Option<&Vec<String>>) -> Vec<String> {
     let is_new = |problem: &&String| !before.is_some_and(|before| before.contains(problem));
     now.iter().filter(is_new).cloned().collect()
 }
+
+#[cfg(test)]
+mod tests;

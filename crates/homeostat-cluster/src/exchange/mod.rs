@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use homeostat_engine::Store;
-use homeostat_engine::store::StoreError;
+use homeostat_engine::store::{Operation, StoreError, keys};
 use homeostat_model::catalog::ExportDecl;
 use homeostat_model::{KindName, ResourceDecl, ResourceId};
 use tokio::sync::{mpsc, watch};
@@ -88,6 +88,13 @@ pub struct Standing {
     pub collecting: Attempt,
     /// Writing what we export.
     pub exporting: Attempt,
+}
+
+impl Standing {
+    /// Why the last attempt of either failed.
+    pub fn trouble(&self) -> Option<&Arc<str>> {
+        self.collecting.trouble.as_ref().or(self.exporting.trouble.as_ref())
+    }
 }
 
 /// How the last attempt went.
@@ -166,6 +173,18 @@ impl Exchange {
     }
 }
 
+/// Takes away all that a host exports, and the key that others seal to it: it leaves for good.
+pub async fn withdraw(store: &dyn Store, host: &str) -> Result<(), StoreError> {
+    let (entries, _) = store.range(&keys::exports_of(host)).await?;
+    let gone = entries.into_iter().map(|entry| Operation::Delete(entry.key));
+    let gone = gone.chain([Operation::Delete(keys::key_of(host).into())]);
+    for transaction in pool::transactions(gone) {
+        // Without comparisons it is never refused.
+        store.transaction(Vec::new(), transaction).await.map(drop)?;
+    }
+    Ok(())
+}
+
 /// What others export of these kinds now, for whoever only looks.
 pub async fn look(
     store: &dyn Store,
@@ -173,7 +192,7 @@ pub async fn look(
     key: &SealingKey,
     kinds: &BTreeSet<KindName>,
 ) -> Result<Vec<Change>, StoreError> {
-    let (entries, _) = store.range(homeostat_engine::store::keys::EXPORTS).await?;
+    let (entries, _) = store.range(keys::EXPORTS).await?;
     Ok(entries
         .iter()
         .filter_map(|entry| pool::change(&entry.key, Some(&entry.value), host, key, kinds))

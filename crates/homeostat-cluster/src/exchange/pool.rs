@@ -28,7 +28,6 @@ pub(super) struct Pool {
     teller: mpsc::Sender<News>,
     /// What we told last, by the keys of the store.
     known: BTreeMap<Arc<str>, Digest>,
-    in_trouble: bool,
 }
 
 /// Nobody listens any more.
@@ -44,7 +43,7 @@ impl Pool {
         standing: Arc<watch::Sender<Standing>>,
         teller: mpsc::Sender<News>,
     ) -> Self {
-        Self { party, wishes, standing, teller, known: BTreeMap::new(), in_trouble: false }
+        Self { party, wishes, standing, teller, known: BTreeMap::new() }
     }
 
     /// What was told last by an earlier process.
@@ -77,12 +76,10 @@ impl Pool {
                 }
                 Ok(Ok(Some(watching))) => {
                     backoff.reset();
-                    self.recovered().await.ok();
                     self.tried(wanted.number, None);
                     self.follow(watching, &wanted.kinds).await
                 }
                 Ok(Err(error)) => {
-                    self.failed(&error).await;
                     self.tried(wanted.number, Some(&error));
                     self.pause(backoff.pause()).await
                 }
@@ -194,21 +191,6 @@ impl Pool {
     fn tried(&self, number: u64, trouble: Option<&StoreError>) {
         let trouble = trouble.map(|error| error.to_string().into());
         self.standing.send_modify(|standing| standing.collecting = Attempt { number, trouble });
-    }
-
-    async fn failed(&mut self, error: &StoreError) {
-        if !std::mem::replace(&mut self.in_trouble, true) {
-            let note = format!("cut off from other hosts, and what was collected stays as it was: {error}");
-            self.teller.send(News::Note(note)).await.ok();
-        }
-    }
-
-    async fn recovered(&mut self) -> Result<(), Over> {
-        if std::mem::take(&mut self.in_trouble) {
-            let note = "other hosts can be reached again".to_owned();
-            self.teller.send(News::Note(note)).await.map_err(|_| Over)?;
-        }
-        Ok(())
     }
 
     /// Waits, but not for longer than until something else is wanted.

@@ -29,7 +29,6 @@ pub(super) struct Publisher {
     /// Those that were said to be too large.
     too_large: BTreeSet<String>,
     has_key_there: bool,
-    in_trouble: bool,
 }
 
 impl Publisher {
@@ -39,8 +38,7 @@ impl Publisher {
         standing: Arc<watch::Sender<Standing>>,
         teller: mpsc::Sender<News>,
     ) -> Self {
-        let (has_key_there, in_trouble) = (false, false);
-        Self { party, wishes, standing, teller, too_large: BTreeSet::new(), has_key_there, in_trouble }
+        Self { party, wishes, standing, teller, too_large: BTreeSet::new(), has_key_there: false }
     }
 
     /// Follows what is wanted until nobody wants anything any more.
@@ -57,16 +55,11 @@ impl Publisher {
             let trouble = done.as_ref().err().map(|error| error.to_string().into());
             let attempt = Attempt { number: wanted.number, trouble };
             self.standing.send_modify(|standing| standing.exporting = attempt);
-            let wait = match &done {
-                Ok(_) => {
-                    backoff.reset();
-                    self.in_trouble = false;
-                    None
-                }
-                Err(error) => {
-                    self.say_trouble(error).await;
-                    Some(backoff.pause())
-                }
+            let wait = if done.is_ok() {
+                backoff.reset();
+                None
+            } else {
+                Some(backoff.pause())
             };
             let keys = done.ok().flatten();
             let changed = tokio::select! {
@@ -166,13 +159,6 @@ impl Publisher {
             let note = format!(
                 "{id} is not exported: it has {bytes} bytes as an export, more than {VALUE_BYTES_MAX}; what others have of it stays"
             );
-            self.teller.send(News::Note(note)).await.ok();
-        }
-    }
-
-    async fn say_trouble(&mut self, error: &StoreError) {
-        if !std::mem::replace(&mut self.in_trouble, true) {
-            let note = format!("what this host exports cannot be written, and is tried again: {error}");
             self.teller.send(News::Note(note)).await.ok();
         }
     }

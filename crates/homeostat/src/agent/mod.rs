@@ -23,8 +23,8 @@ use tokio::time::sleep_until;
 
 pub(crate) use host::{HostArgs, LimitArgs};
 use quiet::Quiet;
-pub(crate) use shared::look;
 use shared::{Hold, Shared, Turn};
+pub(crate) use shared::{alone, look};
 use signals::{Asked, Signals};
 
 use crate::catalog::{self, Read};
@@ -249,7 +249,7 @@ impl Agent<'_> {
                 changed = self.progress.changed() => changed.context("the engine ended by itself")?,
                 turn = next(self.shared.as_mut()) => match turn {
                     Turn::News(news) => self.take(news).await,
-                    Turn::Moved => {}
+                    Turn::Moved => self.look_around().await,
                 },
                 () = until(over_at) => {}
             }
@@ -261,6 +261,12 @@ impl Agent<'_> {
         let Some(shared) = &mut self.shared else { return };
         if shared.take(&self.engine, news).await {
             self.write_graph().await;
+        }
+    }
+
+    async fn look_around(&mut self) {
+        if let Some(shared) = &mut self.shared {
+            shared.look_around(&self.engine).await;
         }
     }
 

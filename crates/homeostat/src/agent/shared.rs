@@ -39,6 +39,7 @@ pub(super) struct Shared {
     announcing: JoinSet<()>,
     _following: JoinSet<()>,
     contact: watch::Receiver<Contact>,
+    was_cut_off: bool,
 }
 
 /// What a status and a summary say of the exchange.
@@ -97,6 +98,7 @@ impl Shared {
             announcing: JoinSet::new(),
             _following: following,
             contact: watch::channel(Contact::Unknown).1,
+            was_cut_off: false,
         }
     }
 
@@ -141,6 +143,19 @@ impl Shared {
                 Err(found)
             }
         }
+    }
+
+    /// Says it when the others cannot be reached any more, or again.
+    pub(super) async fn look_around(&mut self, engine: &EngineHandle) {
+        let cut_off = cut_off(&self.contact.borrow(), &self.standing.borrow());
+        match (self.was_cut_off, &cut_off) {
+            (false, Some(why)) => {
+                engine.note(format!("cut off from other hosts, and what was collected stays: {why}")).await;
+            }
+            (true, None) => engine.note("other hosts can be reached again".to_owned()).await,
+            (false, None) | (true, Some(_)) => {}
+        }
+        self.was_cut_off = cut_off.is_some();
     }
 
     /// Takes news. Says whether something was loaded.
@@ -216,6 +231,7 @@ impl Shared {
             biased;
             Some(news) = self.exchange.next() => Turn::News(news),
             Ok(()) = self.standing.changed() => Turn::Moved,
+            Ok(()) = self.contact.changed() => Turn::Moved,
             () = moved(self.others.as_mut()) => Turn::Moved,
             else => pending().await,
         }
@@ -242,6 +258,14 @@ impl Shared {
         if tokio::time::timeout(FAREWELL, gone).await.is_err() {
             tracing::debug!("other hosts learn of our end when our lease is over");
         }
+    }
+}
+
+/// Why the others cannot be reached, if they cannot.
+pub(super) fn cut_off(contact: &Contact, standing: &Standing) -> Option<Arc<str>> {
+    match contact {
+        Contact::Lost(why) => Some(why.clone()),
+        Contact::Unknown | Contact::Kept => standing.trouble().cloned(),
     }
 }
 
@@ -341,6 +365,13 @@ pub(super) fn trouble(status: &VertexStatus) -> Option<String> {
         | Outcome::WouldChange
         | Outcome::Skipped => None,
     }
+}
+
+/// What a catalog desires while nothing is known of other hosts.
+pub(crate) fn alone(catalog: &Catalog, hostname: &Arc<str>, registry: &Registry) -> Option<Catalog> {
+    let mut desired = Desired::new(hostname.clone(), registry.clone());
+    drop(desired.declare(catalog));
+    (!desired.collects_nothing()).then(|| desired.catalog())
 }
 
 /// What a catalog collects now, for whoever only looks; what was collected last where the store is away.

@@ -7,7 +7,7 @@ use homeostat_cluster::presence::Contact;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
-use super::shared::{Facts, Shared, trouble};
+use super::shared::{Facts, Shared, cut_off, trouble};
 use crate::engine::EngineHandle;
 use crate::place::about::Status;
 
@@ -48,11 +48,7 @@ fn exchange(
         watch::Receiver<Contact>,
     ),
 ) -> Json {
-    let (facts, standing) = (facts.borrow().clone(), standing.borrow().clone());
-    let lost = match &*contact.borrow() {
-        Contact::Lost(why) => Some(why.clone()),
-        Contact::Unknown | Contact::Kept => None,
-    };
-    let cut_off = lost.or(standing.collecting.trouble).or(standing.exporting.trouble);
+    let cut_off = cut_off(&contact.borrow(), &standing.borrow());
+    let facts = facts.borrow().clone();
     json!({ "cut_off": cut_off, "collected": facts.collected, "left_out": facts.left_out })
 }

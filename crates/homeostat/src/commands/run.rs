@@ -129,8 +129,11 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let pool = if etcd.is_some() { Pool::Shared } else { Pool::ThisHost };
     let mut read = Read::inputs(&mut inputs, &registry, &hostname, pool);
     // Where nothing of ours is yet, a graph that the engine would refuse must not leave a prefix behind.
-    let is_first = !prefix.exists() && pool == Pool::ThisHost;
-    if read.is_refused() || (is_first && read.graph(&registry, !args.limits.no_autoedges()).is_none()) {
+    let others =
+        matches!(pool, Pool::Shared).then(|| agent::alone(&read.catalog, &hostname, &registry)).flatten();
+    let is_sound =
+        |read: &mut Read| read.graph_with(others, &registry, !args.limits.no_autoedges()).is_some();
+    if read.is_refused() || (!prefix.exists() && !is_sound(&mut read)) {
         read.show(terminal);
         return Err(read.refusal());
     }
