@@ -198,3 +198,6 @@ pub async fn look(
         .filter_map(|entry| pool::change(&entry.key, Some(&entry.value), host, key, kinds))
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,10 +136,18 @@ impl Publisher {
         let mut value = vec![KEY_FORM];
         value.extend(self.party.key.recipient().to_text().bytes());
         let stored = self.party.store.get(&at).await?;
-        if stored.is_none_or(|stored| *stored.value != *value) {
+        let is_there = stored.as_ref().is_some_and(|stored| *stored.value == *value);
+        if !is_there {
             self.party.store.put(&at, &value, None).await?;
         }
         self.has_key_there = true;
+        if stored.is_some() && !is_there {
+            let note = format!(
+                "`{}` was the name of an agent with another prefix: what that one exported is replaced. If it still runs, give one of them another name",
+                self.party.host
+            );
+            self.teller.send(News::Note(note)).await.ok();
+        }
         Ok(())
     }
 

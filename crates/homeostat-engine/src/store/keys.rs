@@ -131,8 +131,8 @@ fn part(text: &str) -> String {
     out
 }
 
-/// What a part was; none if nobody writes a part like that.
-fn whole(part: &str) -> Option<String> {
+/// What a part was before it was written; none if nobody writes a part like that.
+pub fn whole(part: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(part.len());
     let mut rest = part.as_bytes();
     while let Some((first, after)) = rest.split_first() {
