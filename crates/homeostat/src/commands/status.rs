@@ -60,7 +60,7 @@ fn text(status: &Json) -> String {
     let exchange = &status["exchange"];
     push("  left out:", &exchange["left_out"]);
     if let Some(collected) = exchange["collected"].as_u64() {
-        out.push_str(&format!("  collected from other hosts: {collected}\n"));
+        out.push_str(&format!("  collected: {collected}\n"));
     }
     if let Some(why) = exchange["cut_off"].as_str() {
         out.push_str(&format!("  cut off from other hosts: {}\n", printable(why)));
@@ -84,7 +84,7 @@ mod tests {
 a: settled, and not everything is in order; resources: 3
   not in order: file[/x]: denied
   left out: file[/y] is wrong
-  collected from other hosts: 2
+  collected: 2
   cut off from other hosts: no answer
 ";
         assert_eq!(text(&status), want);
