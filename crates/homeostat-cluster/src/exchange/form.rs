@@ -30,7 +30,7 @@ struct Stored {
 }
 
 /// What is sealed.
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct Secrets {
     /// The key of the export that they belong to.
     of: String,
@@ -70,33 +70,35 @@ impl Draft {
         self.secrets.is_some()
     }
 
-    /// The bytes to store.
-    pub(super) fn seal(mut self, recipients: &BTreeMap<Arc<str>, Recipient>) -> Vec<u8> {
-        self.open.sealed = self.secrets.map(|secrets| Sealed::new(&to_bytes(&secrets), recipients));
-        let mut bytes = vec![FORM];
-        bytes.extend(to_bytes(&self.open));
-        bytes
-    }
-
-    /// Whether these bytes say the same to the same recipients, as far as we can read them.
-    pub(super) fn is_stored(
-        &self,
-        stored: &[u8],
+    /// The bytes to store; none if those that are stored say the same to the same recipients. What we cannot read is written anew.
+    pub(super) fn differing(
+        mut self,
+        stored: Option<&[u8]>,
         recipients: &BTreeMap<Arc<str>, Recipient>,
         host: &str,
         ours: &SealingKey,
-    ) -> bool {
-        let Ok(mut stored) = parse(stored) else { return false };
-        let same_secrets = match (&self.secrets, stored.sealed.take()) {
-            (None, None) => true,
-            (Some(secrets), Some(sealed)) => {
-                let opened = || open_secrets(&sealed, host, ours).ok();
-                sealed.is_for(recipients) && opened().as_ref() == Some(secrets)
-            }
-            (None, Some(_)) | (Some(_), None) => false,
+    ) -> Option<Vec<u8>> {
+        let mut stored = stored.and_then(|stored| parse(stored).ok());
+        let sealed_before = stored.as_mut().and_then(|stored| stored.sealed.take());
+        let was_sealed = sealed_before.is_some();
+        let same_open = stored.as_ref() == Some(&self.open);
+        let Some(secrets) = self.secrets else {
+            return (!same_open || was_sealed).then(|| to_stored(&self.open));
         };
-        same_secrets && stored == self.open
+        let still = sealed_before.filter(|sealed| open_secrets(sealed, host, ours).as_ref() == Ok(&secrets));
+        if same_open && still.as_ref().is_some_and(|sealed| sealed.is_for(recipients)) {
+            return None;
+        }
+        let wider = still.and_then(|sealed| sealed.widened(recipients, host, ours));
+        self.open.sealed = Some(wider.unwrap_or_else(|| Sealed::new(&to_bytes(&secrets), recipients)));
+        Some(to_stored(&self.open))
     }
+}
+
+fn to_stored(stored: &Stored) -> Vec<u8> {
+    let mut bytes = vec![FORM];
+    bytes.extend(to_bytes(stored));
+    bytes
 }
 
 /// Reads what another host exports. Never fails in another way than by saying why, whatever the bytes are.
@@ -306,13 +308,13 @@ mod tests {
             ("secret", sensitive(nested)),
         ]);
         let to: BTreeMap<Arc<str>, _> = [("a".into(), a.recipient()), ("b".into(), b.recipient())].into();
-        let stored = Draft::new(KEY, &export).seal(&to);
+        let stored = Draft::new(KEY, &export).differing(None, &to, "a", &a).unwrap();
         assert!(!String::from_utf8_lossy(&stored).contains("inner"));
         let offer = read(KEY, &stored, "b", &b).unwrap();
         assert_eq!((&*offer.from, &offer.hosts), ("a", &export.hosts));
         assert_eq!(offer.resource.id, export.resource.id);
         assert_eq!(offer.resource.digest(), export.resource.digest());
-        assert!(Draft::new(KEY, &export).is_stored(&stored, &to, "a", &a));
+        assert_eq!(Draft::new(KEY, &export).differing(Some(&stored), &to, "a", &a), None);
         assert_eq!(read(KEY, &stored, "c", &SealingKey::generate()).unwrap_err(), Unusable::NotForUs);
     }
 
@@ -322,17 +324,23 @@ mod tests {
         let only: BTreeMap<Arc<str>, _> = [("a".into(), a.recipient())].into();
         let both: BTreeMap<Arc<str>, _> = [("a".into(), a.recipient()), ("b".into(), b.recipient())].into();
         let draft = |secret: &str| Draft::new(KEY, &export(&[("s", sensitive(Value::from(secret)))]));
-        let stored = draft("one").seal(&only);
-        assert!(draft("one").is_stored(&stored, &only, "a", &a));
-        assert!(!draft("two").is_stored(&stored, &only, "a", &a));
-        assert!(!draft("one").is_stored(&stored, &both, "a", &a));
+        let stored = draft("one").differing(None, &only, "a", &a).unwrap();
+        let again = |secret: &str, to| draft(secret).differing(Some(&stored), to, "a", &a);
+        assert_eq!(again("one", &only), None);
+        let changed = again("two", &only).unwrap();
+        assert_eq!(read(KEY, &changed, "b", &b).unwrap_err(), Unusable::NotForUs);
+        assert!(read(KEY, &again("one", &both).unwrap(), "b", &b).is_ok());
+        // Without secrets nothing stays sealed.
+        let open = Draft::new(KEY, &export(&[("s", Value::from("one"))]));
+        assert!(open.differing(Some(&stored), &BTreeMap::new(), "a", &a).is_some());
     }
 
     #[test]
     fn what_is_sealed_cannot_be_passed_on() {
         let key = SealingKey::generate();
         let to: BTreeMap<Arc<str>, _> = [("b".into(), key.recipient())].into();
-        let stored = Draft::new(KEY, &export(&[("s", sensitive(Value::from("x")))])).seal(&to);
+        let draft = Draft::new(KEY, &export(&[("s", sensitive(Value::from("x")))]));
+        let stored = draft.differing(None, &to, "a", &SealingKey::generate()).unwrap();
         let why = read("exports/c/file/mine", &stored, "b", &key).unwrap_err();
         assert_eq!(why, wrong("what is sealed in it belongs to another one"));
     }

@@ -105,13 +105,11 @@ impl Publisher {
             } else {
                 BTreeMap::new()
             };
-            let is_same =
-                |stored: &Arc<[u8]>| draft.is_stored(stored, &recipients, &self.party.host, &self.party.key);
-            if stored.as_ref().is_some_and(is_same) {
+            let (host, ours) = (&self.party.host, &self.party.key);
+            let Some(value) = draft.differing(stored.as_deref(), &recipients, host, ours) else {
                 self.too_large.remove(&key);
                 continue;
-            }
-            let value = draft.seal(&recipients);
+            };
             if value.len() > VALUE_BYTES_MAX {
                 self.say_too_large(key, export, value.len()).await;
                 continue;

@@ -105,15 +105,18 @@ impl Recipient {
         let sealed = self.0.seal(&mut OsRng, bytes).expect("a value fits into a box");
         BASE64.encode(sealed)
     }
+
+    fn slip(&self, envelope: &SealingKey) -> Slip {
+        Slip { key: self.to_text(), way: self.seal(envelope.to_text().as_bytes()) }
+    }
 }
 
 impl Sealed {
     pub(super) fn new(secret: &[u8], recipients: &BTreeMap<Arc<str>, Recipient>) -> Self {
         let envelope = SealingKey::generate();
-        let slip = |to: &Recipient| Slip { key: to.to_text(), way: to.seal(envelope.to_text().as_bytes()) };
         Self {
             text: envelope.recipient().seal(secret),
-            to: recipients.iter().map(|(host, to)| (host.clone(), slip(to))).collect(),
+            to: recipients.iter().map(|(host, to)| (host.clone(), to.slip(&envelope))).collect(),
         }
     }
 
@@ -127,11 +130,37 @@ impl Sealed {
                 .all(|(have, want)| have.0 == want.0 && have.1.key == want.1.to_text())
     }
 
+    /// The same for more recipients, at a cost that follows how many are new; none if somebody is not to read it any more, who knows
+    /// the way into this envelope.
+    pub(super) fn widened(
+        &self,
+        recipients: &BTreeMap<Arc<str>, Recipient>,
+        host: &str,
+        key: &SealingKey,
+    ) -> Option<Self> {
+        let stays = |(host, slip): (&Arc<str>, &Slip)| {
+            recipients.get(host).is_some_and(|to| to.to_text() == slip.key)
+        };
+        if !self.to.iter().all(stays) {
+            return None;
+        }
+        let envelope = self.envelope(host, key).ok()?;
+        let mut wider = self.clone();
+        for (host, to) in recipients.iter().filter(|(host, _)| !self.to.contains_key(*host)) {
+            wider.to.insert(host.clone(), to.slip(&envelope));
+        }
+        Some(wider)
+    }
+
     pub(super) fn open(&self, host: &str, key: &SealingKey) -> Result<Vec<u8>, Shut> {
+        self.envelope(host, key)?.open(&self.text).ok_or(Shut::Broken)
+    }
+
+    fn envelope(&self, host: &str, key: &SealingKey) -> Result<SealingKey, Shut> {
         let slip = self.to.get(host).filter(|slip| slip.key == key.recipient().to_text());
         let way = key.open(&slip.ok_or(Shut::NotForUs)?.way).ok_or(Shut::Broken)?;
         let envelope = String::from_utf8(way).ok().and_then(|text| SealingKey::from_text(&text).ok());
-        envelope.and_then(|envelope| envelope.open(&self.text)).ok_or(Shut::Broken)
+        envelope.ok_or(Shut::Broken)
     }
 }
 
@@ -150,6 +179,11 @@ mod tests {
         }
         assert_eq!(sealed.open("c", &c), Err(Shut::NotForUs));
         assert_eq!(sealed.open("a", &c), Err(Shut::NotForUs));
+        let more: BTreeMap<Arc<str>, _> =
+            to.clone().into_iter().chain([("c".into(), c.recipient())]).collect();
+        let wider = sealed.widened(&more, "a", &a).unwrap();
+        assert!(wider.is_for(&more) && wider.open("c", &c) == Ok(b"secret".to_vec()));
+        assert_eq!(wider.widened(&to, "a", &a), None, "who could read it keeps the way in");
         let broken = Sealed { text: sealed.text.chars().rev().collect(), ..sealed };
         assert_eq!(broken.open("a", &a), Err(Shut::Broken));
     }
