@@ -14,6 +14,7 @@ use homeostat_model::catalog::CollectDecl;
 use homeostat_model::collect::admit;
 use homeostat_model::{Catalog, CatalogDelta, Digest, KindName, Meta, ResourceDecl, ResourceId, hosts};
 
+use super::filter::Filter;
 use super::form::Unusable;
 use super::{Change, ExportId, Found, Offer};
 
@@ -120,9 +121,9 @@ impl Desired {
         self.collects.is_empty()
     }
 
-    /// The kinds that are collected.
-    pub fn kinds(&self) -> BTreeSet<KindName> {
-        self.collects.keys().cloned().collect()
+    /// What is collected, as far as keys tell.
+    pub fn filter(&self) -> Filter {
+        Filter::of(self.collects.values().flatten())
     }
 
     /// Takes changes of what others export.

@@ -1,29 +1,30 @@
 //! Resources that hosts offer to each other: exports go out, collects come in.
 //!
 //! A host writes what its catalog exports below its own prefix of the store, without a lease: only its next catalog takes it away
-//! again. What others export is followed by one watch over all of it, filtered by the kinds that are collected before anything is
+//! again. What others export is followed by one watch over all of it, filtered by kind and exporter before anything is
 //! read, and kept in a mirror on this host, so that a restart while the store is away begins with what was there last.
 //!
 //! Two tasks, [`publish`] and [`pool`], speak to the store and survive its absence; [`Desired`] decides, without input or output,
 //! what the host makes of it. All queues are bounded: who reads too slowly makes the watch lose track, and it reads again.
 
 mod desired;
+mod filter;
 mod form;
 mod pool;
 mod publish;
 mod seal;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use homeostat_engine::Store;
 use homeostat_engine::store::{Operation, StoreError, keys};
 use homeostat_model::catalog::ExportDecl;
-use homeostat_model::{KindName, ResourceDecl, ResourceId};
+use homeostat_model::{ResourceDecl, ResourceId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 pub use desired::{Desired, Step};
+pub use filter::Filter;
 pub use form::{Unusable, read};
 pub use publish::parse_recipient;
 pub use seal::{NoKey, Recipient, SealingKey};
@@ -76,7 +77,7 @@ pub enum News {
 #[derive(Debug, Clone, Default)]
 struct Wanted {
     exports: Arc<[ExportDecl]>,
-    kinds: BTreeSet<KindName>,
+    filter: Filter,
     /// Grows with each wish.
     number: u64,
 }
@@ -129,11 +130,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Begins with what was collected last of these kinds, which it returns. The store is not waited for. Nothing is exported before
+    /// Begins with what was collected last of what the filter wants, which it returns. The store is not waited for. Nothing is exported before
     /// the first [`Self::want`].
-    pub async fn start(party: Party, kinds: BTreeSet<KindName>) -> (Self, Vec<Change>) {
+    pub async fn start(party: Party, filter: Filter) -> (Self, Vec<Change>) {
         let party = Arc::new(party);
-        let (wanted, wishes) = watch::channel(Wanted { kinds, ..Wanted::default() });
+        let (wanted, wishes) = watch::channel(Wanted { filter, ..Wanted::default() });
         let (standing_now, standing) = watch::channel(Standing::default());
         let standing_now = Arc::new(standing_now);
         let (teller, news) = mpsc::channel(NEWS_MAX);
@@ -145,10 +146,10 @@ impl Exchange {
         (Self { wanted, standing, news, _tasks: tasks }, last)
     }
 
-    /// Exports these, and nothing else any more; collects these kinds.
-    pub fn want(&self, exports: Vec<ExportDecl>, kinds: BTreeSet<KindName>) {
+    /// Exports these, and nothing else any more; collects what the filter wants.
+    pub fn want(&self, exports: Vec<ExportDecl>, filter: Filter) {
         self.wanted.send_modify(|wanted| {
-            *wanted = Wanted { exports: exports.into(), kinds, number: wanted.number + 1 };
+            *wanted = Wanted { exports: exports.into(), filter, number: wanted.number + 1 };
         });
     }
 
@@ -190,13 +191,10 @@ pub async fn look(
     store: &dyn Store,
     host: &str,
     key: &SealingKey,
-    kinds: &BTreeSet<KindName>,
+    filter: &Filter,
 ) -> Result<Vec<Change>, StoreError> {
     let (entries, _) = store.range(keys::EXPORTS).await?;
-    Ok(entries
-        .iter()
-        .filter_map(|entry| pool::change(&entry.key, Some(&entry.value), host, key, kinds))
-        .collect())
+    Ok(entries.iter().filter_map(|entry| pool::found(&entry.key, &entry.value, host, key, filter)).collect())
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
 //! What others export: one watch over all of it, and a mirror on this host.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use homeostat_engine::store::{
     Changed, Entry, OPERATIONS_MAX, Operation, StoreError, VALUE_BYTES_MAX, WatchItem, Watching, keys,
 };
-use homeostat_model::{Digest, KindName};
+use homeostat_model::Digest;
 use tokio::sync::{mpsc, watch};
 
-use super::form::{self};
+use super::filter::Filter;
+use super::form;
 use super::seal::SealingKey;
 use super::{Attempt, Change, ExportId, News, Party, Standing, Wanted};
 use crate::pace::{Backoff, some_of};
@@ -48,8 +49,8 @@ impl Pool {
 
     /// What was told last by an earlier process.
     pub(super) async fn remembered(&mut self) -> Vec<Change> {
-        let kinds = self.wishes.borrow().kinds.clone();
-        if kinds.is_empty() {
+        let filter = self.wishes.borrow().filter.clone();
+        if filter.is_empty() {
             return Vec::new();
         }
         let entries = match self.party.mirror.range(keys::EXPORTS).await {
@@ -61,7 +62,7 @@ impl Pool {
         };
         self.known = entries.iter().map(|entry| (entry.key.clone(), Digest::of(&entry.value))).collect();
         let (host, key) = (&self.party.host, &self.party.key);
-        entries.iter().filter_map(|entry| change(&entry.key, Some(&entry.value), host, key, &kinds)).collect()
+        entries.iter().filter_map(|entry| found(&entry.key, &entry.value, host, key, &filter)).collect()
     }
 
     /// Follows the store until nobody listens.
@@ -77,7 +78,7 @@ impl Pool {
                 Ok(Ok(Some(watching))) => {
                     backoff.reset();
                     self.tried(wanted.number, None);
-                    self.follow(watching, &wanted.kinds).await
+                    self.follow(watching, &wanted.filter).await
                 }
                 Ok(Err(error)) => {
                     self.tried(wanted.number, Some(&error));
@@ -94,7 +95,7 @@ impl Pool {
     /// Reads everything that is wanted and tells what is different; gives the watch that goes on from there.
     async fn read(&mut self, wanted: &Wanted) -> Result<Result<Option<Watching>, StoreError>, Over> {
         let store = self.party.store.clone();
-        let (entries, watching) = if wanted.kinds.is_empty() {
+        let (entries, watching) = if wanted.filter.is_empty() {
             (Vec::new(), None)
         } else {
             let (entries, revision) = match store.range(keys::EXPORTS).await {
@@ -106,15 +107,15 @@ impl Pool {
                 Err(error) => return Ok(Err(error)),
             }
         };
-        let different = self.compare(entries, &wanted.kinds);
-        self.tell(different, &wanted.kinds).await?;
+        let different = self.compare(entries, &wanted.filter);
+        self.tell(different, &wanted.filter).await?;
         Ok(Ok(watching))
     }
 
-    fn compare(&self, entries: Vec<Entry>, kinds: &BTreeSet<KindName>) -> Vec<Different> {
+    fn compare(&self, entries: Vec<Entry>, filter: &Filter) -> Vec<Different> {
         let there: BTreeMap<Arc<str>, Arc<[u8]>> = entries
             .into_iter()
-            .filter(|entry| self.is_wanted(&entry.key, kinds))
+            .filter(|entry| self.is_wanted(&entry.key, filter))
             .map(|entry| (entry.key, entry.value))
             .collect();
         let gone = self.known.keys().filter(|key| !there.contains_key(*key));
@@ -123,19 +124,19 @@ impl Pool {
         gone.into_iter().chain(news.map(|(key, value)| (key, Some(value)))).collect()
     }
 
-    fn is_wanted(&self, key: &str, kinds: &BTreeSet<KindName>) -> bool {
+    fn is_wanted(&self, key: &str, filter: &Filter) -> bool {
         keys::parse_export(key)
-            .is_some_and(|(from, id)| *from != *self.party.host && kinds.contains(&id.kind))
+            .is_some_and(|(from, id)| *from != *self.party.host && filter.wants(&id.kind, &from))
     }
 
     /// Until the watch has lost track, or something else is wanted.
-    async fn follow(&mut self, mut watching: Watching, kinds: &BTreeSet<KindName>) -> Result<(), Over> {
+    async fn follow(&mut self, mut watching: Watching, filter: &Filter) -> Result<(), Over> {
         loop {
             let item = tokio::select! {
                 item = watching.recv() => item,
                 changed = self.wishes.changed() => {
                     changed.map_err(|_| Over)?;
-                    if self.wishes.borrow().kinds != *kinds {
+                    if self.wishes.borrow().filter != *filter {
                         return Ok(());
                     }
                     let number = self.wishes.borrow_and_update().number;
@@ -145,29 +146,31 @@ impl Pool {
             };
             match item {
                 Some(WatchItem::Changes(changes)) => {
-                    let wanted = changes.into_iter().filter(|changed| self.is_wanted(&changed.key, kinds));
+                    let wanted = changes.into_iter().filter(|changed| self.is_wanted(&changed.key, filter));
                     let different = wanted.map(|Changed { key, value, .. }| (key, value)).collect();
-                    self.tell(different, kinds).await?;
+                    self.tell(different, filter).await?;
                 }
                 Some(WatchItem::Lost) | None => return self.pause(some_of(SPREAD)).await,
             }
         }
     }
 
-    async fn tell(&mut self, different: Vec<Different>, kinds: &BTreeSet<KindName>) -> Result<(), Over> {
+    async fn tell(&mut self, different: Vec<Different>, filter: &Filter) -> Result<(), Over> {
         self.mirror(&different).await;
         for batch in different.chunks(BATCH_MAX) {
             let mut changes = Vec::with_capacity(batch.len());
+            let (host, ours) = (&self.party.host, &self.party.key);
             for (key, value) in batch {
                 match value {
-                    Some(value) => drop(self.known.insert(key.clone(), Digest::of(value))),
-                    None => drop(self.known.remove(key)),
+                    Some(value) => {
+                        self.known.insert(key.clone(), Digest::of(value));
+                        changes.extend(found(key, value, host, ours, filter));
+                    }
+                    None => {
+                        self.known.remove(key);
+                        changes.extend(gone(key));
+                    }
                 }
-                let (host, ours) = (&self.party.host, &self.party.key);
-                // What is gone may be of a kind that is wanted no more.
-                let of_kind = value.is_none().then(|| keys::parse_export(key)).flatten();
-                let kinds_now = of_kind.map_or_else(|| kinds.clone(), |(_, id)| BTreeSet::from([id.kind]));
-                changes.extend(change(key, value.as_deref(), host, ours, &kinds_now));
             }
             self.teller.send(News::Changes(changes)).await.map_err(|_| Over)?;
         }
@@ -205,20 +208,26 @@ impl Pool {
     }
 }
 
-/// What a key of the store says about another host's export of one of these kinds.
-pub(super) fn change(
+/// What a key of the store says about another host's export, if that is wanted.
+pub(super) fn found(
     key: &str,
-    value: Option<&[u8]>,
+    value: &[u8],
     host: &str,
     ours: &SealingKey,
-    kinds: &BTreeSet<KindName>,
+    filter: &Filter,
 ) -> Option<Change> {
     let (from, id) = keys::parse_export(key)?;
-    if *from == *host || !kinds.contains(&id.kind) {
+    if *from == *host || !filter.wants(&id.kind, &from) {
         return None;
     }
-    let found = value.map(|value| form::read(key, value, host, ours).map(Arc::new));
-    Some(Change { of: ExportId { from: from.into(), id }, found })
+    let found = form::read(key, value, host, ours).map(Arc::new);
+    Some(Change { of: ExportId { from: from.into(), id }, found: Some(found) })
+}
+
+/// An export that is gone, or is not wanted any more.
+fn gone(key: &str) -> Option<Change> {
+    let (from, id) = keys::parse_export(key)?;
+    Some(Change { of: ExportId { from: from.into(), id }, found: None })
 }
 
 /// Operations in transactions that the store takes.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use homeostat_engine::EmbeddedStore;
-use homeostat_model::Value;
+use homeostat_model::catalog::CollectDecl;
+use homeostat_model::{KindName, Value};
 use tempfile::TempDir;
 
 use super::*;
@@ -49,8 +50,13 @@ fn store(dir: &TempDir, name: &str) -> EmbeddedStore {
     EmbeddedStore::open(&path)
 }
 
-fn files() -> BTreeSet<KindName> {
-    [KindName::new("file")].into()
+fn all(kind: &str) -> Filter {
+    let kind = KindName::new(kind);
+    Filter::of(&[CollectDecl { kind, pattern: None, from: Vec::new(), origin: None }])
+}
+
+fn files() -> Filter {
+    all("file")
 }
 
 fn exports(range: std::ops::Range<usize>, content: &str) -> Vec<ExportDecl> {
@@ -101,15 +107,15 @@ async fn until_calm(exchange: &Exchange) {
 #[tokio::test]
 async fn what_one_host_wants_to_export_reaches_the_other_and_only_its_own_goes_again() {
     let place = Place::new();
-    let (a, _) = Exchange::start(place.party("a"), BTreeSet::new()).await;
-    let (b, _) = Exchange::start(place.party("b"), BTreeSet::new()).await;
+    let (a, _) = Exchange::start(place.party("a"), Filter::default()).await;
+    let (b, _) = Exchange::start(place.party("b"), Filter::default()).await;
     let (mut c, last) = Exchange::start(place.party("c"), files()).await;
     assert!(last.is_empty());
-    a.want(exports(0..3, "1"), BTreeSet::new());
-    b.want(exports(7..8, "1"), BTreeSet::new());
+    a.want(exports(0..3, "1"), Filter::default());
+    b.want(exports(7..8, "1"), Filter::default());
     let mut known = Known::default();
     known.until(&mut c, |known| known.len() == 4).await;
-    a.want(exports(1..2, "2"), BTreeSet::new());
+    a.want(exports(1..2, "2"), Filter::default());
     known.until(&mut c, |known| known.len() == 2 && known["f1"] == "2").await;
     until_calm(&a).await;
     assert_eq!(place.keys().await, ["exports/a/file/f1", "exports/b/file/f7", "keys/a", "keys/b"]);
@@ -123,8 +129,8 @@ async fn what_one_host_wants_to_export_reaches_the_other_and_only_its_own_goes_a
 #[tokio::test]
 async fn a_restart_without_the_store_begins_with_what_was_there_last() {
     let place = Place::new();
-    let (a, _) = Exchange::start(place.party("a"), BTreeSet::new()).await;
-    a.want(exports(0..250, "1"), BTreeSet::new());
+    let (a, _) = Exchange::start(place.party("a"), Filter::default()).await;
+    a.want(exports(0..250, "1"), Filter::default());
     let party = place.party("b");
     let (mirror, key) = (party.mirror.clone(), party.key.clone());
     let (mut b, _) = Exchange::start(party, files()).await;
@@ -144,14 +150,14 @@ async fn a_restart_without_the_store_begins_with_what_was_there_last() {
 #[tokio::test]
 async fn who_reads_slowly_ends_with_what_is_there_all_the_same() {
     let place = Place::new();
-    let (a, _) = Exchange::start(place.party("a"), BTreeSet::new()).await;
+    let (a, _) = Exchange::start(place.party("a"), Filter::default()).await;
     let (mut b, _) = Exchange::start(place.party("b"), files()).await;
     // Far more than fits into the queues, changed again and again while nobody reads.
     for round in 0..4 {
-        a.want(exports(0..3_000, &format!("{round}")), BTreeSet::new());
+        a.want(exports(0..3_000, &format!("{round}")), Filter::default());
         until_calm(&a).await;
     }
-    a.want(exports(0..10, "last"), BTreeSet::new());
+    a.want(exports(0..10, "last"), Filter::default());
     until_calm(&a).await;
     let mut known = Known::default();
     known.until(&mut b, |known| known.len() == 10 && known.values().all(|content| content == "last")).await;
@@ -160,24 +166,24 @@ async fn who_reads_slowly_ends_with_what_is_there_all_the_same() {
 #[tokio::test]
 async fn kinds_that_are_no_longer_collected_go() {
     let place = Place::new();
-    let (a, _) = Exchange::start(place.party("a"), BTreeSet::new()).await;
-    a.want(exports(0..3, "1"), BTreeSet::new());
-    let (mut b, _) = Exchange::start(place.party("b"), BTreeSet::new()).await;
+    let (a, _) = Exchange::start(place.party("a"), Filter::default()).await;
+    a.want(exports(0..3, "1"), Filter::default());
+    let (mut b, _) = Exchange::start(place.party("b"), Filter::default()).await;
     b.want(Vec::new(), files());
     let mut known = Known::default();
     known.until(&mut b, |known| known.len() == 3).await;
-    b.want(Vec::new(), [KindName::new("noop")].into());
+    b.want(Vec::new(), all("noop"));
     known.until(&mut b, BTreeMap::is_empty).await;
 }
 
 #[tokio::test]
 async fn a_name_that_is_used_twice_is_said() {
     let place = Place::new();
-    let (first, _) = Exchange::start(place.party("a"), BTreeSet::new()).await;
-    first.want(Vec::new(), BTreeSet::new());
+    let (first, _) = Exchange::start(place.party("a"), Filter::default()).await;
+    first.want(Vec::new(), Filter::default());
     until_calm(&first).await;
-    let (mut second, _) = Exchange::start(place.party_in("a", "twin"), BTreeSet::new()).await;
-    second.want(Vec::new(), BTreeSet::new());
+    let (mut second, _) = Exchange::start(place.party_in("a", "twin"), Filter::default()).await;
+    second.want(Vec::new(), Filter::default());
     let Some(News::Note(note)) = second.next().await else { panic!("no note") };
     assert!(note.contains("another prefix"), "{note}");
 }

@@ -7,7 +7,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use homeostat_cluster::exchange::{self, Desired, Exchange, News, Party, SealingKey, Standing};
+use homeostat_cluster::exchange::{self, Desired, Exchange, Filter, News, Party, SealingKey, Standing};
 use homeostat_cluster::presence::{self, Alive, Contact, Summary};
 use homeostat_engine::{LoadSummary, Outcome, Registry, Store};
 use homeostat_model::suggest::printable;
@@ -77,8 +77,7 @@ impl Shared {
         waits_for_others: bool,
     ) -> Self {
         let (host, store) = (party.host.clone(), party.store.clone());
-        let kinds = first.collects.iter().map(|collect| collect.kind.clone()).collect();
-        let (exchange, last) = Exchange::start(party, kinds).await;
+        let (exchange, last) = Exchange::start(party, Filter::of(&first.collects)).await;
         let mut desired = Desired::new(host.clone(), registry);
         // Nothing is declared yet, so this decides nothing.
         drop(desired.change(last));
@@ -133,7 +132,7 @@ impl Shared {
         };
         match loaded {
             Ok(summary) => {
-                self.exchange.want(exports, self.desired.kinds());
+                self.exchange.want(exports, self.desired.filter());
                 self.facts.send_modify(|facts| facts.catalog = digest);
                 self.tell(engine, notes).await;
                 Ok(summary)
@@ -387,14 +386,14 @@ pub(crate) async fn look(
     if desired.collects_nothing() {
         return (catalog, notes);
     }
-    let kinds = desired.kinds();
-    let changes = match exchange::look(store, hostname, key, &kinds).await {
+    let filter = desired.filter();
+    let changes = match exchange::look(store, hostname, key, &filter).await {
         Ok(changes) => changes,
         Err(error) => {
             notes.push(format!(
                 "what other hosts export is not known now, what was collected last is: {error}"
             ));
-            exchange::look(mirror, hostname, key, &kinds).await.unwrap_or_default()
+            exchange::look(mirror, hostname, key, &filter).await.unwrap_or_default()
         }
     };
     notes.extend(desired.change(changes).notes);
