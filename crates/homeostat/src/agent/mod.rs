@@ -7,6 +7,7 @@ mod quiet;
 mod shared;
 mod signals;
 mod status;
+mod summary;
 
 use std::future::pending;
 use std::path::{Path, PathBuf};

@@ -5,25 +5,21 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use homeostat_cluster::exchange::{self, Desired, Exchange, Filter, News, Party, SealingKey, Standing};
 use homeostat_cluster::presence::{self, Alive, Contact, Summary};
-use homeostat_engine::{LoadSummary, Outcome, Registry, Store};
-use homeostat_model::suggest::printable;
-use homeostat_model::{Catalog, CatalogDelta, Diagnostic, Digest, ResourceDecl, ResourceId};
+use homeostat_engine::{LoadSummary, Registry, Store};
+use homeostat_model::{Catalog, CatalogDelta, Diagnostic, ResourceId};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::engine::{EngineHandle, VertexStatus};
+use super::summary::{digest, summarize};
+use crate::engine::EngineHandle;
 
-/// Things that are not in order which a summary names.
-const WHY_MAX: usize = 3;
 /// Left out resources that a status names.
 const LEFT_OUT_MAX: usize = 100;
-/// How long a summary holds, at least.
-const SUMMARIES: Duration = Duration::from_secs(1);
 /// How long the end of a run waits for others to learn of it.
 const FAREWELL: Duration = Duration::from_millis(300);
 
@@ -45,7 +41,7 @@ pub(super) struct Shared {
 /// What a status and a summary say of the exchange.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
-    catalog: String,
+    pub(super) catalog: String,
     pub(super) collected: usize,
     pub(super) left_out_count: usize,
     pub(super) left_out: Vec<String>,
@@ -182,8 +178,9 @@ impl Shared {
 
     /// Loads everything. Where that is refused, those collected resources that declared edges name are left out.
     async fn load_all(&mut self, engine: &EngineHandle) -> Result<LoadSummary, Vec<Diagnostic>> {
-        let Err(found) = engine.load(self.desired.catalog()).await else {
-            return Ok(LoadSummary::default());
+        let found = match engine.load(self.desired.catalog()).await {
+            Ok(summary) => return Ok(summary),
+            Err(found) => found,
         };
         let ids = self.desired.in_edges();
         if ids.is_empty() {
@@ -282,88 +279,6 @@ async fn moved(others: Option<&mut watch::Receiver<Alive>>) {
 fn messages(found: &[Diagnostic]) -> String {
     let messages: Vec<&str> = found.iter().map(|one| one.message.as_str()).collect();
     messages.join("; ")
-}
-
-fn digest(catalog: &Catalog) -> String {
-    let mut all: Vec<(&ResourceId, Digest)> =
-        catalog.resources.iter().map(|decl| (&decl.id, ResourceDecl::digest(decl))).collect();
-    all.sort();
-    format!("{:032x}", Digest::of(&all).0)
-}
-
-/// Keeps the summary of this host up to date until nobody wants it any more.
-async fn summarize(engine: EngineHandle, mut facts: watch::Receiver<Facts>, summary: watch::Sender<Summary>) {
-    let mut progress = engine.progress();
-    let mut since: Option<(u64, Instant)> = None;
-    loop {
-        let now = progress.borrow_and_update().clone();
-        let facts_now = facts.borrow_and_update().clone();
-        since = now.settled.then(|| since.unwrap_or_else(|| (now_ms(), Instant::now())));
-        let totals = now.totals;
-        let why = if now.settled && totals.failed + totals.blocked + totals.waiting > 0 {
-            engine.status().await.iter().filter_map(trouble).take(WHY_MAX).collect()
-        } else {
-            Vec::new()
-        };
-        let new = Summary {
-            settled: now.settled,
-            since_ms: since.map(|(ms, _)| ms),
-            settled_for_ms: None,
-            settled_at: since.map(|(_, at)| at),
-            resources: totals.resources,
-            failed: totals.failed,
-            blocked: totals.blocked,
-            waiting: totals.waiting,
-            left_out: facts_now.left_out_count,
-            catalog: facts_now.catalog,
-            why,
-        };
-        summary.send_if_modified(|summary| {
-            let is_news = *summary != new;
-            *summary = new;
-            is_news
-        });
-        let changed = tokio::select! {
-            changed = progress.changed() => changed.is_ok(),
-            changed = facts.changed() => changed.is_ok(),
-        };
-        if !changed {
-            return;
-        }
-        // Of what changes often, the last is said.
-        let next = Instant::now() + SUMMARIES;
-        while let Ok(changed) = tokio::time::timeout_at(next, facts.changed()).await {
-            if changed.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// What is not in order with a resource.
-pub(super) fn trouble(status: &VertexStatus) -> Option<String> {
-    let id = &status.id;
-    match status.outcome {
-        Outcome::Failed => Some(format!("{id}: {}", printable(status.error.as_deref().unwrap_or("failed")))),
-        Outcome::Blocked => {
-            let by: Vec<String> = status.blocked_by.iter().map(ToString::to_string).collect();
-            Some(format!("{id}: blocked by {}", by.join(", ")))
-        }
-        Outcome::Waiting => Some(format!(
-            "{id}: waiting for {}",
-            printable(status.waiting_on.as_deref().unwrap_or("something"))
-        )),
-        Outcome::Pending
-        | Outcome::Unchanged
-        | Outcome::Changed
-        | Outcome::WouldChange
-        | Outcome::Skipped => None,
-    }
 }
 
 /// What a catalog desires while nothing is known of other hosts.

@@ -7,7 +7,8 @@ use homeostat_cluster::presence::Contact;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
-use super::shared::{Facts, Shared, cut_off, trouble};
+use super::shared::{Facts, Shared, cut_off};
+use super::summary::trouble;
 use crate::engine::EngineHandle;
 use crate::place::about::Status;
 
