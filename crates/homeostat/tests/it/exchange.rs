@@ -356,6 +356,24 @@ fn edges_and_values_reach_collected_resources_once_they_are_there() {
 }
 
 #[test]
+fn a_collected_resource_that_would_close_a_circle_is_left_out_alone() {
+    let Some(server) = EtcdServer::start() else { return };
+    let (place, etcd) = (Place::new(), server.url());
+    place.write("a.yaml", "graph: a\nresources:\n  noop:\n  - name: '@@x'\n  - name: '@@y'\n");
+    place.write(
+        "b.yaml",
+        "graph: b\nresources:\n  noop:\n  - {name: t, before: 'noop[x]', depend: 'noop[x]'}\ncollect:\n- kind: noop\n",
+    );
+    agent(&place, &etcd, "a", &["--once"]).finish().ends_with(0);
+    agent(&place, &etcd, "b", &["--once", "--report", "DIR/report.json"]).finish().ends_with(0);
+    assert!(said(&place, "b", "noop[x], exported by a, is not taken"), "{}", place.read("b.events"));
+    let report = place.json("report.json");
+    let ids: Vec<_> =
+        report["resources"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["noop[t]", "noop[y]"]);
+}
+
+#[test]
 fn a_run_can_wait_for_every_live_host() {
     let Some(server) = EtcdServer::start() else { return };
     let (place, etcd) = (Place::new(), server.url());
