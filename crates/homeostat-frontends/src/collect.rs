@@ -1,23 +1,15 @@
-//! Exported resources become local ones: which are taken, and where a collected file goes.
-//!
-//! Invariant: a collected file lies below the pattern of its collect, by name; whoever writes it must not follow a link
-//! out of there. A kind that runs code is taken only from hosts that the collect names.
+//! Collects of a catalog by itself: what is wrong with them, and what they make of the catalog's own exports.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use homeostat_model::catalog::CollectDecl;
-use homeostat_model::{Catalog, Diagnostic, Meta, Params, ResourceDecl, Stage, Value, codes};
-
-use crate::findings::quoted;
-use crate::hosts;
-
-/// Kinds that run what they are given.
-const RUNS_CODE: &[&str] = &["exec", "cron"];
+pub(crate) use homeostat_model::collect::is_jail;
+use homeostat_model::collect::{admit, runs_code};
+use homeostat_model::{Catalog, Diagnostic, ResourceDecl, Stage, codes, hosts};
 
 /// The resources that this catalog exports and itself collects: without a cluster, the pool is this host's. Where two
 /// collects make different things of one export, both come, for whoever adds them to report the conflict.
-pub fn own_exports(catalog: &Catalog, hostname: &str) -> (Vec<ResourceDecl>, Vec<Diagnostic>) {
+pub(crate) fn own_exports(catalog: &Catalog, hostname: &str) -> (Vec<ResourceDecl>, Vec<Diagnostic>) {
     let mut taken: Vec<ResourceDecl> = Vec::new();
     let mut diagnostics = Vec::new();
     // What is offered to others and applied here as well is here already.
@@ -53,37 +45,6 @@ pub fn own_exports(catalog: &Catalog, hostname: &str) -> (Vec<ResourceDecl>, Vec
     (taken, diagnostics)
 }
 
-/// What a collect makes of a resource that a host exports: a local resource, or nothing when it is not meant or that host
-/// is not trusted with it.
-pub fn admit(
-    collect: &CollectDecl,
-    exporter: &str,
-    resource: &ResourceDecl,
-) -> Result<Option<ResourceDecl>, Box<Diagnostic>> {
-    let from = collect.from.iter().map(|host| &**host);
-    let is_trusted = hosts::any_matches(from, exporter);
-    let is_open = collect.from.is_empty() && !runs_code(collect.kind.as_str());
-    if collect.kind != resource.id.kind || !(is_trusted || is_open) {
-        return Ok(None);
-    }
-    let mut local = resource.clone();
-    local.meta = without_export(&resource.meta);
-    if let ("file", Some(pattern)) = (collect.kind.as_str(), &collect.pattern) {
-        let path = below(pattern, resource).map_err(|problem| {
-            let message =
-                format!("`{}` cannot be collected into {}: {problem}", resource.id, quoted(pattern));
-            let diagnostic = Diagnostic::error(codes::INVALID_PARAM, Stage::Catalog, message)
-                .at(collect.origin)
-                .label(resource.origin, "exported here");
-            Box::new(diagnostic)
-        })?;
-        let (params, spans) = moved(resource, path);
-        local.params = params;
-        local.param_spans = spans;
-    }
-    Ok(Some(local))
-}
-
 /// What is wrong with a collect by itself.
 pub(crate) fn check(collect: &CollectDecl) -> Option<Diagnostic> {
     if !(runs_code(collect.kind.as_str()) && collect.from.is_empty()) {
@@ -96,103 +57,4 @@ pub(crate) fn check(collect: &CollectDecl) -> Option<Diagnostic> {
             .at(collect.origin)
             .saying("collects nothing"),
     )
-}
-
-/// Whether a pattern is an absolute directory that nothing leads out of.
-pub(crate) fn is_jail(pattern: &str) -> bool {
-    pattern.starts_with('/') && pattern.split('/').all(|part| part != "..")
-}
-
-fn runs_code(kind: &str) -> bool {
-    RUNS_CODE.contains(&kind)
-}
-
-fn without_export(meta: &Arc<Meta>) -> Arc<Meta> {
-    if meta.export.is_empty() {
-        return meta.clone();
-    }
-    Arc::new(Meta { export: Vec::new(), ..Meta::clone(meta) })
-}
-
-/// The base name of what was exported, below the pattern; a slash at the end stays.
-fn below(pattern: &str, resource: &ResourceDecl) -> Result<String, &'static str> {
-    if !is_jail(pattern) {
-        return Err("the pattern must be an absolute path without `..`");
-    }
-    let text = |param: &str| resource.params.get(param).and_then(Value::as_str);
-    let path = text("basename").or_else(|| text("path")).unwrap_or(&resource.id.name);
-    let slash = if path.ends_with('/') { "/" } else { "" };
-    let base = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    if matches!(base, "" | "." | "..") || base.contains('\0') {
-        return Err("its path has no base name");
-    }
-    Ok(format!("{}/{base}{slash}", pattern.trim_end_matches('/')))
-}
-
-fn moved(resource: &ResourceDecl, path: String) -> (Params, Vec<homeostat_model::Span>) {
-    let path_of_old = |name: &str| matches!(name, "path" | "dirname" | "basename");
-    let mut params: Params = resource
-        .params
-        .iter()
-        .filter(|(name, _)| !path_of_old(name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    params.set("path", Value::from(path));
-    let spans = params.iter().map(|(name, _)| resource.span_of(name)).collect::<Option<Vec<_>>>();
-    (params, spans.unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use homeostat_model::{KindName, ResourceId};
-
-    fn collect(kind: &str, pattern: Option<&str>, from: &[&str]) -> CollectDecl {
-        CollectDecl {
-            kind: KindName::new(kind),
-            pattern: pattern.map(Arc::from),
-            from: from.iter().map(|host| Arc::from(*host)).collect(),
-            origin: None,
-        }
-    }
-
-    fn file(params: &[(&str, &str)]) -> ResourceDecl {
-        let params = params.iter().map(|(name, value)| (*name, Value::from(*value)));
-        ResourceDecl::new(ResourceId::new("file", "f"), params.collect())
-    }
-
-    fn path(pattern: &str, params: &[(&str, &str)]) -> Option<String> {
-        let local = admit(&collect("file", Some(pattern), &[]), "a", &file(params)).ok()??;
-        assert_eq!(local.params.get("dirname"), None);
-        local.params.get("path")?.as_str().map(str::to_owned)
-    }
-
-    #[test]
-    fn a_collected_file_goes_below_the_pattern() {
-        assert_eq!(path("/c/", &[("path", "/tmp/a/f3a")]).as_deref(), Some("/c/f3a"));
-        assert_eq!(path("/c", &[("path", "/tmp/a/dir/")]).as_deref(), Some("/c/dir/"));
-        assert_eq!(path("/", &[("path", "/x")]).as_deref(), Some("/x"));
-        let parts = [("dirname", "/a/"), ("basename", "b")];
-        assert_eq!(path("/c", &parts).as_deref(), Some("/c/b"));
-        assert_eq!(path("/c", &[("basename", "../../etc/passwd")]).as_deref(), Some("/c/passwd"));
-    }
-
-    #[test]
-    fn nothing_leads_out_of_the_pattern() {
-        for (pattern, from) in
-            [("/c", "/"), ("/c", "/a/.."), ("/c/../d", "/a/b"), ("c", "/a/b"), ("/c", "/a/.")]
-        {
-            assert_eq!(path(pattern, &[("path", from)]), None, "{pattern} {from}");
-        }
-    }
-
-    #[test]
-    fn commands_come_only_from_named_hosts() {
-        let exec = ResourceDecl::new(ResourceId::new("exec", "x"), Params::new());
-        let taken =
-            |from: &[&str], host: &str| admit(&collect("exec", None, from), host, &exec).unwrap().is_some();
-        assert!(!taken(&[], "a"));
-        assert!(!taken(&["b"], "a"));
-        assert!(taken(&["b", "a"], "a"));
-    }
 }

@@ -6,16 +6,15 @@
 //! syntax error ends the reading of its file.
 //!
 //! The way of a text: bytes → [`input`] (which format?) → `tree` (elements with places) → a `draft` (resources by name,
-//! references still open) → [`collect`] → the catalog, once every reference is found.
+//! references still open) → `collect` → the catalog, once every reference is found.
 #![warn(missing_docs)]
 
 pub mod catalog_json;
-pub mod collect;
+mod collect;
 mod convert;
 mod draft;
 mod findings;
 mod graph_yaml;
-pub mod hosts;
 pub mod input;
 pub mod json_schema;
 mod reader;

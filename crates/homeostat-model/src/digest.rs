@@ -1,5 +1,6 @@
 //! Telling changed from unchanged, quickly.
 
+use std::fmt;
 use std::hash::Hash;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -16,5 +17,12 @@ impl Digest {
         value.hash(&mut hasher);
         let hash = hasher.finish128();
         Self([hash.h1, hash.h2])
+    }
+}
+
+impl fmt::LowerHex for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [high, low] = self.0;
+        write!(f, "{high:016x}{low:016x}")
     }
 }

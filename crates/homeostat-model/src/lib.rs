@@ -6,9 +6,12 @@
 
 pub mod catalog;
 pub mod codes;
+pub mod collect;
 pub mod delta;
 pub mod diagnostic;
 pub mod digest;
+pub mod hosts;
+
 pub mod meta;
 pub mod name;
 pub mod params;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::params::Params;
 use crate::schema::{self, ParamSchema};
+use crate::value::Value;
 
 /// The meta parameters as they are written; [`Meta`] is what they mean.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -247,6 +248,68 @@ impl Meta {
             autogroup: given.autogroup,
         })
     }
+
+    /// As parameters, where they are not the default; [`Self::parse`] reads them back.
+    pub fn to_params(&self) -> Params {
+        // Spelled out, so that a new one cannot be forgotten.
+        let Self {
+            noop,
+            retry,
+            retry_given,
+            retry_reset,
+            delay_ms,
+            timeout_seconds,
+            poll_seconds,
+            limit,
+            limit_reset,
+            semaphores,
+            rewatch,
+            realize,
+            dollar,
+            hidden,
+            export,
+            reverse,
+            autoedge,
+            autogroup,
+        } = self;
+        let mut out = Params::new();
+        let mut put = |name: &str, differs: bool, value: Value| {
+            if differs {
+                out.set(name, value);
+            }
+        };
+        let times = match retry {
+            Retry::Forever => Value::Int(-1),
+            Retry::Times(times) => Value::Int((*times).into()),
+        };
+        put("noop", *noop, Value::Bool(true));
+        put("retry", *retry_given || *retry != Retry::Forever, times);
+        put("retryreset", *retry_reset, Value::Bool(true));
+        put("delay", delay_ms.is_some(), Value::Int(delay_ms.unwrap_or_default().into()));
+        put("timeout", *timeout_seconds != 0, Value::Int((*timeout_seconds).into()));
+        put("poll", *poll_seconds != 0, Value::Int((*poll_seconds).into()));
+        if let Some(Limit { per_second, burst }) = limit {
+            put("limit", true, Value::Float(*per_second));
+            put("burst", true, Value::Int((*burst).into()));
+        }
+        put("reset", *limit_reset, Value::Bool(true));
+        let texts = semaphores.iter().map(|semaphore| format!("{}:{}", semaphore.name, semaphore.count));
+        put(
+            "sema",
+            !semaphores.is_empty(),
+            Value::List(texts.map(|text| Value::from(text.as_str())).collect()),
+        );
+        put("rewatch", *rewatch, Value::Bool(true));
+        put("realize", *realize, Value::Bool(true));
+        put("dollar", *dollar, Value::Bool(true));
+        put("hidden", *hidden, Value::Bool(true));
+        let hosts = export.iter().map(|host| Value::from(&**host));
+        put("export", !export.is_empty(), Value::List(hosts.collect()));
+        put("reverse", *reverse, Value::Bool(true));
+        put("autoedge", !*autoedge, Value::Bool(false));
+        put("autogroup", !*autogroup, Value::Bool(false));
+        out
+    }
 }
 
 fn parse_limit(limit: Option<f64>, burst: u32, errors: &mut Vec<MetaError>) -> Option<Limit> {
@@ -326,7 +389,6 @@ impl Hash for Meta {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Value;
 
     fn parse(entries: &[(&str, Value)]) -> Result<Meta, Vec<MetaError>> {
         Meta::parse(&entries.iter().map(|(name, value)| (*name, value.clone())).collect())
@@ -352,6 +414,34 @@ mod tests {
         for bad in ["", ":1", "12", "12:3", "x:0", "x:y"] {
             assert!(parse(&[("sema", list(&[bad]))]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn meta_parameters_read_back_what_they_show() {
+        let all = Meta {
+            noop: true,
+            retry: Retry::Times(3),
+            retry_given: true,
+            retry_reset: true,
+            delay_ms: Some(7),
+            timeout_seconds: 1,
+            poll_seconds: 2,
+            limit: Some(Limit { per_second: 1.0, burst: 2 }),
+            limit_reset: true,
+            semaphores: vec![Semaphore { name: "net".into(), count: NonZeroU32::MIN }],
+            rewatch: true,
+            realize: true,
+            dollar: true,
+            hidden: true,
+            export: vec!["*".into()],
+            reverse: true,
+            autoedge: false,
+            autogroup: false,
+        };
+        for meta in [all, Meta::default()] {
+            assert_eq!(Meta::parse(&meta.to_params()), Ok(meta));
+        }
+        assert!(Meta::default().to_params().is_empty());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::cli::InputArgs;
 use crate::diagnostics;
 use crate::engine::GraphView;
 use crate::exit::refused;
-use crate::front;
+use crate::front::{self, Pool};
 use crate::inputs::Inputs;
 use crate::terminal::Terminal;
 
@@ -51,9 +51,9 @@ pub(crate) struct Read {
 
 impl Read {
     /// Reads inputs into one catalog.
-    pub(crate) fn inputs(inputs: &mut Inputs, registry: &Registry, hostname: &str) -> Self {
+    pub(crate) fn inputs(inputs: &mut Inputs, registry: &Registry, hostname: &str, pool: Pool) -> Self {
         let texts = inputs.read();
-        let loaded = front::load(texts.inputs, registry, hostname);
+        let loaded = front::load(texts.inputs, registry, hostname, pool);
         let mut diagnostics = texts.unreadable;
         diagnostics.extend(loaded.diagnostics);
         Self { catalog: loaded.catalog, diagnostics, sources: loaded.sources }
@@ -66,10 +66,20 @@ impl Read {
 
     /// Makes every resource and every edge, and adds what is wrong with them.
     pub(crate) fn graph(&mut self, registry: &Registry, autoedges: bool) -> Option<GraphView> {
+        self.graph_with(None, registry, autoedges)
+    }
+
+    /// The same of another catalog that was made of this one.
+    pub(crate) fn graph_with(
+        &mut self,
+        other: Option<Catalog>,
+        registry: &Registry,
+        autoedges: bool,
+    ) -> Option<GraphView> {
         if self.is_refused() {
             return None;
         }
-        match GraphView::of(&self.catalog, registry, autoedges) {
+        match GraphView::of(other.as_ref().unwrap_or(&self.catalog), registry, autoedges) {
             Ok(graph) => Some(graph),
             Err(found) => {
                 self.diagnostics.extend(found);

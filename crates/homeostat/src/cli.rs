@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Completions(commands::completions::CompletionsArgs),
     Kv(commands::kv::KvArgs),
     Cluster(Box<commands::cluster::ClusterArgs>),
+    Hosts(commands::hosts::HostsArgs),
+    Status(commands::status::StatusArgs),
     Man(commands::man::ManArgs),
 }
 

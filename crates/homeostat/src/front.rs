@@ -1,11 +1,11 @@
 //! What the binary asks of the front ends, in one place.
 
 use homeostat_engine::Registry;
-use homeostat_frontends::{Context, Kinds, Pool};
+use homeostat_frontends::{Context, Kinds};
 use homeostat_model::{Catalog, KindSchema, SourceMap};
 use serde_json::Value as Json;
 
-pub(crate) use homeostat_frontends::{Format, Input, Loaded, MAX_INPUT_BYTES};
+pub(crate) use homeostat_frontends::{Format, Input, Loaded, MAX_INPUT_BYTES, Pool};
 
 use crate::engine::GraphView;
 
@@ -23,9 +23,9 @@ impl Kinds for Known<'_> {
 }
 
 /// Reads texts into one catalog.
-pub(crate) fn load(inputs: Vec<Input>, registry: &Registry, hostname: &str) -> Loaded {
+pub(crate) fn load(inputs: Vec<Input>, registry: &Registry, hostname: &str, pool: Pool) -> Loaded {
     let kinds = Known(registry);
-    let context = Context { kinds: &kinds, hostname, pool: Pool::ThisHost };
+    let context = Context { kinds: &kinds, hostname, pool };
     homeostat_frontends::load(inputs, &context)
 }
 

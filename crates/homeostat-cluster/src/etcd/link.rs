@@ -3,9 +3,7 @@
 //! Requests wait out a change of members within their deadline. Once etcd has been away for longer than that, one request
 //! tries now and then and the others fail at once, so that nobody who needs etcd holds up those who do not.
 
-use std::collections::hash_map::RandomState;
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::error::Failed;
 use super::options::EtcdOptions;
+use crate::pace::random;
 
 /// No answer above this is taken. Ranges are read in pieces; a watch that has so much to tell has lost track.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -247,11 +246,6 @@ impl From<Failed> for StoreError {
             Failed::OtherTime => Self::Unavailable("it no longer keeps that revision".into()),
         }
     }
-}
-
-/// Good enough to keep hosts apart; a secret needs more.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 #[cfg(test)]

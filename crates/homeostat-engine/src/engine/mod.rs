@@ -201,6 +201,12 @@ impl EngineHandle {
         self.ask(|reply| Message::LoadDelta(Box::new(delta), reply)).await.unwrap_or_else(stopped)
     }
 
+    /// Tells something that concerns the run as a whole, as an event like all others.
+    pub async fn note(&self, text: String) {
+        // To an engine that is gone there is nothing to tell.
+        self.messages.send(Message::Note(text)).await.ok();
+    }
+
     /// How every resource stands, in the order of their ids.
     pub async fn status(&self) -> Vec<VertexStatus> {
         self.ask(Message::Status).await.unwrap_or_default()

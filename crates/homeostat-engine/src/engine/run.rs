@@ -46,6 +46,7 @@ pub(super) enum Message {
     Graph(oneshot::Sender<GraphView>),
     Running(usize, oneshot::Sender<Vec<ResourceId>>),
     PlanFacts(oneshot::Sender<Vec<plan::Fact>>),
+    Note(String),
     Stop(Stop, oneshot::Sender<()>),
 }
 
@@ -58,7 +59,9 @@ impl Message {
             | Self::Ran { .. }
             | Self::Recorded(..)
             | Self::Stop(..) => true,
-            Self::Status(_) | Self::Graph(_) | Self::Running(..) | Self::PlanFacts(_) => false,
+            Self::Status(_) | Self::Graph(_) | Self::Running(..) | Self::PlanFacts(_) | Self::Note(_) => {
+                false
+            }
         }
     }
 }
@@ -232,6 +235,7 @@ impl GraphTask {
             Message::PlanFacts(reply) => {
                 reply.send(plan::facts(&self.scheduler, self.status())).ok();
             }
+            Message::Note(text) => self.note(text),
             Message::Stop(stop, reply) => {
                 self.scheduler.stop();
                 self.stopping.push(reply);
@@ -465,7 +469,11 @@ impl GraphTask {
             Message::PlanFacts(reply) => drop(reply.send(plan::facts(&self.scheduler, self.status()))),
             Message::Running(_, reply) => drop(reply.send(Vec::new())),
             Message::Stop(_, reply) => drop(reply.send(())),
-            Message::LoadFull(..) | Message::LoadDelta(..) | Message::Ran { .. } | Message::Recorded(..) => {}
+            Message::LoadFull(..)
+            | Message::LoadDelta(..)
+            | Message::Ran { .. }
+            | Message::Recorded(..)
+            | Message::Note(_) => {}
         }
     }
 

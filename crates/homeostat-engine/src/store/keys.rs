@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `hosts/<host>` | summary of a host, under its lease | that host |
 //! | `vertices/<host>/<id>` | those that another host refers to: catalog digest, done or not, a change counter | that host |
+//! | `keys/<host>` | the public key that values for a host are sealed to; without a lease | that host |
 //! | `exports/<from>/<kind>/<name>` | an exported resource; sensitive values sealed to each recipient | that host |
 //! | `facts/<host>`, `services/<name>/<host>` | capacity and load; address and health (lease) | that host |
 //! | `kv/one/<key>` | what `kv` resources and `homeostat kv` share | hosts, by role |
@@ -71,6 +72,12 @@ pub fn of_host(host: &str) -> ([String; 2], [String; 2]) {
     let keys = [format!("hosts/{part}"), format!("facts/{part}")];
     (keys, [format!("vertices/{part}/"), format!("exports/{part}/")])
 }
+/// The summaries of all hosts.
+pub const HOSTS: &str = "hosts/";
+/// The public keys of all hosts.
+pub const KEYS: &str = "keys/";
+/// What all hosts export.
+pub const EXPORTS: &str = "exports/";
 
 /// The summary of a host.
 pub fn host(host: &str) -> String {
@@ -85,6 +92,31 @@ pub fn vertex(of: &str, id: &homeostat_model::ResourceId) -> String {
 /// An exported resource.
 pub fn export(from: &str, id: &homeostat_model::ResourceId) -> String {
     format!("exports/{}/{}/{}", part(from), part(id.kind.as_str()), id.name)
+}
+
+/// The prefix of all that a host exports.
+pub fn exports_of(host: &str) -> String {
+    format!("{EXPORTS}{}/", part(host))
+}
+
+/// Whose export a key is, and of which resource.
+pub fn parse_export(key: &str) -> Option<(String, homeostat_model::ResourceId)> {
+    let mut parts = key.strip_prefix(EXPORTS)?.splitn(3, '/');
+    let (from, kind, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let (from, kind) = (whole(from)?, whole(kind)?);
+    let named = !(from.is_empty() || kind.is_empty() || name.is_empty());
+    named.then(|| (from, homeostat_model::ResourceId::new(kind, name)))
+}
+
+/// The public key of a host.
+pub fn key_of(host: &str) -> String {
+    format!("{KEYS}{}", part(host))
+}
+
+/// Which host a key below [`HOSTS`] or [`KEYS`] is about.
+pub fn parse_host(key: &str) -> Option<String> {
+    let name = key.strip_prefix(HOSTS).or_else(|| key.strip_prefix(KEYS))?;
+    whole(name).filter(|name| !name.is_empty())
 }
 
 /// Capacity and load of a host.
@@ -144,9 +176,47 @@ fn part(text: &str) -> String {
     out
 }
 
+/// What a part was before it was written; none if nobody writes a part like that.
+pub fn whole(part: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = match (first, after) {
+            (b'%', [high, low, after @ ..]) => {
+                let digit =
+                    |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                bytes.push(digit(*high)? * 16 + digit(*low)?);
+                after
+            }
+            (b'%' | b'/', _) => return None,
+            (byte, after) => {
+                bytes.push(*byte);
+                after
+            }
+        };
+    }
+    String::from_utf8(bytes).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use homeostat_model::ResourceId;
+
+    #[test]
+    fn the_key_of_an_export_tells_whose_and_which_it_is() {
+        for (from, kind, name) in [("a", "file", "/etc/motd"), ("a/b%\n", "http:server", "x/%2f")] {
+            let id = ResourceId::new(kind, name);
+            let key = export(from, &id);
+            assert!(key.starts_with(&exports_of(from)));
+            assert_eq!(parse_export(&key), Some((from.to_owned(), id)));
+        }
+        for key in ["exports/a/file", "exports//file/x", "exports/a/file/", "exports/%4/file/x", "kv/one/x"] {
+            assert_eq!(parse_export(key), None, "{key}");
+        }
+        assert_eq!(parse_host(&key_of("web/1")).as_deref(), Some("web/1"));
+        assert_eq!(parse_host(&host("a")).as_deref(), Some("a"));
+    }
 
     #[test]
     fn no_name_reaches_into_the_range_of_another() {

@@ -4,7 +4,6 @@
 //! of untyped mappings, which become text. Automatic
 //! edges are printed and not read: they are computed again.
 
-mod meta;
 mod read;
 mod write;
 

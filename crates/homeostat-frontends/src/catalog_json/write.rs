@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use homeostat_model::catalog::{CollectDecl, ExportDecl};
-use homeostat_model::{Catalog, EdgeDecl, ResourceDecl, ResourceId, SendDecl, SourceMap, Span, Value};
+use homeostat_model::{
+    Catalog, EdgeDecl, Params, ResourceDecl, ResourceId, SendDecl, SourceMap, Span, Value,
+};
 use serde_json::{Map, Value as Json, json};
-
-use super::meta;
 
 /// The catalog with the automatic edges that it got when it was loaded. Sensitive values are redacted, meta parameters
 /// stand where they are not the default, and an automatic edge that is declared as well is not repeated.
@@ -37,17 +37,19 @@ fn id(id: &ResourceId) -> String {
 }
 
 fn resource(resource: &ResourceDecl, sources: &SourceMap) -> Json {
-    let params: Map<String, Json> =
-        resource.params.iter().map(|(name, value)| (name.to_string(), value_json(value))).collect();
     let mut out = Map::new();
     out.insert("kind".into(), resource.id.kind.as_str().into());
     out.insert("name".into(), (*resource.id.name).into());
-    out.insert("params".into(), params.into());
-    out.insert("meta".into(), meta::to_json(&resource.meta).into());
+    out.insert("params".into(), params(&resource.params).into());
+    out.insert("meta".into(), params(&resource.meta.to_params()).into());
     if let Some(place) = resource.origin.and_then(|span: Span| sources.place(span)) {
         out.insert("origin".into(), place.into());
     }
     Json::Object(out)
+}
+
+fn params(params: &Params) -> Map<String, Json> {
+    params.iter().map(|(name, value)| (name.to_string(), value_json(value))).collect()
 }
 
 fn edge(edge: &EdgeDecl) -> Json {

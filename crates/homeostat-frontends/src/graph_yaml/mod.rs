@@ -4,13 +4,13 @@ mod legacy;
 mod resource;
 
 use homeostat_model::catalog::CollectDecl;
-use homeostat_model::{Diagnostic, Stage, codes};
+use homeostat_model::{Diagnostic, Stage, codes, hosts};
 
+use crate::Context;
 use crate::draft::{Draft, PendingEdge, Reference};
 use crate::findings::{Findings, quoted};
 use crate::reader::{Given, Reader};
 use crate::tree::{At, Shape, Tree};
-use crate::{Context, hosts};
 use legacy::Legacy;
 
 /// The keys of a document.

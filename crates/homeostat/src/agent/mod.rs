@@ -5,7 +5,10 @@
 mod cluster;
 mod host;
 mod quiet;
+mod shared;
 mod signals;
+mod status;
+mod summary;
 
 use std::future::pending;
 use std::path::{Path, PathBuf};
@@ -13,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
+use homeostat_cluster::exchange::{News, Party, SealingKey};
 use homeostat_engine::{AbsPath, Journal, Registry, Store};
 use homeostat_model::{Diagnostic, SourceMap};
 use tokio::sync::watch;
@@ -22,11 +26,14 @@ use tokio::time::sleep_until;
 pub(crate) use cluster::{Cluster, Keeper, address};
 pub(crate) use host::{HostArgs, LimitArgs};
 use quiet::Quiet;
+use shared::{Hold, Shared, Turn};
+pub(crate) use shared::{alone, look};
 use signals::{Asked, Signals};
 
 use crate::catalog::{self, Read};
-use crate::engine::{self, Engine, EngineHandle, EngineOptions, Progress, Stop};
+use crate::engine::{self, Engine, EngineHandle, EngineOptions, Mode, Progress, Stop};
 use crate::exit::{Exit, refused};
+use crate::front::Pool;
 use crate::inputs::{Followed, Follower, Inputs};
 use crate::picture;
 use crate::place::desk::Desk;
@@ -43,12 +50,16 @@ const GRACE: Duration = Duration::from_secs(90);
 pub(crate) struct Task {
     pub(crate) hostname: Arc<str>,
     pub(crate) inputs: Inputs,
+    /// Where collected resources come from.
+    pub(crate) pool: Pool,
     pub(crate) registry: Registry,
     pub(crate) options: EngineOptions,
     /// Whether changes of the inputs are followed.
     pub(crate) follow: bool,
     /// End when everything was settled and quiet for so long.
     pub(crate) quiet_for: Option<Duration>,
+    /// Every live host has to be settled and quiet for so long.
+    pub(crate) cluster_converged: bool,
     /// End after so long whatever happens.
     pub(crate) at_most: Option<Duration>,
     pub(crate) graphviz: Option<PathBuf>,
@@ -64,6 +75,8 @@ pub(crate) struct Opened {
     pub(crate) host: HostArgs,
     pub(crate) root: AbsPath,
     pub(crate) store: Arc<dyn Store>,
+    /// Where the store is shared: what remembers what was collected, and the key that opens what others sealed to us.
+    pub(crate) mirror: Option<(Arc<dyn Store>, SealingKey)>,
     pub(crate) journal: Arc<dyn Journal>,
     /// The identity of this host, if it has one.
     pub(crate) cluster: Option<(Arc<Cluster>, Keeper)>,
@@ -84,6 +97,7 @@ struct Agent<'a> {
     terminal: &'a Terminal,
     engine: EngineHandle,
     progress: watch::Receiver<Progress>,
+    shared: Option<Shared>,
     shown: Shown,
     engine_after: Duration,
     /// When the last load began that was not refused.
@@ -101,20 +115,25 @@ pub(crate) async fn keep(
     // Followed from before the first load on: a change during it is not missed.
     let mut follower = if task.follow { follower(&task.inputs) } else { None };
     let mut beside = JoinSet::new();
+    let server = Server::bind(&opened.prefix)
+        .inspect_err(|error| tracing::warn!("commands cannot reach this agent: {error}"));
     let (cluster, keeper) = opened.cluster.unzip();
-    match Server::bind(&opened.prefix) {
-        Ok(server) => {
-            let desk = Desk { store: opened.store.clone(), cluster };
-            drop(beside.spawn(server.serve(desk)));
-        }
-        Err(error) => tracing::warn!("commands cannot reach this agent: {error}"),
-    }
     if let Some(keeper) = keeper {
         beside.spawn(keeper.run());
     }
     let (views, mut shown) = views::start(terminal, &task.hostname, task.events.as_deref())
         .map_err(|error| cannot_write_events(task.events.as_deref(), &error))?;
     let id = opened.prefix.id().context("cannot tell this agent from others")?;
+    let store = opened.store.clone();
+    let mut shared = match opened.mirror {
+        Some((mirror, key)) => {
+            let publishes = task.options.mode == Mode::Apply;
+            let party = Party { host: task.hostname.clone(), key, publishes, store: store.clone(), mirror };
+            let waits = task.cluster_converged;
+            Some(Shared::start(party, task.registry.clone(), &first.catalog, waits).await)
+        }
+        None => None,
+    };
     let host = opened.host.host(&task.hostname, opened.root, opened.store, &id, shown.output())?;
     let engine_after = task.started.1.elapsed();
     let engine = Engine::start(
@@ -131,7 +150,15 @@ pub(crate) async fn keep(
     if let Some(live) = shown.live.take() {
         beside.spawn(Live::follow(live, engine.clone()));
     }
-    let mut agent = Agent { task, terminal, engine, progress, shown, engine_after, loaded: Instant::now() };
+    if let Some(shared) = &mut shared {
+        shared.announce(store.clone(), engine.clone());
+    }
+    if let Ok(server) = server {
+        let status = status::teller(task.hostname.clone(), &engine, shared.as_ref());
+        beside.spawn(server.serve(Desk { store, cluster, status }));
+    }
+    let mut agent =
+        Agent { task, terminal, engine, progress, shared, shown, engine_after, loaded: Instant::now() };
     if let Err(error) = agent.load(first).await {
         agent.engine.stop(Stop::Cancel).await;
         agent.shown.finish(None);
@@ -159,7 +186,11 @@ impl Agent<'_> {
         let origins = self.shown.origins.as_ref();
         let before = origins.map(|origins| origins.replace(sources.clone()));
         let begun = Instant::now();
-        match self.engine.load(catalog).await {
+        let loaded = match &mut self.shared {
+            Some(shared) => shared.load(&self.engine, catalog).await,
+            None => self.engine.load(catalog).await,
+        };
+        match loaded {
             Ok(summary) => {
                 self.loaded = begun;
                 diagnostics.extend(summary.notes);
@@ -193,7 +224,8 @@ impl Agent<'_> {
 
     /// Reads the inputs again; while they are wrong, what ran before goes on.
     async fn load_again(&mut self) {
-        let read = Read::inputs(&mut self.task.inputs, &self.task.registry, &self.task.hostname);
+        let Task { inputs, registry, hostname, pool, .. } = &mut self.task;
+        let read = Read::inputs(inputs, registry, hostname, *pool);
         if let Err(error) = self.load(read).await {
             tracing::debug!("not loaded: {error:#}");
             self.terminal.say("the inputs were not loaded again: what was declared before goes on\n");
@@ -222,7 +254,8 @@ impl Agent<'_> {
                     tracing::error!("{error:#}");
                 }
             }
-            if quiet.is_over(&now) {
+            let over_at = self.over_at(&quiet, &now);
+            if over_at.is_some_and(|over| over <= tokio::time::Instant::now()) {
                 return Ok(End::Converged);
             }
             tokio::select! {
@@ -242,7 +275,11 @@ impl Agent<'_> {
                     }
                 },
                 changed = self.progress.changed() => changed.context("the engine ended by itself")?,
-                () = until(quiet.over_at(&now)) => {}
+                turn = next(self.shared.as_mut()) => match turn {
+                    Turn::News(news) => self.take(news).await,
+                    Turn::Moved => self.look_around().await,
+                },
+                () = until(over_at) => {}
             }
         }
     }
@@ -250,6 +287,34 @@ impl Agent<'_> {
     /// Whether everything was settled since the last load. A repair after that is what the run is for, and does not undo it.
     fn has_settled(&self) -> bool {
         self.progress.borrow().settled || self.shown.settled.get().is_some_and(|at| at >= self.loaded)
+    }
+
+    /// Loads what others export differently.
+    async fn take(&mut self, news: News) {
+        let Some(shared) = &mut self.shared else { return };
+        if shared.take(&self.engine, news).await {
+            self.write_graph().await;
+        }
+    }
+
+    async fn look_around(&mut self) {
+        if let Some(shared) = &mut self.shared {
+            shared.look_around(&self.engine).await;
+        }
+    }
+
+    /// When it will have been quiet for long enough, here and where else that is waited for, if nothing happens.
+    fn over_at(&self, quiet: &Quiet, now: &Progress) -> Option<tokio::time::Instant> {
+        let here = quiet.over_at(now)?;
+        let hold = self
+            .shared
+            .as_ref()
+            .map_or(Hold::No, |shared| shared.hold(self.task.quiet_for.unwrap_or_default()));
+        match hold {
+            Hold::No => Some(here),
+            Hold::Until(there) => Some(here.max(there)),
+            Hold::Unknown => None,
+        }
     }
 
     /// How everything stands, once it is settled.
@@ -279,7 +344,7 @@ impl Agent<'_> {
     }
 
     /// Stops the engine as the end asks for, writes the last report, and says the exit code.
-    async fn finish(self, end: End, signals: &mut Signals) -> anyhow::Result<Exit> {
+    async fn finish(mut self, end: End, signals: &mut Signals) -> anyhow::Result<Exit> {
         match end {
             End::Converged => self.engine.stop(Stop::Graceful).await,
             End::Timeout => self.engine.stop(Stop::Cancel).await,
@@ -292,6 +357,9 @@ impl Agent<'_> {
             End::Timeout => RunResult::Timeout,
             End::Interrupted | End::Terminated { settled: false } => RunResult::Interrupted,
         };
+        if let Some(shared) = self.shared.take() {
+            shared.leave().await;
+        }
         let written = self.write_report(result).await;
         let totals = views::totals_text(&self.progress.borrow().totals);
         self.shown.finish(Some(&totals));
@@ -345,6 +413,13 @@ fn follower(inputs: &Inputs) -> Option<Follower> {
 async fn until(when: Option<tokio::time::Instant>) {
     match when {
         Some(when) => sleep_until(when).await,
+        None => pending().await,
+    }
+}
+
+async fn next(shared: Option<&mut Shared>) -> Turn {
+    match shared {
+        Some(shared) => shared.next().await,
         None => pending().await,
     }
 }

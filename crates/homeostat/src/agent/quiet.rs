@@ -18,11 +18,6 @@ impl Quiet {
         Self { wanted }
     }
 
-    /// Whether it was quiet for long enough.
-    pub(super) fn is_over(&self, now: &Progress) -> bool {
-        self.over_at(now).is_some_and(|over| over <= Instant::now())
-    }
-
     /// When it will have been, if nothing happens; never while something is running, since its end wakes.
     pub(super) fn over_at(&self, now: &Progress) -> Option<Instant> {
         let wanted = self.wanted?;
@@ -33,6 +28,10 @@ impl Quiet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_over(quiet: &Quiet, now: &Progress) -> bool {
+        quiet.over_at(now).is_some_and(|over| over <= Instant::now())
+    }
 
     fn settled_since(active_at: Instant) -> Progress {
         Progress { settled: true, active_at: Some(active_at), ..Progress::default() }
@@ -45,10 +44,10 @@ mod tests {
         tokio::time::advance(Duration::from_secs(4)).await;
         let second = settled_since(Instant::now());
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(quiet.is_over(&first));
-        assert!(!quiet.is_over(&second));
+        assert!(is_over(&quiet, &first));
+        assert!(!is_over(&quiet, &second));
         tokio::time::sleep_until(quiet.over_at(&second).unwrap()).await;
-        assert!(quiet.is_over(&second));
+        assert!(is_over(&quiet, &second));
     }
 
     #[tokio::test(start_paused = true)]
@@ -56,11 +55,11 @@ mod tests {
         let quiet = Quiet::new(Some(Duration::ZERO));
         let running = Progress { settled: false, ..settled_since(Instant::now()) };
         assert_eq!(quiet.over_at(&running), None);
-        assert!(quiet.is_over(&settled_since(Instant::now())));
+        assert!(is_over(&quiet, &settled_since(Instant::now())));
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_a_time_to_wait_for_it_is_never_over() {
-        assert!(!Quiet::new(None).is_over(&settled_since(Instant::now())));
+        assert!(!is_over(&Quiet::new(None), &settled_since(Instant::now())));
     }
 }

@@ -7,6 +7,7 @@ use crate::catalog::{self, Read};
 use crate::cli::InputArgs;
 use crate::diagnostics;
 use crate::exit::Exit;
+use crate::front::Pool;
 use crate::inputs::Inputs;
 use crate::terminal::Terminal;
 
@@ -38,7 +39,7 @@ pub(crate) struct CheckArgs {
 pub(crate) fn run(args: CheckArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let hostname = catalog::hostname(&args.input)?;
     let registry = catalog::registry();
-    let mut read = Read::inputs(&mut Inputs::new(&args.input)?, &registry, &hostname);
+    let mut read = Read::inputs(&mut Inputs::new(&args.input)?, &registry, &hostname, Pool::ThisHost);
     let graph = read.graph(&registry, !args.no_autoedges);
     if graph.is_some() {
         read.warn(&registry);

@@ -8,6 +8,7 @@ use crate::cli::InputArgs;
 use crate::diagnostics;
 use crate::exit::Exit;
 use crate::front;
+use crate::front::Pool;
 use crate::inputs::Inputs;
 use crate::picture;
 use crate::terminal::Terminal;
@@ -52,7 +53,7 @@ enum GraphFormat {
 pub(crate) fn run(args: GraphArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let hostname = catalog::hostname(&args.input)?;
     let registry = catalog::registry();
-    let mut read = Read::inputs(&mut Inputs::new(&args.input)?, &registry, &hostname);
+    let mut read = Read::inputs(&mut Inputs::new(&args.input)?, &registry, &hostname, Pool::ThisHost);
     if args.live {
         tracing::debug!("these inputs have no sources: --live changes nothing");
     }

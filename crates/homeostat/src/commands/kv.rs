@@ -33,6 +33,7 @@ Examples:
   homeostat kv put greeting hello
   homeostat kv get greeting
   homeostat kv list
+  homeostat kv list --each load
   homeostat kv watch
 
 Exit codes:
@@ -55,6 +56,9 @@ enum KvCommand {
     Get {
         /// The key
         key: String,
+        /// The value that this host has of a mapped key
+        #[arg(long, value_name = "HOST")]
+        of: Option<String>,
     },
     /// Set a key; `-` as value reads it from standard input
     Put {
@@ -74,6 +78,9 @@ enum KvCommand {
         /// What keys begin with
         #[arg(value_name = "PREFIX", default_value = "")]
         below: String,
+        /// Print what each host has of this mapped key
+        #[arg(long, value_name = "KEY", conflicts_with = "below")]
+        each: Option<String>,
     },
     /// Print changes as they come; needs a running agent or an etcd
     Watch {
@@ -108,10 +115,11 @@ pub(crate) fn run(args: KvArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
 
 fn request(command: KvCommand) -> anyhow::Result<Request> {
     Ok(match command {
-        KvCommand::Get { key } => Request::Get { key: checked(key)? },
+        KvCommand::Get { key, of } => Request::Get { key: checked(key)?, of },
         KvCommand::Put { key, value } => Request::Put { key: checked(key)?, value: value_of(value)? },
         KvCommand::Del { key } => Request::Del { key: checked(key)? },
-        KvCommand::List { below } => Request::List { prefix: below },
+        KvCommand::List { each: Some(key), .. } => Request::Each { key: checked(key)? },
+        KvCommand::List { below, each: None } => Request::List { prefix: below },
         KvCommand::Watch { below } => Request::Watch { prefix: below },
     })
 }
@@ -146,10 +154,10 @@ fn too_long() -> anyhow::Error {
 
 /// Through the agent if one runs, else directly.
 async fn ask(prefix: &Prefix, request: Request) -> anyhow::Result<Answer> {
-    let reads = matches!(request, Request::Get { .. } | Request::List { .. });
+    let reads = matches!(request, Request::Get { .. } | Request::List { .. } | Request::Each { .. });
     if reads && !prefix.exists() {
         return Ok(match request {
-            Request::List { .. } => Answer::Entries(Vec::new()),
+            Request::List { .. } | Request::Each { .. } => Answer::Entries(Vec::new()),
             _ => Answer::Value(None),
         });
     }

@@ -6,17 +6,24 @@ pub(crate) mod completions;
 pub(crate) mod doc;
 pub(crate) mod fmt;
 pub(crate) mod graph;
+pub(crate) mod hosts;
 pub(crate) mod kv;
 pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod status;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
+use serde_json::Value as Json;
 
 use crate::cli::Command;
 use crate::exit::Exit;
+use crate::place::Prefix;
+use crate::place::about::{About, Told};
+use crate::place::desk::Question;
+use crate::place::socket::Client;
 use crate::terminal::Terminal;
 
 /// Does what was asked for.
@@ -32,6 +39,8 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> anyhow::Result<Exit>
         Command::Completions(args) => completions::run(&args, terminal),
         Command::Kv(args) => kv::run(args, terminal),
         Command::Cluster(args) => cluster::run(*args, terminal),
+        Command::Hosts(args) => hosts::run(args, terminal),
+        Command::Status(args) => status::run(&args, terminal),
         Command::Man(args) => man::run(&args, terminal),
     }
 }
@@ -47,6 +56,18 @@ pub(crate) enum TextOrJson {
 /// A runtime for commands that wait for something.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+/// Asks the agent of a prefix.
+pub(crate) async fn ask_agent(prefix: &Prefix, about: About) -> anyhow::Result<Json> {
+    let connected = Client::connect(prefix).await.context("cannot reach the agent")?;
+    let Some(mut agent) = connected else {
+        bail!("no agent runs with the prefix {}", prefix.path().display());
+    };
+    match agent.ask(&Question::About(about)).await.context("cannot reach the agent")? {
+        Told::Told(json) => Ok(json),
+        Told::Error(error) => bail!(error),
+    }
 }
 
 /// JSON with a line end, indented for those who read it.

@@ -15,9 +15,10 @@ use crate::cli::InputArgs;
 use crate::diagnostics;
 use crate::engine::{self, EngineOptions, Mode, Plan, Planned};
 use crate::exit::Exit;
+use crate::front::Pool;
 use crate::inputs::Inputs;
 use crate::place::etcd::EtcdArgs;
-use crate::place::{self, Prefix, store};
+use crate::place::{self, Prefix, key, store};
 use crate::terminal::{Paint, Terminal};
 use crate::views::report::{RunFacts, RunResult, plan_report};
 use crate::views::{describe_change, push_diff, totals_text};
@@ -65,14 +66,25 @@ pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let root = args.host.root()?;
     let registry = catalog::registry();
     let mut inputs = Inputs::new(&args.input)?;
-    let mut read = Read::inputs(&mut inputs, &registry, &hostname);
+    let pool = if etcd.is_some() { Pool::Shared } else { Pool::ThisHost };
+    let mut read = Read::inputs(&mut inputs, &registry, &hostname, pool);
     let mut plan = None;
     if !read.is_refused() {
         let opened = store::open_for_reading(&prefix, etcd);
         let host = args.host.host_to_look_at(&hostname, root, Arc::clone(&opened.store))?;
         let options = EngineOptions { mode: Mode::Noop, watch: false, ..args.limits.options() };
-        let catalog = std::mem::take(&mut read.catalog);
-        match runtime()?.block_on(engine::plan(catalog, options, registry, host, opened.journal)) {
+        let runtime = runtime()?;
+        let mut catalog = std::mem::take(&mut read.catalog);
+        if let Some(mirror) = &opened.mirror {
+            let key = key::sealing_key_to_look(&prefix);
+            let stores = (&*opened.store, &**mirror);
+            let looked = runtime.block_on(crate::agent::look(catalog, &hostname, &registry, stores, &key));
+            catalog = looked.0;
+            for note in looked.1 {
+                terminal.say(&format!("note: {}\n", printable(&note)));
+            }
+        }
+        match runtime.block_on(engine::plan(catalog, options, registry, host, opened.journal)) {
             Ok(made) => plan = Some(made),
             Err(found) => read.diagnostics.extend(found),
         }

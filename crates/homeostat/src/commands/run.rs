@@ -14,9 +14,10 @@ use crate::catalog::{self, Read};
 use crate::cli::{InputArgs, seconds};
 use crate::engine::{EngineOptions, Mode};
 use crate::exit::{Exit, refused};
+use crate::front::Pool;
 use crate::inputs::Inputs;
 use crate::place::etcd::EtcdArgs;
-use crate::place::{self, Holder, Lock, Prefix, store};
+use crate::place::{self, Holder, Lock, Prefix, key, store};
 use crate::terminal::Terminal;
 
 /// How long a short command, such as `kv`, may hold the lock.
@@ -97,8 +98,8 @@ struct ClusterArgs {
     /// Leave the cluster out
     #[arg(long)]
     no_cluster: bool,
-    /// With a converged timeout: wait for every live host (not in this version)
-    #[arg(long, hide_short_help = true)]
+    /// With a converged timeout: wait for every live host
+    #[arg(long, requires_all = ["converged_timeout", "etcd"])]
     cluster_converged: bool,
     #[command(flatten)]
     etcd: EtcdArgs,
@@ -107,9 +108,6 @@ struct ClusterArgs {
 impl ClusterArgs {
     /// The store that is shared, if there is one.
     fn store(&self) -> anyhow::Result<Option<Arc<dyn Store>>> {
-        if self.cluster_converged {
-            return Err(refused("--cluster-converged is not in this version"));
-        }
         if self.no_cluster && self.etcd.is_given() {
             return Err(refused("--no-cluster and --etcd exclude each other"));
         }
@@ -133,10 +131,14 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     };
     let registry = catalog::registry();
     let mut inputs = Inputs::new(&args.input)?;
-    let mut read = Read::inputs(&mut inputs, &registry, &hostname);
+    let pool = if etcd.is_some() { Pool::Shared } else { Pool::ThisHost };
+    let mut read = Read::inputs(&mut inputs, &registry, &hostname, pool);
     // Where nothing of ours is yet, a graph that the engine would refuse must not leave a prefix behind.
-    if read.is_refused() || (!prefix.exists() && read.graph(&registry, !args.limits.no_autoedges()).is_none())
-    {
+    let others =
+        matches!(pool, Pool::Shared).then(|| agent::alone(&read.catalog, &hostname, &registry)).flatten();
+    let is_sound =
+        |read: &mut Read| read.graph_with(others, &registry, !args.limits.no_autoedges()).is_some();
+    if read.is_refused() || (!prefix.exists() && !is_sound(&mut read)) {
         read.show(terminal);
         return Err(read.refusal());
     }
@@ -153,8 +155,10 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let task = Task {
         hostname,
         inputs,
+        pool,
         registry,
         options,
+        cluster_converged: args.cluster.cluster_converged,
         follow: !(args.no_watch || args.once),
         quiet_for: if args.once { Some(Duration::ZERO) } else { args.converged_timeout },
         at_most: args.max_runtime,
@@ -163,11 +167,15 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
         events: args.written.events,
         started,
     };
+    let mirror = match opened.mirror {
+        Some(mirror) => Some((mirror, key::sealing_key(&prefix).map_err(|error| no_key(&prefix, &error))?)),
+        None => None,
+    };
     let dir = ClusterDir::below(prefix.path());
     let cluster = identity.map(|identity| Cluster::open(dir, identity, opened.store.clone()));
     let cluster = cluster.transpose().map_err(|error| refused(format!("{error:#}")))?;
-    let store::Opened { store, journal } = opened;
-    let opened = Opened { prefix, host: args.host, root, store, journal, cluster };
+    let store::Opened { store, journal, .. } = opened;
+    let opened = Opened { prefix, host: args.host, root, store, mirror, journal, cluster };
     let runtime = runtime()?;
     let exit = runtime.block_on(agent::keep(task, opened, read, terminal));
     // What still blocks in a thread, such as reading a hung file system, must not hold up the end.
@@ -219,6 +227,10 @@ fn pause() {
 
 fn cannot_lock(prefix: &Prefix, error: &std::io::Error) -> anyhow::Error {
     refused(format!("cannot lock the prefix {}: {error}", prefix.path().display()))
+}
+
+fn no_key(prefix: &Prefix, error: &std::io::Error) -> anyhow::Error {
+    refused(format!("cannot keep a key in the prefix {}: {error}", prefix.path().display()))
 }
 
 fn taken(prefix: &Prefix, holder: &Holder) -> anyhow::Error {

@@ -8,6 +8,7 @@ use homeostat_cluster::join::{NewToken, Refusal};
 use homeostat_engine::Store;
 use serde::{Deserialize, Serialize};
 
+use super::about::{self, About, Status, Told};
 use super::kv::{self, Answer};
 use crate::agent::Cluster;
 
@@ -19,6 +20,16 @@ pub(crate) enum Question {
     Kv(kv::Request),
     /// About the cluster.
     Cluster(ClusterRequest),
+    /// About the agent and the other hosts.
+    About(About),
+}
+
+/// An answer.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Reply {
+    Answer(Answer),
+    Told(Told),
 }
 
 /// A question about the cluster.
@@ -37,21 +48,27 @@ pub(crate) enum ClusterRequest {
 pub(crate) struct Desk {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) cluster: Option<Arc<Cluster>>,
+    pub(crate) status: Status,
 }
 
 impl Desk {
     /// Answers everything but a watch.
-    pub(crate) async fn handle(&self, question: Question) -> Answer {
-        match (question, &self.cluster) {
-            (Question::Kv(request), _) => kv::handle(&*self.store, request).await,
-            (Question::Cluster(request), Some(cluster)) => {
-                answer(cluster, request).await.unwrap_or_else(|refusal| Answer::Error(refusal.to_string()))
-            }
-            (Question::Cluster(_), None) => Answer::Error(
+    pub(super) async fn handle(&self, question: Question) -> Reply {
+        match question {
+            Question::Kv(request) => Reply::Answer(kv::handle(&*self.store, request).await),
+            Question::Cluster(request) => Reply::Answer(self.cluster(request).await),
+            Question::About(about) => Reply::Told(about::answer(about, &*self.store, &self.status).await),
+        }
+    }
+
+    async fn cluster(&self, request: ClusterRequest) -> Answer {
+        let Some(cluster) = &self.cluster else {
+            return Answer::Error(
                 "the agent is part of no cluster: `homeostat cluster init` or `join`, and start it again"
                     .into(),
-            ),
-        }
+            );
+        };
+        answer(cluster, request).await.unwrap_or_else(|refusal| Answer::Error(refusal.to_string()))
     }
 }
 

@@ -8,11 +8,29 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub(crate) enum Request {
-    Get { key: String },
-    Put { key: String, value: String },
-    Del { key: String },
-    List { prefix: String },
-    Watch { prefix: String },
+    /// With a host: what that host has of a mapped key.
+    Get {
+        key: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<String>,
+    },
+    Put {
+        key: String,
+        value: String,
+    },
+    Del {
+        key: String,
+    },
+    List {
+        prefix: String,
+    },
+    /// What each host has of a mapped key.
+    Each {
+        key: String,
+    },
+    Watch {
+        prefix: String,
+    },
 }
 
 /// An answer.
@@ -40,8 +58,9 @@ pub(crate) async fn handle(store: &dyn Store, request: Request) -> Answer {
 
 async fn answer(store: &dyn Store, request: Request) -> Result<Answer, StoreError> {
     Ok(match request {
-        Request::Get { key } => {
-            let entry = store.get(&full(&key)).await?;
+        Request::Get { key, of } => {
+            let at = of.map_or_else(|| full(&key), |host| keys::kv_of(&key, &host));
+            let entry = store.get(&at).await?;
             Answer::Value(entry.map(|entry| text(&entry.value)))
         }
         Request::Put { key, value } => {
@@ -57,6 +76,13 @@ async fn answer(store: &dyn Store, request: Request) -> Result<Answer, StoreErro
         Request::List { prefix } => {
             let (entries, _) = store.range(&full(&prefix)).await?;
             let entries = entries.into_iter().map(|entry| (shown(&entry.key), text(&entry.value)));
+            Answer::Entries(entries.collect())
+        }
+        Request::Each { key } => {
+            let below = keys::kv_each(&key);
+            let (entries, _) = store.range(&below).await?;
+            let host = |key: &str| key.strip_prefix(&below).and_then(keys::whole);
+            let entries = entries.iter().filter_map(|entry| Some((host(&entry.key)?, text(&entry.value))));
             Answer::Entries(entries.collect())
         }
         Request::Watch { .. } => Answer::Error("a watch has many answers".into()),

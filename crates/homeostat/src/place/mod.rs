@@ -2,8 +2,10 @@
 //!
 //! Invariants: it is closed to other users, and at most one process has it open for writing.
 
+pub(crate) mod about;
 pub(crate) mod desk;
 pub(crate) mod etcd;
+pub(crate) mod key;
 pub(crate) mod kv;
 mod lock;
 pub(crate) mod socket;

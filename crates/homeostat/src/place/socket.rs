@@ -1,4 +1,4 @@
-//! The socket of a prefix: while an agent runs, commands reach it through it, a JSON line each way.
+//! The socket of a prefix: while an agent runs, commands reach it and its store through it, a JSON line each way.
 //!
 //! Only the user that the agent runs as, and root, are answered. Lines and connections are bounded.
 
@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use homeostat_engine::Store;
 use homeostat_engine::store::VALUE_BYTES_MAX;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
@@ -136,7 +138,7 @@ async fn watch(store: &dyn Store, prefix: &str, write: &mut OwnedWriteHalf) -> i
     }
 }
 
-async fn send(write: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
+async fn send(write: &mut OwnedWriteHalf, answer: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     write.write_all(&line).await
@@ -182,7 +184,7 @@ impl Client {
     }
 
     /// Asks, and waits for the first answer.
-    pub(crate) async fn ask(&mut self, question: &Question) -> io::Result<Answer> {
+    pub(crate) async fn ask<A: DeserializeOwned>(&mut self, question: &Question) -> io::Result<A> {
         let mut line = serde_json::to_vec(question)?;
         line.push(b'\n');
         self.write.write_all(&line).await?;
@@ -190,7 +192,7 @@ impl Client {
     }
 
     /// The next answer.
-    pub(crate) async fn next(&mut self) -> io::Result<Answer> {
+    pub(crate) async fn next<A: DeserializeOwned>(&mut self) -> io::Result<A> {
         let mut line = Vec::new();
         self.lines.read_until(b'\n', &mut line).await?;
         if line.is_empty() {

@@ -10,13 +10,16 @@ use super::Prefix;
 /// The store, and the journal. Without an etcd they live together; the journal never leaves the host.
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
+    /// The store of this host alone, where the other one is shared.
+    pub(crate) mirror: Option<Arc<dyn Store>>,
     pub(crate) journal: Arc<dyn Journal>,
 }
 
 impl Opened {
     fn of(embedded: EmbeddedStore, etcd: Option<Arc<dyn Store>>) -> Self {
         let embedded = Arc::new(embedded);
-        Self { store: etcd.unwrap_or_else(|| embedded.clone()), journal: embedded }
+        let mirror = etcd.is_some().then(|| embedded.clone() as Arc<dyn Store>);
+        Self { store: etcd.unwrap_or_else(|| embedded.clone()), mirror, journal: embedded }
     }
 }
 

@@ -21,7 +21,7 @@ use homeostat_engine::{Event, EventKind};
 use homeostat_model::SourceMap;
 use homeostat_model::suggest::printable;
 
-pub(crate) use json::event_to_json;
+pub(crate) use json::{event_to_json, time_text};
 use lines::Lines;
 pub(crate) use lines::{describe_change, push_diff, totals_text};
 pub(crate) use live::Live;

@@ -60,6 +60,13 @@ fn hosts_that_name_one_etcd_share_values() {
     let directly = |args: &[&str]| place.homeostat(&[&["kv", "--etcd", &etcd], args].concat());
     assert_eq!(directly(&["list"]).ends_with(0).stdout, "greeting = hello\n");
 
+    // What a host has of its own is seen from everywhere.
+    wait_until("the value of beta is there", || {
+        kv("alpha", &["get", "load", "--of", "beta"]).stdout == "1\n"
+    });
+    assert_eq!(directly(&["list", "--each", "load"]).ends_with(0).stdout, "beta = 1\n");
+    assert_eq!(kv("beta", &["list", "--each", "nothing"]).ends_with(0).stdout, "");
+
     let watch = place.start(&["kv", "--prefix", "DIR/beta/prefix", "watch"]);
     let direct_watch = place.start(&["kv", "--etcd", &etcd, "watch", "greet"]);
     let mut round = 0;

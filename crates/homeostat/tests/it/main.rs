@@ -9,6 +9,7 @@ mod doc;
 mod ends;
 mod etcd;
 mod examples;
+mod exchange;
 mod fmt;
 mod graph;
 mod kv;

@@ -129,6 +129,13 @@ impl Running {
         assert!(done.success());
     }
 
+    /// Ends it at once, as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// Waits for the end.
     pub(crate) fn finish(mut self) -> Done {
         let child = self.child.take().unwrap();

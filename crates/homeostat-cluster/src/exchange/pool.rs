@@ -1,0 +1,273 @@
+//! What others export: one watch over all of it, and a mirror on this host.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use homeostat_engine::store::{
+    Changed, Entry, OPERATIONS_MAX, Operation, StoreError, VALUE_BYTES_MAX, WatchItem, Watching, keys,
+};
+use homeostat_model::Digest;
+use tokio::sync::{mpsc, watch};
+
+use super::filter::Filter;
+use super::form;
+use super::seal::SealingKey;
+use super::{Attempt, Change, ExportId, News, Party, Standing, Wanted};
+use crate::pace::{Backoff, some_of};
+
+/// Changes that are told at once.
+const BATCH_MAX: usize = 500;
+/// Hosts that lost track together, such as after the store came back, do not read again together.
+const SPREAD: Duration = Duration::from_millis(500);
+
+/// What others export, as far as it is wanted.
+pub(super) struct Pool {
+    party: Arc<Party>,
+    wishes: watch::Receiver<Wanted>,
+    standing: Arc<watch::Sender<Standing>>,
+    teller: mpsc::Sender<News>,
+    /// What we told last, by the keys of the store.
+    known: BTreeMap<Arc<str>, Digest>,
+}
+
+/// Nobody listens any more.
+struct Over;
+
+/// An export that is different, or gone.
+type Different = (Arc<str>, Option<Arc<[u8]>>);
+
+impl Pool {
+    pub(super) fn new(
+        party: Arc<Party>,
+        wishes: watch::Receiver<Wanted>,
+        standing: Arc<watch::Sender<Standing>>,
+        teller: mpsc::Sender<News>,
+    ) -> Self {
+        Self { party, wishes, standing, teller, known: BTreeMap::new() }
+    }
+
+    /// What was told last by an earlier process.
+    pub(super) async fn remembered(&mut self) -> Vec<Change> {
+        let filter = self.wishes.borrow().filter.clone();
+        if filter.is_empty() {
+            return Vec::new();
+        }
+        let entries = match self.party.mirror.range(keys::EXPORTS).await {
+            Ok((entries, _)) => entries,
+            Err(error) => {
+                tracing::warn!("what was collected last cannot be read: {error}");
+                Vec::new()
+            }
+        };
+        self.known = entries.iter().map(|entry| (entry.key.clone(), Digest::of(&entry.value))).collect();
+        let (host, key) = (&self.party.host, &self.party.key);
+        entries.iter().filter_map(|entry| found(&entry.key, &entry.value, host, key, &filter)).collect()
+    }
+
+    /// Follows the store until nobody listens.
+    pub(super) async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let wanted = self.wishes.borrow_and_update().clone();
+            let followed = match self.read(&wanted).await {
+                Ok(Ok(None)) => {
+                    self.tried(wanted.number, None);
+                    self.wishes.changed().await.map_err(|_| Over)
+                }
+                Ok(Ok(Some(watching))) => {
+                    backoff.reset();
+                    self.tried(wanted.number, None);
+                    self.follow(watching, &wanted.filter).await
+                }
+                Ok(Err(error)) => {
+                    self.tried(wanted.number, Some(&error));
+                    self.pause(backoff.pause()).await
+                }
+                Err(Over) => return,
+            };
+            if followed.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Reads everything that is wanted and tells what is different; gives the watch that goes on from there.
+    async fn read(&mut self, wanted: &Wanted) -> Result<Result<Option<Watching>, StoreError>, Over> {
+        let store = self.party.store.clone();
+        let (entries, watching) = if wanted.filter.is_empty() {
+            (Vec::new(), None)
+        } else {
+            let (entries, revision) = match store.range(keys::EXPORTS).await {
+                Ok(found) => found,
+                Err(error) => return Ok(Err(error)),
+            };
+            match store.watch(keys::EXPORTS, revision).await {
+                Ok(watching) => (entries, Some(watching)),
+                Err(error) => return Ok(Err(error)),
+            }
+        };
+        let different = self.compare(entries, &wanted.filter);
+        self.tell(different, &wanted.filter).await?;
+        Ok(Ok(watching))
+    }
+
+    fn compare(&self, entries: Vec<Entry>, filter: &Filter) -> Vec<Different> {
+        let there: BTreeMap<Arc<str>, Arc<[u8]>> = entries
+            .into_iter()
+            .filter(|entry| self.is_wanted(&entry.key, filter))
+            .map(|entry| (entry.key, entry.value))
+            .collect();
+        let gone = self.known.keys().filter(|key| !there.contains_key(*key));
+        let gone: Vec<Different> = gone.map(|key| (key.clone(), None)).collect();
+        let news = there.into_iter().filter(|(key, value)| self.known.get(key) != Some(&Digest::of(value)));
+        gone.into_iter().chain(news.map(|(key, value)| (key, Some(value)))).collect()
+    }
+
+    fn is_wanted(&self, key: &str, filter: &Filter) -> bool {
+        keys::parse_export(key)
+            .is_some_and(|(from, id)| *from != *self.party.host && filter.wants(&id.kind, &from))
+    }
+
+    /// Until the watch has lost track, or something else is wanted.
+    async fn follow(&mut self, mut watching: Watching, filter: &Filter) -> Result<(), Over> {
+        loop {
+            let item = tokio::select! {
+                item = watching.recv() => item,
+                changed = self.wishes.changed() => {
+                    changed.map_err(|_| Over)?;
+                    if self.wishes.borrow().filter != *filter {
+                        return Ok(());
+                    }
+                    let number = self.wishes.borrow_and_update().number;
+                    self.tried(number, None);
+                    continue;
+                }
+            };
+            match item {
+                Some(WatchItem::Changes(changes)) => {
+                    let wanted = changes.into_iter().filter(|changed| self.is_wanted(&changed.key, filter));
+                    let different = wanted.map(|Changed { key, value, .. }| (key, value)).collect();
+                    self.tell(different, filter).await?;
+                }
+                Some(WatchItem::Lost) | None => return self.pause(some_of(SPREAD)).await,
+            }
+        }
+    }
+
+    async fn tell(&mut self, different: Vec<Different>, filter: &Filter) -> Result<(), Over> {
+        self.mirror(&different).await;
+        for batch in different.chunks(BATCH_MAX) {
+            let mut changes = Vec::with_capacity(batch.len());
+            let (host, ours) = (&self.party.host, &self.party.key);
+            for (key, value) in batch {
+                match value {
+                    Some(value) => {
+                        self.known.insert(key.clone(), Digest::of(value));
+                        changes.extend(found(key, value, host, ours, filter));
+                    }
+                    None => {
+                        self.known.remove(key);
+                        changes.extend(gone(key));
+                    }
+                }
+            }
+            self.teller.send(News::Changes(changes)).await.map_err(|_| Over)?;
+        }
+        Ok(())
+    }
+
+    /// Remembers it for the next process. What cannot be remembered is read again then.
+    async fn mirror(&self, different: &[Different]) {
+        let operations = different.iter().map(|(key, value)| match value {
+            Some(value) => Operation::Put { key: key.clone(), value: value.clone(), lease: None },
+            None => Operation::Delete(key.clone()),
+        });
+        for transaction in transactions(operations) {
+            if let Err(error) = self.party.mirror.transaction(Vec::new(), transaction).await {
+                tracing::warn!("what was collected cannot be kept for a restart: {error}");
+                return;
+            }
+        }
+    }
+
+    fn tried(&self, number: u64, trouble: Option<&StoreError>) {
+        let trouble = trouble.map(|error| error.to_string().into());
+        self.standing.send_modify(|standing| standing.collecting = Attempt { number, trouble });
+    }
+
+    /// Waits, but not for longer than until something else is wanted.
+    async fn pause(&mut self, pause: Duration) -> Result<(), Over> {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            changed = self.wishes.changed() => {
+                self.wishes.mark_changed();
+                changed.map_err(|_| Over)
+            }
+        }
+    }
+}
+
+/// What a key of the store says about another host's export, if that is wanted.
+pub(super) fn found(
+    key: &str,
+    value: &[u8],
+    host: &str,
+    ours: &SealingKey,
+    filter: &Filter,
+) -> Option<Change> {
+    let (from, id) = keys::parse_export(key)?;
+    if *from == *host || !filter.wants(&id.kind, &from) {
+        return None;
+    }
+    let found = form::read(key, value, host, ours).map(Arc::new);
+    Some(Change { of: ExportId { from: from.into(), id }, found: Some(found) })
+}
+
+/// An export that is gone, or is not wanted any more.
+fn gone(key: &str) -> Option<Change> {
+    let (from, id) = keys::parse_export(key)?;
+    Some(Change { of: ExportId { from: from.into(), id }, found: None })
+}
+
+/// Operations in transactions that the store takes.
+pub(super) fn transactions(operations: impl IntoIterator<Item = Operation>) -> Vec<Vec<Operation>> {
+    let mut all: Vec<Vec<Operation>> = Vec::new();
+    let mut bytes = 0;
+    for operation in operations {
+        let more = match &operation {
+            Operation::Put { key, value, .. } => key.len() + value.len(),
+            Operation::Delete(key) => key.len(),
+        };
+        match all.last_mut() {
+            Some(last) if last.len() < OPERATIONS_MAX && bytes + more <= VALUE_BYTES_MAX => {
+                bytes += more;
+                last.push(operation);
+            }
+            _ => {
+                bytes = more;
+                all.push(vec![operation]);
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transactions_stay_within_the_limits_of_the_store() {
+        let put = |at: usize, bytes: usize| Operation::Put {
+            key: format!("exports/a/file/{at}").into(),
+            value: vec![0; bytes].into(),
+            lease: None,
+        };
+        let small = transactions((0..250).map(|at| put(at, 1)));
+        assert_eq!(small.iter().map(Vec::len).collect::<Vec<_>>(), [100, 100, 50]);
+        let large = transactions((0..4).map(|at| put(at, VALUE_BYTES_MAX / 2)));
+        assert_eq!(large.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1, 1]);
+        assert_eq!(transactions([put(0, VALUE_BYTES_MAX)]).len(), 1);
+    }
+}

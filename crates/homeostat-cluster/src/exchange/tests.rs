@@ -1,0 +1,189 @@
+//! The tasks of the exchange, with stores in this process.
+
+use std::collections::BTreeMap;
+
+use homeostat_engine::EmbeddedStore;
+use homeostat_model::catalog::CollectDecl;
+use homeostat_model::{KindName, Value};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{EtcdOptions, EtcdStore};
+
+/// Directories of stores.
+struct Place {
+    dir: TempDir,
+    shared: Arc<dyn Store>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let shared = Arc::new(store(&dir, "shared"));
+        Self { dir, shared }
+    }
+
+    fn party(&self, host: &str) -> Party {
+        self.party_in(host, host)
+    }
+
+    /// A host with a prefix that is called otherwise.
+    fn party_in(&self, host: &str, prefix: &str) -> Party {
+        Party {
+            host: host.into(),
+            key: SealingKey::generate(),
+            publishes: true,
+            store: self.shared.clone(),
+            mirror: Arc::new(store(&self.dir, prefix)),
+        }
+    }
+
+    async fn keys(&self) -> Vec<String> {
+        let (entries, _) = self.shared.range("").await.unwrap();
+        entries.iter().map(|entry| entry.key.to_string()).collect()
+    }
+}
+
+fn store(dir: &TempDir, name: &str) -> EmbeddedStore {
+    let path = dir.path().join(name);
+    std::fs::create_dir_all(&path).unwrap();
+    EmbeddedStore::open(&path)
+}
+
+fn all(kind: &str) -> Filter {
+    let kind = KindName::new(kind);
+    Filter::of(&[CollectDecl { kind, pattern: None, from: Vec::new(), origin: None }])
+}
+
+fn files() -> Filter {
+    all("file")
+}
+
+fn exports(range: std::ops::Range<usize>, content: &str) -> Vec<ExportDecl> {
+    let export = |at: usize| {
+        let params = [("content", Value::from(content))].into_iter().collect();
+        let resource = ResourceDecl::new(ResourceId::new("file", format!("f{at}")), params);
+        ExportDecl { resource, hosts: Vec::new() }
+    };
+    range.map(export).collect()
+}
+
+/// What a host knows after some news.
+#[derive(Default)]
+struct Known(BTreeMap<Arc<str>, String>);
+
+impl Known {
+    fn take(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            let name = change.of.id.name;
+            match change.found {
+                Some(found) => {
+                    let offer = found.unwrap();
+                    let content = offer.resource.params.get("content").unwrap().as_str().unwrap();
+                    self.0.insert(name, content.to_owned());
+                }
+                None => drop(self.0.remove(&name)),
+            }
+        }
+    }
+
+    async fn until(&mut self, exchange: &mut Exchange, is_so: impl Fn(&BTreeMap<Arc<str>, String>) -> bool) {
+        while !is_so(&self.0) {
+            match exchange.next().await.unwrap() {
+                News::Changes(changes) => self.take(changes),
+                News::Note(note) => panic!("{note}"),
+            }
+        }
+    }
+}
+
+async fn until_calm(exchange: &Exchange) {
+    let mut standing = exchange.standing();
+    while !exchange.is_calm() {
+        standing.changed().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_one_host_wants_to_export_reaches_the_other_and_only_its_own_goes_again() {
+    let place = Place::new();
+    let (a, _) = Exchange::start(place.party("a"), Filter::default()).await;
+    let (b, _) = Exchange::start(place.party("b"), Filter::default()).await;
+    let (mut c, last) = Exchange::start(place.party("c"), files()).await;
+    assert!(last.is_empty());
+    a.want(exports(0..3, "1"), Filter::default());
+    b.want(exports(7..8, "1"), Filter::default());
+    let mut known = Known::default();
+    known.until(&mut c, |known| known.len() == 4).await;
+    a.want(exports(1..2, "2"), Filter::default());
+    known.until(&mut c, |known| known.len() == 2 && known["f1"] == "2").await;
+    until_calm(&a).await;
+    assert_eq!(place.keys().await, ["exports/a/file/f1", "exports/b/file/f7", "keys/a", "keys/b"]);
+    // It ends, and nothing goes; it leaves, and all of its own does.
+    drop(a);
+    withdraw(&*place.shared, "a").await.unwrap();
+    known.until(&mut c, |known| known.len() == 1).await;
+    assert_eq!(place.keys().await, ["exports/b/file/f7", "keys/b"]);
+}
+
+#[tokio::test]
+async fn a_restart_without_the_store_begins_with_what_was_there_last() {
+    let place = Place::new();
+    let (a, _) = Exchange::start(place.party("a"), Filter::default()).await;
+    a.want(exports(0..250, "1"), Filter::default());
+    let party = place.party("b");
+    let (mirror, key) = (party.mirror.clone(), party.key.clone());
+    let (mut b, _) = Exchange::start(party, files()).await;
+    let mut known = Known::default();
+    known.until(&mut b, |known| known.len() == 250).await;
+    drop(b);
+    let away = EtcdStore::new(EtcdOptions::new(["http://127.0.0.1:1"])).unwrap();
+    let party = Party { host: "b".into(), key, publishes: true, store: Arc::new(away), mirror };
+    let (b, last) = Exchange::start(party, files()).await;
+    assert_eq!(last.len(), 250);
+    b.want(Vec::new(), files());
+    // It says that it tried, and takes nothing away.
+    until_calm(&b).await;
+    assert!(b.standing().borrow().trouble().is_some());
+}
+
+#[tokio::test]
+async fn who_reads_slowly_ends_with_what_is_there_all_the_same() {
+    let place = Place::new();
+    let (a, _) = Exchange::start(place.party("a"), Filter::default()).await;
+    let (mut b, _) = Exchange::start(place.party("b"), files()).await;
+    // Far more than fits into the queues, changed again and again while nobody reads.
+    for round in 0..4 {
+        a.want(exports(0..3_000, &format!("{round}")), Filter::default());
+        until_calm(&a).await;
+    }
+    a.want(exports(0..10, "last"), Filter::default());
+    until_calm(&a).await;
+    let mut known = Known::default();
+    known.until(&mut b, |known| known.len() == 10 && known.values().all(|content| content == "last")).await;
+}
+
+#[tokio::test]
+async fn kinds_that_are_no_longer_collected_go() {
+    let place = Place::new();
+    let (a, _) = Exchange::start(place.party("a"), Filter::default()).await;
+    a.want(exports(0..3, "1"), Filter::default());
+    let (mut b, _) = Exchange::start(place.party("b"), Filter::default()).await;
+    b.want(Vec::new(), files());
+    let mut known = Known::default();
+    known.until(&mut b, |known| known.len() == 3).await;
+    b.want(Vec::new(), all("noop"));
+    known.until(&mut b, BTreeMap::is_empty).await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_used_twice_is_said() {
+    let place = Place::new();
+    let (first, _) = Exchange::start(place.party("a"), Filter::default()).await;
+    first.want(Vec::new(), Filter::default());
+    until_calm(&first).await;
+    let (mut second, _) = Exchange::start(place.party_in("a", "twin"), Filter::default()).await;
+    second.want(Vec::new(), Filter::default());
+    let Some(News::Note(note)) = second.next().await else { panic!("no note") };
+    assert!(note.contains("another prefix"), "{note}");
+}

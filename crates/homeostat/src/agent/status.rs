@@ -1,0 +1,55 @@
+//! How this host stands, for `homeostat status`.
+
+use std::sync::Arc;
+
+use homeostat_cluster::exchange::Standing;
+use homeostat_cluster::presence::Contact;
+use serde_json::{Value as Json, json};
+use tokio::sync::watch;
+
+use super::shared::{Facts, Shared, cut_off};
+use super::summary::trouble;
+use crate::engine::EngineHandle;
+use crate::place::about::Status;
+
+/// Things that are not in order which a status names.
+const TROUBLES_MAX: usize = 100;
+
+/// What tells it, for as long as it is asked.
+pub(super) fn teller(host: Arc<str>, engine: &EngineHandle, shared: Option<&Shared>) -> Status {
+    let engine = engine.clone();
+    let views = shared.map(Shared::views);
+    Arc::new(move || {
+        let (host, engine, views) = (host.clone(), engine.clone(), views.clone());
+        Box::pin(async move {
+            let progress = engine.progress().borrow().clone();
+            let totals = progress.totals;
+            let in_order = progress.settled && totals.failed + totals.blocked + totals.waiting == 0;
+            let troubles: Vec<String> = if in_order {
+                Vec::new()
+            } else {
+                engine.status().await.iter().filter_map(trouble).take(TROUBLES_MAX).collect()
+            };
+            json!({
+                "host": host,
+                "settled": progress.settled,
+                "converged": in_order,
+                "totals": totals,
+                "not_in_order": troubles,
+                "exchange": views.map(|views| exchange(&views)),
+            })
+        })
+    })
+}
+
+fn exchange(
+    (facts, standing, contact): &(
+        watch::Receiver<Facts>,
+        watch::Receiver<Standing>,
+        watch::Receiver<Contact>,
+    ),
+) -> Json {
+    let cut_off = cut_off(&contact.borrow(), &standing.borrow());
+    let facts = facts.borrow().clone();
+    json!({ "cut_off": cut_off, "collected": facts.collected, "left_out": facts.left_out })
+}
