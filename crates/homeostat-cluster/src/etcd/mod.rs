@@ -6,6 +6,7 @@
 //! Invariants: no request takes longer than its deadline; what may have been done is not done again unless twice is as good
 //! as once; a watch leaves nothing out without saying so.
 
+mod administration;
 mod error;
 mod form;
 mod link;
@@ -23,6 +24,7 @@ use homeostat_engine::store::{
 };
 use tokio::task::JoinSet;
 
+pub use administration::{Access, Administration, Health, Keys, Refusal, ServerMember};
 use error::Failed;
 use form::Namespace;
 use link::{Again, Link};
@@ -44,6 +46,21 @@ impl EtcdStore {
         Ok(Self { link: Arc::new(Link::new(options)), namespace, watches: Mutex::default() })
     }
 
+    /// From now on, these members are asked: at least one, as in the options. Requests and watches go on.
+    pub fn set_urls(&self, urls: Vec<String>) -> Result<(), OptionsError> {
+        self.link.set_urls(urls)
+    }
+
+    /// The members that are asked, in no order.
+    pub fn urls(&self) -> Vec<String> {
+        self.link.urls()
+    }
+
+    /// What is asked of etcd that is not about keys, over the same connection.
+    pub fn administration(&self) -> Administration {
+        Administration::new(self.link.clone(), self.namespace.clone())
+    }
+
     async fn commit(&self, when: Vec<Compare>, then: Vec<Operation>) -> Result<Commit, StoreError> {
         within_limits(&when, &then)?;
         let when: Vec<_> = when.iter().map(|compare| form::compare(&self.namespace, compare)).collect();
@@ -61,7 +78,7 @@ impl EtcdStore {
 
 impl std::fmt::Debug for EtcdStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("EtcdStore").field(&self.link.options().urls).finish()
+        f.debug_tuple("EtcdStore").field(&self.link.urls()).finish()
     }
 }
 

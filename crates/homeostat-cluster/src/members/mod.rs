@@ -1,0 +1,3 @@
+//! The members: which hosts run etcd, and how that changes.
+
+mod plan;
