@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use etcd_client::{
     AlarmAction, AlarmOptions, AlarmType, CompactionOptions, MemberAddOptions, Permission, PermissionType,
-    RoleRevokePermissionOptions, UserAddOptions,
+    UserAddOptions,
 };
 use homeostat_engine::store::StoreError;
 
@@ -63,6 +63,9 @@ pub enum Refusal {
     /// There is no such member, user or role.
     #[error("etcd knows nothing of it")]
     Unknown,
+    /// A name that means something else.
+    #[error("no host can be called `{0}`")]
+    Reserved(String),
     /// Something else.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -126,7 +129,9 @@ impl Administration {
     /// Adds a member without a vote; says its number.
     pub async fn add_learner(&self, peer_url: &str) -> Result<u64, Refusal> {
         let added = self.ask(Again::Never, |mut at| async move {
-            at.cluster.member_add(vec![peer_url.to_owned()], Some(MemberAddOptions::new().with_is_learner())).await
+            at.cluster
+                .member_add(vec![peer_url.to_owned()], Some(MemberAddOptions::new().with_is_learner()))
+                .await
         });
         Ok(added.await?.member().map_or(0, etcd_client::Member::id))
     }
@@ -139,14 +144,6 @@ impl Administration {
     /// Removes a member for good: its server ends, and its number never returns.
     pub async fn remove(&self, id: u64) -> Result<(), Refusal> {
         self.ask(Again::Never, |mut at| async move { at.cluster.member_remove(id).await.map(drop) }).await
-    }
-
-    /// Says where the others reach a member.
-    pub async fn move_member(&self, id: u64, peer_url: &str) -> Result<(), Refusal> {
-        self.ask(Again::Harmless, |mut at| async move {
-            at.cluster.member_update(id, vec![peer_url.to_owned()]).await.map(drop)
-        })
-        .await
     }
 
     /// How the member that is asked does.
@@ -259,18 +256,6 @@ impl Administration {
             async move { at.auth.role_grant_permission(role, permission).await.map(drop) }
         })
         .await
-    }
-
-    /// Takes back what a role was allowed with exactly these keys.
-    pub async fn forbid(&self, role: &str, keys: Keys<'_>) -> Result<(), Refusal> {
-        let (from, end) = self.range(keys);
-        let revoked = self.ask(Again::Harmless, |mut at| {
-            let from = from.clone();
-            let options =
-                end.clone().map(|end| RoleRevokePermissionOptions::new().with_range_end(end));
-            async move { at.auth.role_revoke_permission(role, from, options).await.map(drop) }
-        });
-        is_gone(revoked.await)
     }
 
     fn range(&self, keys: Keys<'_>) -> (Vec<u8>, Option<Vec<u8>>) {

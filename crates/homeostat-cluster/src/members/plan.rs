@@ -170,7 +170,7 @@ impl View {
     fn target(&self) -> usize {
         let kept = self.members.iter().filter(|member| self.fitness(member) != Fitness::Gone).count();
         let possible = self.wanted.min(SIZE_MAX).min(kept + self.fresh().count());
-        possible.saturating_sub(usize::from(possible % 2 == 0)).max(1)
+        possible.saturating_sub(usize::from(possible.is_multiple_of(2))).max(1)
     }
 
     /// Hosts that could be added.

@@ -185,7 +185,7 @@ impl World {
     fn is_as_wanted(&self) {
         let alive = self.hosts - self.away.len();
         let possible = self.wanted.min(alive);
-        let target = possible - usize::from(possible % 2 == 0);
+        let target = possible - usize::from(possible.is_multiple_of(2));
         assert_eq!(self.members.len(), target.max(1), "{:?}", self.members);
         assert!(self.members.values().all(|member| member.standing == Standing::Voter));
         assert!(self.members.values().all(|member| !self.away.contains_key(&member.host)));
