@@ -12,6 +12,7 @@ mod form;
 mod link;
 mod options;
 mod range;
+mod users;
 mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,11 +25,12 @@ use homeostat_engine::store::{
 };
 use tokio::task::JoinSet;
 
-pub use administration::{Access, Administration, Health, Keys, Refusal, ServerMember};
+pub use administration::{Administration, Health, Refusal, ServerMember};
 use error::Failed;
 use form::Namespace;
 use link::{Again, Link};
 pub use options::{EtcdOptions, Identity, OptionsError, Times};
+pub use users::{Access, Keys};
 
 /// A store in etcd. It connects when it is first asked, and again whenever it has to.
 pub struct EtcdStore {

@@ -4,22 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use homeostat_engine::Store;
-use homeostat_engine::store::{Commit, Entry, Operation, StoreError, keys};
-use serde::de::DeserializeOwned;
+use homeostat_engine::store::{Commit, Operation, StoreError, keys};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::elect::Mandate;
-use super::plan::{self, Fitness, HostSeen, MemberSeen, Next, SIZE_DEFAULT, Standing, Step, View};
-use super::records::{Ability, Offer, Roster, Seat, decode, put};
+use super::look::Look;
+use super::plan::{self, Next, Step, View};
+use super::records::{Roster, put};
 use super::{MemberTimes, care};
-use crate::etcd::{Administration, EtcdStore, Health, Refusal, ServerMember};
+use crate::etcd::{Administration, EtcdStore, Refusal};
 use crate::pace::{Backoff, about};
 
-/// To answer whether it is well.
-const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 /// Between attempts to promote one that is still catching up.
 const PROMOTE_INTERVAL: Duration = Duration::from_millis(100);
 /// Between looks while something is waited for.
@@ -43,27 +39,14 @@ pub(super) struct Governor<'a> {
 #[derive(Default)]
 pub(super) struct Memory {
     /// Since when hosts are away; by our own clock, so that no host's clock matters.
-    away: BTreeMap<String, Instant>,
+    pub(super) away: BTreeMap<String, Instant>,
     /// Since when there is this learner.
-    learner: Option<(u64, Instant)>,
+    pub(super) learner: Option<(u64, Instant)>,
     /// Until when hosts are not asked again.
-    resting: BTreeMap<String, Instant>,
+    pub(super) resting: BTreeMap<String, Instant>,
     /// Connections to single members, by their URLs.
-    single: BTreeMap<String, Administration>,
-    tidied: Option<Instant>,
-}
-
-/// Everything at one time.
-struct Look {
-    servers: Vec<ServerMember>,
-    offers: Vec<Offer>,
-    /// As it was last told.
-    told: Option<Roster>,
-    /// As it is.
-    roster: Roster,
-    health: BTreeMap<u64, Health>,
-    wanted: usize,
-    step: Option<Step>,
+    pub(super) single: BTreeMap<String, Administration>,
+    pub(super) tidied: Option<Instant>,
 }
 
 /// Why a round ended early.
@@ -141,104 +124,6 @@ impl Governor<'_> {
         }
     }
 
-    async fn look(&mut self) -> Result<Look, Ended> {
-        // Read from the store first: the member that is asked has caught up then, and knows all members.
-        let step = self.store.get(keys::CLUSTER_STEP).await?;
-        let told = self.store.get(keys::CLUSTER_MEMBERS).await?;
-        let wanted = self.store.get(keys::CLUSTER_SIZE).await?;
-        let (offers, _) = self.store.range(keys::MEMBERS).await?;
-        let servers = self.store.administration().members().await?;
-        let offers: Vec<Offer> = offers.iter().filter_map(|entry| decode(&entry.value)).collect();
-        let told: Option<Roster> = read(told)?;
-        let roster = roster(&servers, &offers, told.as_ref());
-        let health = self.probe(&roster).await;
-        Ok(Look {
-            step: read(step)?,
-            wanted: read(wanted)?.unwrap_or(SIZE_DEFAULT),
-            servers,
-            offers,
-            told,
-            roster,
-            health,
-        })
-    }
-
-    /// Asks each member by itself whether it is well.
-    async fn probe(&mut self, roster: &Roster) -> BTreeMap<u64, Health> {
-        let known = roster.seats.iter().map(|seat| seat.client_url.clone());
-        let urls: BTreeSet<_> = known.filter(|url| !url.is_empty()).collect();
-        self.memory.single.retain(|url, _| urls.contains(url));
-        let mut asked = JoinSet::new();
-        for url in urls {
-            let Some(single) = self.single(&url) else { continue };
-            asked.spawn(async move { timeout(PROBE_PATIENCE, single.health()).await });
-        }
-        let mut health = BTreeMap::new();
-        while let Some(answer) = asked.join_next().await {
-            if let Ok(Ok(Ok(well))) = answer
-                && well.leader.is_some()
-            {
-                health.insert(well.id, well);
-            }
-        }
-        health
-    }
-
-    fn single(&mut self, url: &str) -> Option<Administration> {
-        if !self.memory.single.contains_key(url) {
-            let single = self.store.administration().of(url).ok()?;
-            self.memory.single.insert(url.to_owned(), single);
-        }
-        self.memory.single.get(url).cloned()
-    }
-
-    fn view(&mut self, look: &Look) -> View {
-        let now = Instant::now();
-        let hosts = look.offers.iter().map(|offer| {
-            let fitness = self.fitness(offer, look.roster.of(&offer.host), now);
-            (offer.host.clone(), HostSeen { zone: offer.zone.clone(), fitness })
-        });
-        let hosts = hosts.collect::<BTreeMap<_, _>>();
-        self.memory.away.retain(|host, _| hosts.contains_key(host));
-        self.memory.resting.retain(|_, until| *until > now);
-        let members = look.servers.iter().map(|server| MemberSeen {
-            id: server.id,
-            host: look.roster.seats.iter().find(|seat| seat.id == server.id).map(|seat| seat.host.clone()),
-            standing: match (server.is_learner, &server.name) {
-                (true, None) => Standing::Added,
-                (true, Some(_)) => Standing::Learner,
-                (false, _) => Standing::Voter,
-            },
-            answers: look.health.contains_key(&server.id),
-        });
-        let members: Vec<_> = members.collect();
-        let learner =
-            members.iter().find(|member| member.standing != Standing::Voter).map(|member| member.id);
-        if self.memory.learner.map(|(id, _)| id) != learner {
-            self.memory.learner = learner.map(|id| (id, now));
-        }
-        let learner_is_late = self.memory.learner.is_some_and(|(_, since)| now - since > self.times.learner);
-        View { members, hosts, wanted: look.wanted, step: look.step.clone(), learner_is_late }
-    }
-
-    fn fitness(&mut self, offer: &Offer, seat: Option<&Seat>, now: Instant) -> Fitness {
-        let is_present = self.present.borrow().contains(keys::host(&offer.host).as_str());
-        let is_able = match &offer.ability {
-            Ability::Able => true,
-            Ability::Unable { .. } => false,
-            Ability::Lost { id } if seat.is_some_and(|seat| seat.id == *id) => return Fitness::Gone,
-            // It was replaced already, and has not noticed.
-            Ability::Lost { .. } => false,
-        };
-        if is_present && is_able {
-            self.memory.away.remove(&offer.host);
-            let rests = self.memory.resting.get(&offer.host).is_some_and(|until| *until > now);
-            return if rests { Fitness::Resting } else { Fitness::Fit };
-        }
-        let since = *self.memory.away.entry(offer.host.clone()).or_insert(now);
-        if now - since > self.times.grace { Fitness::Gone } else { Fitness::Away }
-    }
-
     /// Tells everybody of the members when they are not those that were told; ends a step that was taken.
     async fn tell(&mut self, look: &Look, view: &View) -> Result<(), Ended> {
         let mut then = Vec::new();
@@ -313,38 +198,6 @@ impl Governor<'_> {
     fn say(&self, what: Option<String>) {
         self.doing.send_if_modified(|said| std::mem::replace(said, what.clone()) != what);
     }
-}
-
-/// A record that is there must be one that we understand: a newer version may have written it, and knows more.
-fn read<T: DeserializeOwned>(entry: Option<Entry>) -> Result<Option<T>, StoreError> {
-    let Some(entry) = entry else { return Ok(None) };
-    let unknown =
-        || StoreError::Unavailable(format!("`{}` has a form that this version does not know", entry.key));
-    decode(&entry.value).ok_or_else(unknown).map(Some)
-}
-
-/// Who the members are, with their addresses.
-fn roster(servers: &[ServerMember], offers: &[Offer], told: Option<&Roster>) -> Roster {
-    let seat = |server: &ServerMember| {
-        let before = told.and_then(|roster| roster.seats.iter().find(|seat| seat.id == server.id));
-        let peer_url = server.peer_urls.first().cloned().unwrap_or_default();
-        let offer = match before {
-            Some(seat) => offers.iter().find(|offer| offer.host == seat.host),
-            None => offers.iter().find(|offer| offer.peer_url == peer_url),
-        };
-        let host = before.map(|seat| &seat.host).or(offer.map(|offer| &offer.host)).or(server.name.as_ref());
-        let client_url = offer.map(|offer| &offer.client_url).or(before.map(|seat| &seat.client_url));
-        Seat {
-            id: server.id,
-            host: host.cloned().unwrap_or_default(),
-            peer_url,
-            client_url: client_url.cloned().unwrap_or_default(),
-            votes: !server.is_learner,
-        }
-    };
-    let mut seats: Vec<_> = servers.iter().map(seat).collect();
-    seats.sort_by_key(|seat| seat.id);
-    Roster { seats }
 }
 
 fn describe(step: &Step, roster: &Roster) -> String {

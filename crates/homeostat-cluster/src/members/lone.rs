@@ -8,8 +8,9 @@ use homeostat_engine::Store;
 use homeostat_engine::store::{Operation, StoreError, keys};
 use tokio::time::{Instant, sleep};
 
-use super::process::{self, Begin, ProgramError, Running};
+use super::process::{self, ProgramError, Running};
 use super::records::{self, Roster, Seat, Taken};
+use super::server::Begin;
 use super::{Candidacy, auth, seat};
 use crate::etcd::{EtcdOptions, EtcdStore, OptionsError, Refusal};
 use crate::pace::about;

@@ -9,17 +9,20 @@
 
 mod auth;
 mod care;
+mod config;
 mod elect;
+mod elector;
 mod govern;
 mod log;
 mod lone;
+mod look;
 mod lookout;
 mod plan;
 mod process;
 mod records;
 mod seat;
+mod server;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,75 +35,19 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub use auth::{add_host, add_member, allow_service, demote, remove_host};
-use govern::{Governor, Memory};
+pub use config::{Candidacy, MemberTimes, MembersConfig};
+use elector::Elector;
 pub use lone::{LoneError, RECOVER_WARNING, begin, recover};
 use lookout::{Sight, follow};
 pub use plan::{SIZE_DEFAULT, SIZE_MAX, Step};
-pub use process::{ProgramError, Server, ServerTls};
+pub use process::ProgramError;
 pub use records::{Ability, Offer, Roster, Seat};
 pub use seat::Condition;
 use seat::Seating;
+pub use server::{Server, ServerTls};
 
 use crate::etcd::{EtcdStore, OptionsError};
 use crate::pace::Backoff;
-
-/// Which host this is, and whether it may be a member.
-#[derive(Debug, Clone)]
-pub struct MembersConfig {
-    /// The name of this host: the common name of its certificate.
-    pub host: String,
-    /// Where its part is kept: `cluster` below the prefix.
-    pub dir: PathBuf,
-    /// None for a host that is never a member.
-    pub candidacy: Option<Candidacy>,
-    /// How long things may take.
-    pub times: MemberTimes,
-}
-
-/// What a host that may be a member brings.
-#[derive(Debug, Clone)]
-pub struct Candidacy {
-    /// The server that it would run.
-    pub server: Server,
-    /// Where it is: members spread over zones.
-    pub zone: String,
-}
-
-/// How long things may take.
-#[derive(Debug, Clone)]
-pub struct MemberTimes {
-    /// How long a member may be away before it is replaced.
-    pub grace: Duration,
-    /// How long a learner may take.
-    pub learner: Duration,
-    /// How long a host that did not get on is not asked again.
-    pub rest: Duration,
-    /// How long the elected one stays elected without a sign of life.
-    pub mandate: Duration,
-    /// Between looks of the elected one at members that all are well.
-    pub look: Duration,
-    /// Between looks of a member at its own server.
-    pub care: Duration,
-    /// Between defragmentations of two members.
-    pub tidy: Duration,
-    /// Between starts of a server that ends: from the first to the second.
-    pub restart: (Duration, Duration),
-}
-
-impl Default for MemberTimes {
-    fn default() -> Self {
-        Self {
-            grace: Duration::from_secs(120),
-            learner: Duration::from_secs(120),
-            rest: Duration::from_secs(600),
-            mandate: Duration::from_secs(10),
-            look: Duration::from_secs(10),
-            care: Duration::from_secs(30),
-            tidy: Duration::from_secs(600),
-            restart: (Duration::from_secs(1), Duration::from_secs(60)),
-        }
-    }
-}
 
 /// What a host is in its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -311,86 +258,6 @@ async fn make_offer(store: &EtcdStore, mut offer: Offer, mut condition: watch::R
             return;
         }
     }
-}
-
-/// Asks to be elected while this host is a member, and governs when it is.
-struct Elector {
-    host: String,
-    store: Arc<EtcdStore>,
-    times: MemberTimes,
-    roster: watch::Receiver<Option<Roster>>,
-    doing: watch::Sender<Option<String>>,
-    stop: CancellationToken,
-}
-
-impl Elector {
-    async fn serve(mut self) {
-        while !self.stop.is_cancelled() {
-            let host = self.host.clone();
-            let is_member = |roster: &Option<Roster>| role(roster.as_ref(), &host) == Role::Member;
-            tokio::select! {
-                Ok(_) = self.roster.wait_for(is_member) => {}
-                () = self.stop.cancelled() => return,
-            }
-            let mut roster = self.roster.clone();
-            let unseated = async { drop(roster.wait_for(|roster| !is_member(roster)).await) };
-            tokio::select! {
-                () = self.term() => {}
-                () = unseated => {}
-            }
-            self.doing.send_replace(None);
-        }
-    }
-
-    /// From being elected to the end of that.
-    async fn term(&self) {
-        let campaign = elect::campaign(&self.store, &self.host, self.times.mandate);
-        let Some(mandate) = self.stop.run_until_cancelled(campaign).await else { return };
-        tracing::info!("this host is elected: it changes the members when that is needed");
-        let present = watch::Sender::new(BTreeSet::new());
-        let changed = watch::Sender::new(0);
-        let governor = Governor {
-            store: &self.store,
-            mandate,
-            times: &self.times,
-            present: present.subscribe(),
-            changed: changed.subscribe(),
-            doing: &self.doing,
-            memory: Memory::default(),
-        };
-        let count = |_: Sight| changed.send_modify(|times| *times += 1);
-        tokio::select! {
-            () = mandate.hold(&self.store) => {}
-            () = governor.govern() => {}
-            () = follow_presence(&self.store, &present) => {}
-            () = follow(&self.store, keys::MEMBERS, count) => {}
-            () = follow(&self.store, keys::CLUSTER_SIZE, count) => {}
-            () = self.stop.cancelled() => {}
-        }
-        mandate.lay_down(&self.store).await;
-        tracing::info!("this host is no longer elected");
-    }
-}
-
-/// Which hosts are there: those with a summary, which goes with their lease.
-async fn follow_presence(store: &EtcdStore, present: &watch::Sender<BTreeSet<Arc<str>>>) {
-    follow(store, keys::HOSTS, |sight| {
-        let update = |keys: &mut BTreeSet<Arc<str>>| match sight {
-            Sight::All(entries) => {
-                let all = entries.into_iter().map(|entry| entry.key).collect();
-                std::mem::replace(keys, all) != *keys
-            }
-            Sight::Changes(changes) => changes.into_iter().fold(false, |changed, change| {
-                let differs = match change.value {
-                    Some(_) => keys.insert(change.key),
-                    None => keys.remove(&change.key),
-                };
-                changed || differs
-            }),
-        };
-        present.send_if_modified(update);
-    })
-    .await;
 }
 
 /// Takes back what a host offered, so that it is let go as a member and not asked again: before it is demoted or removed.

@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::process::{self, Begin, ProgramError, Server};
+use super::process::{self, ProgramError};
 use super::records::{Ability, Roster, Taken, load, save};
+use super::server::{Begin, Server};
 use crate::etcd::Administration;
 use crate::pace::{Backoff, about};
 
