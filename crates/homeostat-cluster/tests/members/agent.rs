@@ -30,6 +30,8 @@ pub(crate) struct Orders {
     /// Where it was told to find the others.
     pub(crate) urls: Vec<String>,
     pub(crate) task: Task,
+    /// Which etcd it runs.
+    pub(crate) program: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +51,7 @@ async fn agent_of_the_rig() {
     let orders: Orders = serde_json::from_slice(&std::fs::read(Path::new(&orders)).unwrap()).unwrap();
     let mut candidacy = candidacy(&orders.certificates, &orders.host, &orders.address, (2379, 2380));
     candidacy.zone = orders.zone.clone();
+    candidacy.server.program = orders.program;
     let mut urls = members::known_urls(&orders.dir);
     urls.extend(orders.urls.iter().filter(|url| !urls.contains(url)).cloned().collect::<Vec<_>>());
     let options = options(&orders.certificates, &orders.host, &urls);

@@ -6,8 +6,9 @@ use std::time::Duration;
 use homeostat_cluster::members::{Candidacy, MemberTimes, Server, ServerTls};
 use homeostat_cluster::{EtcdOptions, Identity, Times};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
+    date_time_ymd,
 };
 
 pub(crate) struct Authority {
@@ -35,6 +36,27 @@ impl Authority {
         self.sign_as(&format!("{host}-server"), None, address);
     }
 
+    /// Writes the list of certificates that are no longer to be trusted: those of these hosts as clients.
+    pub(crate) fn revoke(&self, hosts: &[&str]) -> PathBuf {
+        let revoked = hosts.iter().map(|host| RevokedCertParams {
+            serial_number: serial(&format!("{host}-client")),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(2100, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let path = self.dir.join("revoked.pem");
+        std::fs::write(&path, list.signed_by(&self.issuer).unwrap().pem().unwrap()).unwrap();
+        path
+    }
+
     fn sign_as(&self, file: &str, common_name: Option<&str>, address: &str) {
         let mut params = CertificateParams::new([address.to_owned()]).unwrap();
         params.distinguished_name = DistinguishedName::new();
@@ -43,11 +65,17 @@ impl Authority {
         }
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.serial_number = Some(serial(file));
         let key = KeyPair::generate().unwrap();
         let signed = params.signed_by(&key, &self.issuer).unwrap();
         std::fs::write(self.dir.join(format!("{file}.pem")), signed.pem()).unwrap();
         std::fs::write(self.dir.join(format!("{file}.key")), key.serialize_pem()).unwrap();
     }
+}
+
+/// Good enough for the few names of a test.
+fn serial(file: &str) -> SerialNumber {
+    SerialNumber::from_slice(&[&[1], file.as_bytes()].concat())
 }
 
 /// The files that [`Authority::sign`] made.

@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// A host that may be the first member, with certificates for it and for `others`.
 pub(crate) struct Lone {
     pub(crate) dir: TempDir,
+    pub(crate) authority: Authority,
     pub(crate) candidacy: Candidacy,
 }
 
@@ -38,7 +39,7 @@ impl Lone {
         let free: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let ports: Vec<_> = free.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
         let candidacy = candidacy(dir.path(), "a", "127.0.0.1", (ports[0], ports[1]));
-        Some(Self { dir, candidacy })
+        Some(Self { dir, authority, candidacy })
     }
 
     pub(crate) fn options(&self, host: &str) -> EtcdOptions {

@@ -79,6 +79,19 @@ async fn a_member_that_returns_soon_stays_one() {
 }
 
 #[tokio::test]
+async fn a_host_whose_etcd_cannot_run_is_replaced_though_it_is_there() {
+    let mut rig = rig!(4);
+    rig.grow(2..=3).await;
+    rig.until_whole(3).await;
+    rig.admit(4).await;
+    rig.kill(3);
+    rig.set_program(3, "/bin/false");
+    rig.launch(3, Task::Run);
+    rig.until("another one is a member", async |rig| rig.members().await == [1, 2, 4]).await;
+    rig.until_whole(3).await;
+}
+
+#[tokio::test]
 async fn a_member_that_lost_its_data_is_replaced_by_itself() {
     let mut rig = rig!(3);
     rig.grow(2..=3).await;

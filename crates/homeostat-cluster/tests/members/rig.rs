@@ -38,6 +38,7 @@ struct Host {
     network: OwnedFd,
     agent: Option<Child>,
     zone: String,
+    program: PathBuf,
 }
 
 /// A rig, or an end of the test where there cannot be one.
@@ -83,8 +84,9 @@ impl Rig {
         run("ip", "link add br0 type bridge");
         run("ip", "link set br0 up");
         run("ip", "addr add 10.88.0.254/24 dev br0");
-        let hosts: Vec<_> =
-            networks.map(|network| Host { network, agent: None, zone: String::new() }).collect();
+        let hosts: Vec<_> = networks
+            .map(|network| Host { network, agent: None, zone: String::new(), program: "etcd".into() })
+            .collect();
         let dir = tempfile::Builder::new().prefix("homeostat-rig-").tempdir().unwrap();
         let authority = Authority::new(&dir.path().join("certificates"));
         for (at, host) in hosts.iter().enumerate() {
@@ -111,6 +113,11 @@ impl Rig {
             host.zone = format!("z{}", at % zones);
         }
         self
+    }
+
+    /// From its next start on, a host runs this for etcd.
+    pub(crate) fn set_program(&mut self, host: usize, program: &str) {
+        self.hosts[host - 1].program = program.into();
     }
 
     /// Makes the first member on the first host, and lets these others in: each may be a member.
@@ -145,6 +152,7 @@ impl Rig {
             dir: self.cluster_dir(host),
             urls: self.store.urls(),
             task,
+            program: self.hosts[host - 1].program.clone(),
         };
         let file = dir.join("orders");
         std::fs::write(&file, serde_json::to_vec(&orders).unwrap()).unwrap();

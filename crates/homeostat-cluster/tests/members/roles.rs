@@ -78,3 +78,23 @@ async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
     assert!(host.get("hosts/b").await.is_err());
     membership.stop().await;
 }
+
+#[tokio::test]
+async fn a_certificate_that_was_revoked_opens_nothing_from_then_on() {
+    let Some(mut lone) = Lone::new(&["b"]) else { return };
+    let list = lone.authority.revoke(&[]);
+    lone.candidacy.server.tls.as_mut().unwrap().revoked = Some(list);
+    lone.begin().await.unwrap();
+    let mut membership = lone.start();
+    membership.condition.wait_for(|condition| *condition == Condition::Running).await.unwrap();
+    let member = lone.store("a");
+    members::add_host(&member.administration(), "b").await.unwrap();
+    lone.store("b").put("hosts/b", b"1", None).await.unwrap();
+
+    // Its user is still there: the list alone shuts it out, and is read again without a restart.
+    lone.authority.revoke(&["b"]);
+    let refused = lone.store("b").put("hosts/b", b"2", None).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert_eq!(&*member.get("hosts/b").await.unwrap().unwrap().value, b"1");
+    membership.stop().await;
+}
