@@ -19,6 +19,8 @@ const LAY_DOWN_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Mandate {
     lease: LeaseId,
     ttl: Duration,
+    /// When its lease was asked for.
+    since: Instant,
     /// The revision of the key, by which transactions are fenced.
     revision: u64,
 }
@@ -42,6 +44,7 @@ async fn attempt(store: &EtcdStore, host: &str, ttl: Duration) -> Result<Option<
     if store.get(keys::CLUSTER_ELECTED).await?.is_some() {
         return Ok(None);
     }
+    let since = Instant::now();
     let lease = store.grant(ttl).await?;
     let put = Operation::Put {
         key: keys::CLUSTER_ELECTED.into(),
@@ -50,7 +53,7 @@ async fn attempt(store: &EtcdStore, host: &str, ttl: Duration) -> Result<Option<
     };
     let vacant = vec![Compare::Missing(keys::CLUSTER_ELECTED.into())];
     match store.transaction(vacant, vec![put]).await {
-        Ok(Commit::Done(revision)) => Ok(Some(Mandate { lease, ttl, revision })),
+        Ok(Commit::Done(revision)) => Ok(Some(Mandate { lease, ttl, since, revision })),
         Ok(Commit::Refused) => {
             store.revoke(lease).await?;
             Ok(None)
@@ -83,9 +86,8 @@ impl Mandate {
     pub(super) async fn hold(&self, store: &EtcdStore) {
         // Less than the lease, which began before we heard of it.
         let safe = self.ttl * 2 / 3;
-        let mut until = Instant::now() + safe;
+        let mut until = self.since + safe;
         loop {
-            sleep(self.ttl / 3).await;
             let asked = Instant::now();
             match timeout_at(until, store.keep_alive(self.lease)).await {
                 Ok(Ok(())) => until = asked + safe,
@@ -95,6 +97,7 @@ impl Mandate {
             if Instant::now() >= until {
                 return;
             }
+            sleep(self.ttl / 3).await;
         }
     }
 

@@ -50,7 +50,7 @@ impl Elector {
         let campaign = elect::campaign(&self.store, &self.host, self.times.mandate);
         let Some(mandate) = self.stop.run_until_cancelled(campaign).await else { return };
         tracing::info!("this host is elected: it changes the members when that is needed");
-        let present = watch::Sender::new(BTreeSet::new());
+        let present = watch::Sender::new(None);
         let changed = watch::Sender::new(0);
         let governor = Governor {
             store: &self.store,
@@ -76,14 +76,15 @@ impl Elector {
 }
 
 /// Which hosts are there: those with a summary, which goes with their lease.
-async fn follow_presence(store: &EtcdStore, present: &watch::Sender<BTreeSet<Arc<str>>>) {
+async fn follow_presence(store: &EtcdStore, present: &watch::Sender<Option<BTreeSet<Arc<str>>>>) {
     follow(store, keys::HOSTS, |sight| {
-        let update = |keys: &mut BTreeSet<Arc<str>>| match sight {
+        let update = |known: &mut Option<BTreeSet<Arc<str>>>| match sight {
             Sight::All(entries) => {
-                let all = entries.into_iter().map(|entry| entry.key).collect();
-                std::mem::replace(keys, all) != *keys
+                let all = Some(entries.into_iter().map(|entry| entry.key).collect());
+                std::mem::replace(known, all) != *known
             }
             Sight::Changes(changes) => changes.into_iter().fold(false, |changed, change| {
+                let keys = known.get_or_insert_default();
                 let differs = match change.value {
                     Some(_) => keys.insert(change.key),
                     None => keys.remove(&change.key),

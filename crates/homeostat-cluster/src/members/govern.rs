@@ -26,8 +26,8 @@ pub(super) struct Governor<'a> {
     pub(super) store: &'a EtcdStore,
     pub(super) mandate: Mandate,
     pub(super) times: &'a MemberTimes,
-    /// The keys of the hosts that are there.
-    pub(super) present: watch::Receiver<BTreeSet<Arc<str>>>,
+    /// The keys of the hosts that are there; none until they are known.
+    pub(super) present: watch::Receiver<Option<BTreeSet<Arc<str>>>>,
     /// Says that an offer or the wanted size changed.
     pub(super) changed: watch::Receiver<u64>,
     /// For a person: what is being done.
@@ -72,7 +72,8 @@ impl Governor<'_> {
     /// Until somebody else is elected.
     pub(super) async fn govern(mut self) {
         let mut backoff = Backoff::new(Duration::from_millis(200), WAIT_INTERVAL * 5);
-        loop {
+        // Nobody is away only because we have not looked yet.
+        while self.present.wait_for(Option::is_some).await.is_ok() {
             let pause = match self.round().await {
                 Ok(pause) => {
                     backoff.reset();
@@ -162,10 +163,15 @@ impl Governor<'_> {
         }
     }
 
-    /// A learner that is removed did not get on: others come first for a while.
+    /// Whether this is a learner that has had all the time that it gets.
+    pub(super) fn is_late(&self, id: u64) -> bool {
+        let is_it = |(learner, since): (u64, Instant)| learner == id && since.elapsed() > self.times.learner;
+        self.memory.learner.is_some_and(is_it)
+    }
+
+    /// A learner that did not get on lets others come first for a while.
     fn rest_after(&mut self, id: u64, look: &Look) {
-        let was_learner = look.servers.iter().any(|server| server.id == id && server.is_learner);
-        if let Some(seat) = look.roster.seats.iter().find(|seat| seat.id == id && was_learner) {
+        if let Some(seat) = look.roster.seats.iter().find(|seat| seat.id == id && self.is_late(id)) {
             self.memory.resting.insert(seat.host.clone(), Instant::now() + self.times.rest);
         }
     }

@@ -90,7 +90,7 @@ pub async fn recover(
     options: &EtcdOptions,
 ) -> Result<PathBuf, LoneError> {
     let data = process::data(dir);
-    if records::load::<Taken>(&seat::taken_at(dir)).is_none() || !data.join("member").exists() {
+    if !data.join("member").exists() {
         return Err(LoneError::NoData(data));
     }
     let disk = |source| LoneError::Disk { dir: dir.into(), source };

@@ -108,12 +108,13 @@ impl Governor<'_> {
         if self.memory.learner.map(|(id, _)| id) != learner {
             self.memory.learner = learner.map(|id| (id, now));
         }
-        let learner_is_late = self.memory.learner.is_some_and(|(_, since)| now - since > self.times.learner);
+        let learner_is_late = learner.is_some_and(|id| self.is_late(id));
         View { members, hosts, wanted: look.wanted, step: look.step.clone(), learner_is_late }
     }
 
     fn fitness(&mut self, offer: &Offer, seat: Option<&Seat>, now: Instant) -> Fitness {
-        let is_present = self.present.borrow().contains(keys::host(&offer.host).as_str());
+        let key = keys::host(&offer.host);
+        let is_present = self.present.borrow().as_ref().is_some_and(|keys| keys.contains(key.as_str()));
         let is_able = match &offer.ability {
             Ability::Able => true,
             Ability::Unable { .. } => false,

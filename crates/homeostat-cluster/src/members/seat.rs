@@ -142,7 +142,10 @@ impl Seating {
                 vacate(&self.dir)?;
                 self.condition.send_replace(Condition::Off);
             }
-            Job::Take(id) => save(&taken_at(&self.dir), &Taken { id, started: false })?,
+            Job::Take(id) => {
+                backoff.reset();
+                save(&taken_at(&self.dir), &Taken { id, started: false })?;
+            }
             Job::Lost(id) => {
                 tracing::warn!("the data of this member is gone: it waits to be replaced");
                 self.condition.send_replace(Condition::DataLost { id });

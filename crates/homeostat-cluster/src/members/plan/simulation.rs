@@ -126,7 +126,7 @@ impl World {
             }
             Step::Remove { id } => {
                 let gone = self.members.remove(id).unwrap();
-                if gone.standing != Standing::Voter {
+                if gone.standing != Standing::Voter && gone.age > PATIENCE {
                     self.resting.insert(gone.host, self.now + 2 * PATIENCE);
                 }
             }
