@@ -31,6 +31,8 @@ pub(crate) struct Rig {
     hosts: Vec<Host>,
     /// As the first host, which is trusted with everything.
     pub(crate) store: EtcdStore,
+    /// Keys of ours that were put and acknowledged.
+    acknowledged: Vec<String>,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -104,7 +106,7 @@ impl Rig {
             authority.sign(&name(at), &address(at));
         }
         let store = EtcdStore::new(options(authority.dir(), &name(1), &[url(1)])).unwrap();
-        Some(Self { dir, hosts, store, _alone: alone })
+        Some(Self { dir, hosts, store, acknowledged: Vec::new(), _alone: alone })
     }
 
     /// The hosts lie in so many zones, in turn.
@@ -241,9 +243,27 @@ impl Rig {
         host[1..].parse().ok()
     }
 
-    /// Waits until there are so many members, all of hosts whose agents run, and nothing more is to be done.
+    /// Puts one value more, and remembers it if that was acknowledged.
+    async fn write(&mut self) {
+        let key = format!("kv/one/{}", self.acknowledged.len());
+        if self.store.put(&key, key.as_bytes(), None).await.is_ok() {
+            self.acknowledged.push(key);
+        }
+    }
+
+    /// Everything that was acknowledged is there.
+    pub(crate) async fn assert_no_write_was_lost(&self) {
+        assert!(!self.acknowledged.is_empty());
+        for key in &self.acknowledged {
+            let found = self.store.get(key).await.unwrap();
+            assert_eq!(&*found.unwrap_or_else(|| panic!("{key} is lost")).value, key.as_bytes());
+        }
+    }
+
+    /// Waits until there are so many members, all of hosts whose agents run, and nothing more is to be done. Writes meanwhile.
     pub(crate) async fn until_whole(&mut self, size: usize) {
         self.until(&format!("there are {size} members that are well"), async |rig| {
+            rig.write().await;
             let members = rig.members().await;
             let step = rig.store.get(keys::CLUSTER_STEP).await;
             let run = |host: &usize| rig.hosts[host - 1].agent.is_some();
