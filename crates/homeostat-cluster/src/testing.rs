@@ -44,7 +44,8 @@ pub fn skip(why: &str) {
     eprintln!("skipped: {why}");
     if let Some(file) = std::env::var_os("HOMEOSTAT_SKIPPED") {
         let file = File::options().append(true).create(true).open(file);
-        file.and_then(|mut file| writeln!(file, "{why}")).unwrap();
+        // In one piece, since others write too.
+        file.and_then(|mut file| file.write_all(format!("{why}\n").as_bytes())).unwrap();
     }
 }
 
