@@ -1,16 +1,17 @@
-//! What hosts share: the store in etcd, and what they tell each other through it.
+//! What hosts share: the store in etcd, the members that run it, and what hosts tell each other through it.
 //!
 //! Owns everything that speaks to etcd, the exchange of resources, and the summaries of hosts. It knows the traits of the engine
 //! and nothing of kinds, front ends, command lines or terminals; nobody else names etcd. What hosts tell each other works with any
 //! store.
 //!
-//! Start reading at [`etcd`] and [`exchange`].
+//! Start reading at [`etcd`], [`members`] and [`exchange`].
 #![warn(missing_docs)]
 
 pub mod etcd;
 pub mod exchange;
 pub mod identity;
 pub mod join;
+pub mod members;
 mod pace;
 pub mod presence;
 #[cfg(feature = "testing")]

@@ -1,11 +1,11 @@
-//! How hosts keep out of each other's way: waits that grow with failures, and that differ from host to host.
+//! How hosts keep out of each other's way: waits that grow with failures, and chance, so that many do not come at once.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
-const PAUSE_MIN: Duration = Duration::from_millis(200);
-const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// Between attempts to reach a store.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
 /// Good enough to keep hosts apart; a secret needs more.
 pub(crate) fn random() -> u64 {
@@ -18,24 +18,50 @@ pub(crate) fn some_of(most: Duration) -> Duration {
     most * share / 1000
 }
 
-/// Waits between attempts: doubled with each failure, up to two seconds, and between half of that and all of it.
-#[derive(Debug, Default)]
+/// Between half of it and all of it.
+pub(crate) fn about(whole: Duration) -> Duration {
+    whole / 2 + some_of(whole / 2)
+}
+
+/// Waits that double from the first bound to the second.
+#[derive(Debug)]
 pub(crate) struct Backoff {
-    failures: u32,
+    bounds: (Duration, Duration),
+    attempts: u32,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new(PAUSES.0, PAUSES.1)
+    }
 }
 
 impl Backoff {
-    /// It went well: the next failure is the first one.
-    pub(crate) fn reset(&mut self) {
-        self.failures = 0;
+    pub(crate) fn new(least: Duration, most: Duration) -> Self {
+        Self { bounds: (least, most), attempts: 0 }
     }
 
-    /// How long to wait after another failure.
-    pub(crate) fn pause(&mut self) -> Duration {
-        let whole = PAUSE_MIN.saturating_mul(1 << self.failures.min(10)).min(PAUSE_MAX);
-        self.failures = self.failures.saturating_add(1);
-        whole / 2 + some_of(whole / 2)
+    /// How long to wait after one more failure.
+    pub(crate) fn next(&mut self) -> Duration {
+        let wait = grown(self.bounds, self.attempts);
+        self.attempts = self.attempts.saturating_add(1);
+        wait
     }
+
+    /// It worked.
+    pub(crate) fn reset(&mut self) {
+        self.attempts = 0;
+    }
+
+    /// Failures in a row.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+}
+
+/// The wait after so many rounds, between the bounds.
+pub(crate) fn grown((least, most): (Duration, Duration), rounds: u32) -> Duration {
+    about(least.saturating_mul(1 << rounds.min(16)).min(most))
 }
 
 #[cfg(test)]
@@ -44,14 +70,15 @@ mod tests {
 
     #[test]
     fn waits_grow_to_their_bound_and_begin_anew_after_a_success() {
+        let (least, most) = PAUSES;
         let mut backoff = Backoff::default();
-        let first = backoff.pause();
-        assert!(first >= PAUSE_MIN / 2 && first <= PAUSE_MIN, "{first:?}");
+        let first = backoff.next();
+        assert!(first >= least / 2 && first <= least, "{first:?}");
         for _ in 0..100 {
-            assert!(backoff.pause() <= PAUSE_MAX);
+            assert!(backoff.next() <= most);
         }
-        assert!(backoff.pause() >= PAUSE_MAX / 2);
+        assert!(backoff.next() >= most / 2);
         backoff.reset();
-        assert!(backoff.pause() <= PAUSE_MIN);
+        assert!(backoff.next() <= least);
     }
 }

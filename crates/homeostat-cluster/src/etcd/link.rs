@@ -7,14 +7,16 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use etcd_client::{Client, ConnectOptions, KvClient, LeaseClient, WatchClient};
+use etcd_client::{
+    AuthClient, Client, ClusterClient, ConnectOptions, KvClient, LeaseClient, MaintenanceClient, WatchClient,
+};
 use homeostat_engine::store::StoreError;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::error::Failed;
-use super::options::EtcdOptions;
-use crate::pace::random;
+use super::options::{EtcdOptions, OptionsError};
+use crate::pace::{grown, random};
 
 /// No answer above this is taken. Ranges are read in pieces; a watch that has so much to tell has lost track.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -34,6 +36,9 @@ pub(super) struct Connection {
     pub(super) kv: KvClient,
     pub(super) watch: WatchClient,
     pub(super) lease: LeaseClient,
+    pub(super) cluster: ClusterClient,
+    pub(super) maintenance: MaintenanceClient,
+    pub(super) auth: AuthClient,
     /// Connections are counted, so that a late failure is not held against its successor.
     pub(super) number: u64,
     url: Arc<str>,
@@ -50,6 +55,8 @@ pub(super) struct Link {
 }
 
 struct State {
+    /// In the order in which they are tried.
+    urls: Vec<String>,
     number: u64,
     connection: Option<Connection>,
     /// In a row.
@@ -65,10 +72,9 @@ struct Away {
 }
 
 impl Link {
-    pub(super) fn new(mut options: EtcdOptions) -> Self {
-        // So that hosts begin with different members, and spread over the others when one is gone.
-        options.urls.sort_by_cached_key(|_| random());
-        let state = State { number: 0, connection: None, failures: 0, away: None };
+    pub(super) fn new(options: EtcdOptions) -> Self {
+        let urls = in_random_order(options.urls.clone());
+        let state = State { urls, number: 0, connection: None, failures: 0, away: None };
         Self {
             options,
             state: Mutex::new(state),
@@ -79,6 +85,40 @@ impl Link {
 
     pub(super) fn options(&self) -> &EtcdOptions {
         &self.options
+    }
+
+    /// The members that are asked, in no order.
+    pub(super) fn urls(&self) -> Vec<String> {
+        self.lock().urls.clone()
+    }
+
+    /// From now on these are asked. Who speaks to one that is no longer among them goes on with another.
+    pub(super) fn set_urls(&self, urls: Vec<String>) -> Result<(), OptionsError> {
+        let options = EtcdOptions { urls, ..self.options.clone() };
+        options.check()?;
+        let mut state = self.lock();
+        let known = |url: &String| state.urls.contains(url);
+        if options.urls.len() == state.urls.len() && options.urls.iter().all(known) {
+            return Ok(());
+        }
+        state.urls = in_random_order(options.urls);
+        let url = state.connection.as_ref().map(|connection| connection.url.clone());
+        // A connection that is being made has a number already: it is not taken when it is done.
+        if !url.is_some_and(|url| state.urls.iter().any(|other| **other == *url)) {
+            state.number += 1;
+            state.connection = None;
+            self.current.send_replace(state.number);
+        }
+        // Nobody has tried these.
+        state.failures = 0;
+        if let Some(away) = &mut state.away {
+            away.retry_at = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn members(&self) -> usize {
+        self.lock().urls.len()
     }
 
     /// Asks etcd, and another member if one does not answer, until the deadline of a request.
@@ -92,7 +132,7 @@ impl Link {
             let left = deadline.saturating_duration_since(Instant::now());
             // Who may ask again leaves time for it.
             let patience = match again {
-                Again::Harmless if self.options.urls.len() > 1 => left.min(self.options.times.request / 2),
+                Again::Harmless if self.members() > 1 => left.min(self.options.times.request / 2),
                 Again::Harmless | Again::Never => left,
             };
             let failed = match timeout(patience, request(connection.clone())).await {
@@ -121,7 +161,7 @@ impl Link {
     async fn connection(&self) -> Result<Connection, Failed> {
         let number = {
             let mut state = self.lock();
-            let backoff = self.backoff(state.failures);
+            let backoff = self.backoff(state.failures, state.urls.len());
             if let Some(away) = &mut state.away
                 && away.since.elapsed() > self.options.times.request
             {
@@ -148,10 +188,12 @@ impl Link {
     /// A connection that will be made by its first request.
     async fn open(&self, number: u64) -> Result<Connection, Failed> {
         let gone = |why: String| Failed::Gone { why, doubtful: false };
-        let members = u64::try_from(self.options.urls.len().max(1)).unwrap_or(1);
-        let at = usize::try_from(number % members).unwrap_or(0);
-        let url = &self.options.urls[at];
-        let endpoint = self.options.endpoint(url).map_err(|error| gone(error.to_string()))?;
+        let url = {
+            let state = self.lock();
+            let members = u64::try_from(state.urls.len().max(1)).unwrap_or(1);
+            state.urls[usize::try_from(number % members).unwrap_or(0)].clone()
+        };
+        let endpoint = self.options.endpoint(&url).map_err(|error| gone(error.to_string()))?;
         // A member that lost the others is none to talk to.
         let options = ConnectOptions::new().with_require_leader(true);
         let channel = etcd_client::Channel::Tonic(endpoint.connect_lazy());
@@ -161,6 +203,9 @@ impl Link {
             kv: client.kv_client().max_decoding_message_size(MESSAGE_BYTES_MAX),
             watch: client.watch_client().max_decoding_message_size(MESSAGE_BYTES_MAX),
             lease: client.lease_client(),
+            cluster: client.cluster_client(),
+            maintenance: client.maintenance_client(),
+            auth: client.auth_client(),
             number,
             url: url.as_str().into(),
         })
@@ -187,10 +232,10 @@ impl Link {
         state.number += 1;
         state.connection = None;
         state.failures = state.failures.saturating_add(1);
-        let pause = self.backoff(state.failures);
+        let pause = self.backoff(state.failures, state.urls.len());
         let now = Instant::now();
         // As long as there are members that were not tried it is not away.
-        if usize::try_from(state.failures).is_ok_and(|failures| failures >= self.options.urls.len()) {
+        if usize::try_from(state.failures).is_ok_and(|failures| failures >= state.urls.len()) {
             let away = state.away.get_or_insert_with(|| {
                 tracing::warn!("the store is away: {why}");
                 Away { since: now, retry_at: now, why: String::new() }
@@ -204,8 +249,8 @@ impl Link {
         pause
     }
 
-    fn backoff(&self, failures: u32) -> Duration {
-        let members = u32::try_from(self.options.urls.len().max(1)).unwrap_or(u32::MAX);
+    fn backoff(&self, failures: u32, members: usize) -> Duration {
+        let members = u32::try_from(members.max(1)).unwrap_or(u32::MAX);
         match (failures / members).checked_sub(1) {
             None => Duration::ZERO,
             Some(rounds) => self.after(rounds),
@@ -214,9 +259,7 @@ impl Link {
 
     /// Grows with each round in which no member answered; random, so that many hosts do not come at once.
     fn after(&self, rounds: u32) -> Duration {
-        let (least, most) = self.options.times.backoff;
-        let whole = least.saturating_mul(1 << rounds.min(16)).min(most);
-        whole / 2 + whole.mul_f64(0.5 * f64::from(u16::try_from(random() % 1000).unwrap_or(0)) / 1000.0)
+        grown(self.options.times.backoff, rounds)
     }
 
     /// Returns when another connection is to be used than this.
@@ -248,6 +291,12 @@ impl From<Failed> for StoreError {
     }
 }
 
+/// So that hosts begin with different members, and spread over the others when one is gone.
+fn in_random_order(mut urls: Vec<String>) -> Vec<String> {
+    urls.sort_by_cached_key(|_| random());
+    urls
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,6 +325,19 @@ mod tests {
         assert!(link.lock().away.is_none());
         assert!(fail(&link).await > Duration::ZERO);
         assert!(link.lock().away.is_some());
+    }
+
+    #[tokio::test]
+    async fn who_speaks_to_a_member_that_left_goes_on_with_another() {
+        let link = link(1);
+        let first = link.connection().await.unwrap();
+        link.set_urls(vec!["http://127.0.0.1:1".into(), "http://127.0.0.1:2".into()]).unwrap();
+        assert_eq!(link.connection().await.unwrap().number, first.number, "it is still one of them");
+        link.set_urls(vec!["http://127.0.0.1:2".into()]).unwrap();
+        link.moved_on(first.number).await;
+        assert_eq!(&*link.connection().await.unwrap().url, "http://127.0.0.1:2");
+        assert!(link.set_urls(vec![]).is_err());
+        assert_eq!(link.urls(), ["http://127.0.0.1:2"]);
     }
 
     #[tokio::test]

@@ -6,11 +6,13 @@
 //! Invariants: no request takes longer than its deadline; what may have been done is not done again unless twice is as good
 //! as once; a watch leaves nothing out without saying so.
 
+mod administration;
 mod error;
 mod form;
 mod link;
 mod options;
 mod range;
+mod users;
 mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,10 +25,12 @@ use homeostat_engine::store::{
 };
 use tokio::task::JoinSet;
 
+pub use administration::{Administration, Health, Refusal, ServerMember};
 use error::Failed;
 use form::Namespace;
 use link::{Again, Link};
 pub use options::{EtcdOptions, Identity, OptionsError, Times};
+pub use users::{Access, Keys};
 
 /// A store in etcd. It connects when it is first asked, and again whenever it has to.
 pub struct EtcdStore {
@@ -42,6 +46,21 @@ impl EtcdStore {
         options.check()?;
         let namespace = Namespace::new(&options.namespace);
         Ok(Self { link: Arc::new(Link::new(options)), namespace, watches: Mutex::default() })
+    }
+
+    /// From now on, these members are asked: at least one, as in the options. Requests and watches go on.
+    pub fn set_urls(&self, urls: Vec<String>) -> Result<(), OptionsError> {
+        self.link.set_urls(urls)
+    }
+
+    /// The members that are asked, in no order.
+    pub fn urls(&self) -> Vec<String> {
+        self.link.urls()
+    }
+
+    /// What is asked of etcd that is not about keys, over the same connection.
+    pub fn administration(&self) -> Administration {
+        Administration::new(self.link.clone(), self.namespace.clone())
     }
 
     async fn commit(&self, when: Vec<Compare>, then: Vec<Operation>) -> Result<Commit, StoreError> {
@@ -61,7 +80,7 @@ impl EtcdStore {
 
 impl std::fmt::Debug for EtcdStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("EtcdStore").field(&self.link.options().urls).finish()
+        f.debug_tuple("EtcdStore").field(&self.link.urls()).finish()
     }
 }
 

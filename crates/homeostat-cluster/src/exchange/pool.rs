@@ -82,7 +82,7 @@ impl Pool {
                 }
                 Ok(Err(error)) => {
                     self.tried(wanted.number, Some(&error));
-                    self.pause(backoff.pause()).await
+                    self.pause(backoff.next()).await
                 }
                 Err(Over) => return,
             };

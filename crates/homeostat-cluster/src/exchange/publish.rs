@@ -59,7 +59,7 @@ impl Publisher {
                 backoff.reset();
                 None
             } else {
-                Some(backoff.pause())
+                Some(backoff.next())
             };
             let keys = done.ok().flatten();
             let changed = tokio::select! {

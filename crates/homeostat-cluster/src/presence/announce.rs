@@ -60,7 +60,7 @@ pub async fn announce(
             }
             Err(error) => {
                 tell(&contact, Contact::Lost(error.to_string().into()));
-                Instant::now() + backoff.pause()
+                Instant::now() + backoff.next()
             }
         };
         if said_at.is_none() && matches!(*contact.borrow(), Contact::Kept) {

@@ -62,7 +62,7 @@ pub async fn follow(store: Arc<dyn Store>, view: watch::Sender<Alive>) {
             Err(error) => tracing::debug!("the other hosts cannot be seen: {error}"),
         }
         tokio::select! {
-            () = sleep(backoff.pause()) => {}
+            () = sleep(backoff.next()) => {}
             () = view.closed() => return,
         }
     }

@@ -10,12 +10,16 @@
 //! | `kv/one/<key>` | what `kv` resources and `homeostat kv` share | hosts, by role |
 //! | `kv/each/<key>/<host>` | the same, one value for each host (`mapped`) | that host |
 //! | `deploys/<n>`, `blobs/<hash>` | signed releases | operators |
-//! | `members/…`, `cluster/…` | wanted size, zones, the elected one, its step in a replacement | members |
 //! | `cluster/tokens/<id>` | a token to join with: the hash of its secret, its end, its uses | members |
 //! | `cluster/hosts/<host>`, `cluster/addresses/<address>` | who has joined, with its certificates; who listens where | members |
 //! | `cluster/candidates/<host>` | who may be a member, and where | members |
 //! | `cluster/refused/<host>.<serial>` | certificates of hosts that were removed | members |
 //! | `cluster/authority` | the authorities that are trusted | members |
+//! | `members/<host>` | what a host that may be a member offers: its addresses, its zone, whether it can | that host |
+//! | `cluster/members` | the members and learners with their addresses: whom to ask, who is to run a server | the elected one |
+//! | `cluster/size` | how many members are wanted | operators |
+//! | `cluster/elected` | the member that changes the others, under its lease | members |
+//! | `cluster/step` | the change that is being made | the elected one |
 //!
 //! A value begins with one byte that tells the version of its form. The parts of a key are separated by slashes; a part that
 //! somebody chose freely has its slashes, percent signs and control characters written as `%xx`, so that no name can reach
@@ -78,10 +82,30 @@ pub const HOSTS: &str = "hosts/";
 pub const KEYS: &str = "keys/";
 /// What all hosts export.
 pub const EXPORTS: &str = "exports/";
+/// What hosts that may be members offer.
+pub const MEMBERS: &str = "members/";
+/// The members and learners with their addresses.
+pub const CLUSTER_MEMBERS: &str = "cluster/members";
+/// How many members are wanted.
+pub const CLUSTER_SIZE: &str = "cluster/size";
+/// The member that changes the others.
+pub const CLUSTER_ELECTED: &str = "cluster/elected";
+/// The change of members that is being made.
+pub const CLUSTER_STEP: &str = "cluster/step";
 
 /// The summary of a host.
 pub fn host(host: &str) -> String {
-    format!("hosts/{}", part(host))
+    format!("{HOSTS}{}", part(host))
+}
+
+/// What a host offers as a member.
+pub fn member(host: &str) -> String {
+    format!("{MEMBERS}{}", part(host))
+}
+
+/// The prefix of the vertices of a host.
+pub fn vertices_of(host: &str) -> String {
+    format!("vertices/{}/", part(host))
 }
 
 /// A vertex that another host refers to.

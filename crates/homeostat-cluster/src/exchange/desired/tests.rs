@@ -28,7 +28,7 @@ impl Resource for Paper {
     type Drift = NoDrift;
     type Prefetched = ();
 
-    fn new(_name: &str, _params: PaperParams) -> Result<Self, Vec<ParamError>> {
+    fn new(_name: &std::sync::Arc<str>, _params: PaperParams) -> Result<Self, Vec<ParamError>> {
         Ok(Self)
     }
 

@@ -1,0 +1,100 @@
+use super::*;
+
+/// Members and hosts from one line: `a:z1 b:z2* c:z1-` are voters in zones; `*` a learner, `+` one that was added, `?` a
+/// fit host that is none, `-` a member that is gone, `~` one that is away, `!` one that is there and does not answer.
+fn view(wanted: usize, text: &str) -> View {
+    let mut view = View { wanted, ..View::default() };
+    for (at, word) in text.split(' ').enumerate() {
+        let (host, rest) = word.split_once(':').unwrap();
+        let mark = rest.trim_start_matches(char::is_alphanumeric);
+        let zone = rest[..rest.len() - mark.len()].to_owned();
+        let fitness = match mark {
+            "-" => Fitness::Gone,
+            "~" => Fitness::Away,
+            _ => Fitness::Fit,
+        };
+        view.hosts.insert(host.into(), HostSeen { zone, fitness });
+        let standing = match mark {
+            "?" => continue,
+            "*" => Standing::Learner,
+            "+" => Standing::Added,
+            _ => Standing::Voter,
+        };
+        let answers = !matches!(mark, "-" | "~" | "!");
+        view.members.push(MemberSeen { id: at as u64, host: Some(host.into()), standing, answers });
+    }
+    view
+}
+
+fn add(host: &str) -> Next {
+    Next::Take(Step::Add { host: host.into() })
+}
+
+fn remove(id: u64) -> Next {
+    Next::Take(Step::Remove { id })
+}
+
+#[track_caller]
+fn check(wanted: usize, text: &str, expect: &Next) {
+    assert_eq!(next(&view(wanted, text)), *expect, "{text}");
+}
+
+#[test]
+fn it_grows_to_the_wanted_size_and_stays_odd() {
+    check(5, "a:z b:z? c:z?", &add("b"));
+    check(5, "a:z b:z* c:z?", &Next::Take(Step::Promote { id: 1 }));
+    check(5, "a:z b:z c:z?", &add("c"));
+    check(5, "a:z b:z c:z d:z?", &Next::Settled);
+    check(5, "a:z b:z?", &Next::Settled);
+    check(4, "a:z b:z c:z d:z? e:z?", &Next::Settled);
+    check(1, "a:z b:z c:z", &remove(2));
+}
+
+#[test]
+fn members_spread_over_zones() {
+    check(3, "a:x b:x? c:y?", &add("c"));
+    check(3, "a:x b:x c:x d:y?", &add("d"));
+    check(3, "a:x b:x c:x d:y", &remove(2));
+    check(3, "a:x b:x c:y d:y?", &Next::Settled);
+    check(3, "a:x b:x c:x! d:y?", &Next::Settled);
+}
+
+#[test]
+fn one_that_is_gone_is_replaced_and_one_that_is_away_is_waited_for() {
+    check(3, "a:z b:z c:z- d:z?", &remove(2));
+    check(3, "a:z b:z d:z?", &add("d"));
+    check(3, "a:z b:z c:z~ d:z?", &Next::Settled);
+    check(5, "a:z b:z c:z d:z- e:z-", &remove(3));
+}
+
+#[test]
+fn no_step_takes_the_quorum() {
+    // It offers itself no longer, and its vote is needed.
+    let mut leaving = view(3, "a:z b:z! c:z d:z?");
+    leaving.hosts.remove("c");
+    assert_eq!(next(&leaving), Next::Wait("too few members answer to remove one that is gone"));
+    for text in ["a:z b:z~ c:z~", "a:z b:z! c:z! d:z*", "a:z-", "a:z b:z- c:z?"] {
+        check(1, text, &Next::Wait("too few members answer for any change"));
+    }
+}
+
+#[test]
+fn a_learner_that_does_not_get_on_makes_room() {
+    check(3, "a:z b:z+ c:z?", &Next::Wait("the new member has not started yet"));
+    check(3, "a:z b:z c:z-", &remove(2));
+    let mut late = view(3, "a:z b:z+ c:z?");
+    late.learner_is_late = true;
+    assert_eq!(next(&late), remove(1));
+    check(1, "a:z b:z*", &remove(1));
+    let mut unknown = view(3, "a:z b:z* c:z?");
+    unknown.members[1].host = None;
+    assert_eq!(next(&unknown), remove(1));
+}
+
+#[test]
+fn what_was_begun_is_gone_on_with() {
+    let mut begun = view(3, "a:x b:y? c:z?");
+    assert_eq!(next(&begun), add("b"));
+    begun.step = Some(Step::Add { host: "c".into() });
+    assert_eq!(next(&begun), add("c"));
+}

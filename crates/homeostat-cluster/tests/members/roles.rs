@@ -1,0 +1,100 @@
+//! What a host may do in the store, and what it may not.
+
+use homeostat_cluster::members::{self, Condition};
+use homeostat_engine::Store;
+use homeostat_engine::store::{Operation, StoreError};
+
+use super::lone::Lone;
+
+fn is_refused<T: std::fmt::Debug>(done: Result<T, StoreError>, what: &str) {
+    match done {
+        Err(StoreError::Unavailable(why)) => assert!(why.contains("permission denied"), "{what}: {why}"),
+        other => panic!("{what}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
+    let Some(lone) = Lone::new(&["b"]) else { return };
+    lone.begin().await.unwrap();
+    let mut membership = lone.start();
+    membership.condition.wait_for(|condition| *condition == Condition::Running).await.unwrap();
+    let (member, host) = (lone.store("a"), lone.store("b"));
+    let etcd = member.administration();
+    assert!(host.get("hosts/b").await.is_err(), "nobody let it in yet");
+    members::add_host(&etcd, "b").await.unwrap();
+    members::add_host(&etcd, "b").await.unwrap();
+    members::allow_service(&etcd, "b", "web").await.unwrap();
+    assert!(members::add_host(&etcd, "root").await.is_err());
+
+    for own in ["hosts/b", "vertices/b/x", "exports/b/file//tmp/a", "facts/b", "services/web/b", "kv/one/a"] {
+        host.put(own, b"1", None).await.unwrap_or_else(|error| panic!("{own}: {error}"));
+        assert!(host.get(own).await.unwrap().is_some());
+    }
+    for foreign in [
+        "hosts/a",
+        "hosts/bb",
+        "vertices/a/x",
+        "vertices/bb/x",
+        "exports/a/file/x",
+        "exports/b",
+        "facts/a",
+        "facts/bb",
+        "services/web/a",
+        "services/dns/b",
+        "deploys/1",
+        "blobs/x",
+        "members/b",
+        "cluster/members",
+        "cluster/size",
+        "cluster/elected",
+        "cluster/step",
+        "cluster/anything",
+        "other",
+        "",
+    ] {
+        is_refused(host.put(foreign, b"1", None).await, foreign);
+        let delete = vec![Operation::Delete(foreign.into())];
+        is_refused(host.transaction(vec![], delete).await, foreign);
+    }
+    for shared in ["hosts/", "vertices/a/", "exports/", "facts/", "services/", "kv/", "deploys/", "members/"]
+    {
+        host.range(shared).await.unwrap_or_else(|error| panic!("{shared}: {error}"));
+    }
+    assert!(host.get("cluster/members").await.unwrap().is_some());
+    for secret in ["cluster/", "cluster/step", "cluster/secret", ""] {
+        is_refused(host.range(secret).await, secret);
+    }
+    // Members and users are not its business.
+    let its = host.administration();
+    assert!(its.add_learner("https://127.0.0.1:1").await.is_err());
+    assert!(its.remove(1).await.is_err());
+    assert!(its.grant_role("b", "root").await.is_err());
+    assert!(its.add_user("c").await.is_err());
+    assert!(its.defragment().await.is_err());
+
+    members::remove_host(&etcd, "b").await.unwrap();
+    assert!(host.put("hosts/b", b"1", None).await.is_err());
+    assert!(host.get("hosts/b").await.is_err());
+    membership.stop().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_was_revoked_opens_nothing_from_then_on() {
+    let Some(mut lone) = Lone::new(&["b"]) else { return };
+    let list = lone.authority.revoke(&[]);
+    lone.candidacy.server.tls.as_mut().unwrap().revoked = Some(list);
+    lone.begin().await.unwrap();
+    let mut membership = lone.start();
+    membership.condition.wait_for(|condition| *condition == Condition::Running).await.unwrap();
+    let member = lone.store("a");
+    members::add_host(&member.administration(), "b").await.unwrap();
+    lone.store("b").put("hosts/b", b"1", None).await.unwrap();
+
+    // Its user is still there: the list alone shuts it out, and is read again without a restart.
+    lone.authority.revoke(&["b"]);
+    let refused = lone.store("b").put("hosts/b", b"2", None).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert_eq!(&*member.get("hosts/b").await.unwrap().unwrap().value, b"1");
+    membership.stop().await;
+}
