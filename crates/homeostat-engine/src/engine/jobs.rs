@@ -85,7 +85,7 @@ async fn guarded<T>(
     let caught = async {
         let mut work = std::pin::pin!(work);
         poll_fn(|cx| caught(|| work.as_mut().poll(cx)).unwrap_or_else(|failure| Poll::Ready(Err(failure))))
-        .await
+            .await
     };
     let Some(deadline) = deadline else { return caught.await };
     if let Ok(result) = tokio::time::timeout(deadline, caught).await {
@@ -119,6 +119,9 @@ impl Tools {
         let managed = job.resource.with(job.received.as_ref(), &self.registry)?;
         self.arm(&managed, job.ticket.key, job.arm);
         armed.store(true, Ordering::Relaxed);
+        let received = job.received.iter().flat_map(|received| received.values.iter());
+        let received: Vec<&str> = received.map(|(param, _)| &**param).collect();
+        managed.resource().expects(&received)?;
         let check = self.check_now(&managed, job.ticket.key, job.causes, started).await;
         let check = check.map_err(|failure| managed.redact_failure(failure))?;
         let drifted = matches!(check, Check::Drifted(_));

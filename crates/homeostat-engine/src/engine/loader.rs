@@ -126,12 +126,7 @@ impl Loader {
     }
 
     /// Of the resources that go, those that can be undone stay until that is done, in the opposite order.
-    fn undo_removed(
-        &self,
-        delta: &CatalogDelta,
-        registry: &Registry,
-        diff: &mut GraphDiff<Managed>,
-    ) {
+    fn undo_removed(&self, delta: &CatalogDelta, registry: &Registry, diff: &mut GraphDiff<Managed>) {
         let mut undoing: BTreeSet<ResourceId> = BTreeSet::new();
         for id in &delta.remove {
             let undo = self.undo.get(id).map(|undo| ResourceDecl {
@@ -157,8 +152,7 @@ impl Loader {
                 None => diff.remove.push(id.clone()),
             }
         }
-        let came_after =
-            |id: &ResourceId| self.undo.get(id).map_or(&[] as &[_], |undo| &undo.former.after);
+        let came_after = |id: &ResourceId| self.undo.get(id).map_or(&[] as &[_], |undo| &undo.former.after);
         diff.edges.extend(opposite_order(&undoing, came_after));
     }
 

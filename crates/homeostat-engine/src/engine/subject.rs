@@ -41,11 +41,7 @@ struct Secrets {
 
 impl Managed {
     /// A resource, and what it claims. What the graph must know of it is asked once, here.
-    pub(crate) fn new(
-        resource: Arc<dyn DynResource>,
-        decl: &ResourceDecl,
-        receives: bool,
-    ) -> (Self, Claims) {
+    pub(crate) fn new(resource: Arc<dyn DynResource>, decl: &ResourceDecl, receives: bool) -> (Self, Claims) {
         let known = caught(|| {
             let claims = Claims { provides: resource.provides().into(), needs: resource.needs().into() };
             (claims, resource.batch_key().map(Arc::from), resource.prefetch_key().map(Arc::from))

@@ -82,11 +82,7 @@ pub trait Resource: Sized + Send + Sync + 'static {
 
     /// Why applying a drift would fail as things stand, in the order in which an apply would meet them. Asked only where
     /// nothing is applied.
-    fn obstacles(
-        &self,
-        cx: &Context<'_>,
-        drift: &Self::Drift,
-    ) -> impl Future<Output = Vec<Obstacle>> + Send {
+    fn obstacles(&self, cx: &Context<'_>, drift: &Self::Drift) -> impl Future<Output = Vec<Obstacle>> + Send {
         let _ = (cx, drift);
         ready(Vec::new())
     }
@@ -94,6 +90,13 @@ pub trait Resource: Sized + Send + Sync + 'static {
     /// Warnings about what was declared, shown by `check`: a code and a message each.
     fn warnings(&self) -> Vec<(&'static str, String)> {
         Vec::new()
+    }
+
+    /// Whether these are the parameters that it was to receive, asked before each look. Only a kind that is there to try out the
+    /// passing of values has an opinion.
+    fn expects(&self, received: &[&str]) -> Result<(), Failure> {
+        let _ = received;
+        Ok(())
     }
 
     /// Looks.

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use homeostat_model::{Catalog, CatalogDelta, Digest, EdgeDecl, Meta, ResourceDecl, ResourceId, SendDecl, Span};
+use homeostat_model::{
+    Catalog, CatalogDelta, Digest, EdgeDecl, Meta, ResourceDecl, ResourceId, SendDecl, Span,
+};
 
 use super::state::{Leaving, Owed, Phase, Receive, Standing, State, Watching};
 use super::{Command, Scheduler, Subject};

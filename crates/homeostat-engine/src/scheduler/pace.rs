@@ -280,8 +280,9 @@ mod tests {
     #[test]
     fn backoff_doubles_from_a_second_to_five_minutes() {
         let mut pace = Pace::default();
-        let delays: Vec<Duration> =
-            (0..12).map(|_| pace.failed(Duration::ZERO, &Meta::default(), SEED, &passing()).unwrap()).collect();
+        let delays: Vec<Duration> = (0..12)
+            .map(|_| pace.failed(Duration::ZERO, &Meta::default(), SEED, &passing()).unwrap())
+            .collect();
         assert!(delays[0] > Duration::from_millis(740) && delays[0] <= Duration::from_secs(1));
         assert!(delays[1] > delays[0]);
         assert!(delays[11] > Duration::from_secs(220) && delays[11] <= BACKOFF_MAX);

@@ -91,10 +91,12 @@ async fn a_plan_does_not_wait_for_what_fails() {
 async fn a_plan_tells_what_would_be_undone() {
     let journal = Paper::default();
     let before = [("world", Value::from("plan-undo")), want("before")];
-    journal.written.lock().unwrap().undo.push((
-        id("gone"),
-        Undo { params: before.into_iter().collect(), ..Undo::default() },
-    ));
+    journal
+        .written
+        .lock()
+        .unwrap()
+        .undo
+        .push((id("gone"), Undo { params: before.into_iter().collect(), ..Undo::default() }));
     World::named("plan-undo").set("gone", "ours");
     let directory = tempfile::tempdir().unwrap();
     let plan =

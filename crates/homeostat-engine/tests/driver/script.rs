@@ -11,8 +11,8 @@ use homeostat_engine::resource::NoDrift;
 use homeostat_engine::store::{StoreError, StoreFuture};
 use homeostat_engine::{
     AbsPath, Applied, Change, Check, Claim, Context, Depth, Drift, EmbeddedStore, Engine, EngineHandle,
-    EngineOptions, Event, EventSink, Failure, Host, Journal, Kind, Looks, Need, Obstacle, Outputs, ParamError, Reach, Record,
-    Recorded, Registry, Resource, Source, VertexKey, Wakes, Watch,
+    EngineOptions, Event, EventSink, Failure, Host, Journal, Kind, Looks, Need, Obstacle, Outputs,
+    ParamError, Reach, Record, Recorded, Registry, Resource, Source, VertexKey, Wakes, Watch,
 };
 use homeostat_model::schema::OutputSchema;
 use homeostat_model::{Catalog, Params, ResourceDecl, ResourceId, Type, Value};

@@ -73,8 +73,7 @@ enum Sign {
 impl Follower {
     /// Starts watching. What changed since the files were read is seen, and changes from now on are not missed.
     pub(crate) fn new(files: &[(PathBuf, Option<Identity>)]) -> io::Result<Self> {
-        let followed =
-            files.iter().map(|(path, _)| {
+        let followed = files.iter().map(|(path, _)| {
             Ok(File { bytes: None, presence: Presence::Here, path: std::path::absolute(path)? })
         });
         let mut follower = Self {

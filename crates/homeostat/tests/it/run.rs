@@ -203,10 +203,29 @@ fn what_is_taken_out_between_runs_is_undone_where_it_asks_for_it() {
 #[test]
 fn a_run_that_settles_once_counts_its_attempts_and_promises_none_after_the_last() {
     let place = Place::new();
-    place.write("site.yaml", "graph: g\nresources:\n  exec:\n  - {name: bad, cmd: 'false', meta: {delay: 10}}\n");
+    place.write(
+        "site.yaml",
+        "graph: g\nresources:\n  exec:\n  - {name: bad, cmd: 'false', meta: {delay: 10}}\n",
+    );
     let done = place.run(&["--once", "--report", "report.json", "site.yaml"]);
     let lines: Vec<&str> = done.ends_with(1).stdout.lines().filter(|line| line.contains("failed")).collect();
     let promises: Vec<bool> = lines.iter().map(|line| line.contains("again in")).collect();
     assert_eq!(promises, [true, true, false], "{done:#?}");
     assert_eq!(place.json("report.json")["resources"][0]["applies"], 3);
+}
+
+#[test]
+fn a_test_resource_checks_what_it_receives() {
+    let site = |expected: &str| {
+        format!(
+            "graph: g\nresources:\n  test:\n  - {{name: a, sendvalue: x}}\n  - {{name: b, expectrecv: [{expected}], \
+             meta: {{retry: 0}}, recv: {{str: {{kind: test, name: a, key: hello}}}}}}\n"
+        )
+    };
+    let place = Place::new();
+    place.write("site.yaml", &site("str"));
+    place.run(&["--once", "site.yaml"]).ends_with(0);
+    place.write("site.yaml", &site("int"));
+    let done = place.run(&["--once", "site.yaml"]);
+    assert!(done.ends_with(1).stdout.contains("it was to receive int, and received str"), "{done:#?}");
 }

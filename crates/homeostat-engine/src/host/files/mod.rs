@@ -143,9 +143,9 @@ impl Files {
         if !is.is_some_and(|is| is.is_symlink()) {
             return Ok(is);
         }
-        let found = self.chase(path, Last::Follow).and_then(|(dir, name)| {
-            Ok(rustix::fs::statat(&dir, &*name, AtFlags::SYMLINK_NOFOLLOW)?)
-        });
+        let found = self
+            .chase(path, Last::Follow)
+            .and_then(|(dir, name)| Ok(rustix::fs::statat(&dir, &*name, AtFlags::SYMLINK_NOFOLLOW)?));
         match found.map_err(|error| FileError::new("look at", path.as_str(), error)) {
             Ok(stat) => Ok(Some(Identity::of(&stat))),
             Err(error) if error.is_missing() => Ok(None),

@@ -141,7 +141,9 @@ impl World {
         for (id, undo) in self.durable_undo.iter().filter(|_| !self.policy.noop) {
             let only_reports = undo.former.meta.noop && self.scheduler.graph.find(id).is_some();
             assert!(
-                only_reports || given_up.contains(id) || self.text.of(id).is_some_and(|desired| desired.reverse),
+                only_reports
+                    || given_up.contains(id)
+                    || self.text.of(id).is_some_and(|desired| desired.reverse),
                 "what undoes {id} is not forgotten"
             );
         }

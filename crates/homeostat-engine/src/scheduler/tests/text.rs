@@ -96,7 +96,8 @@ impl Desired {
 /// What brings back a number.
 pub(super) fn undoing(id: &ResourceId, undo: &Undo) -> Incoming<Desired> {
     let (number, meta) = (number_in(&undo.params), undo.former.meta_to_undo());
-    let semas = meta.semaphores.iter().fold(0, |bits, semaphore| bits | 1 << u8::from(&*semaphore.name == "s1"));
+    let semas =
+        meta.semaphores.iter().fold(0, |bits, semaphore| bits | 1 << u8::from(&*semaphore.name == "s1"));
     Incoming {
         id: id.clone(),
         resource: Desired { semas, ..Desired::new(number) },

@@ -200,10 +200,14 @@ impl World {
         sends: Vec<NewSend>,
     ) -> bool {
         let former = |id: &ResourceId| self.undo.get(id).map(|undo| undo.former.clone());
-        let incoming =
-            |number: &u8| self.text.resources[number].incoming(*number, former(&id(*number)));
-        let mut diff =
-            GraphDiff { set: set.iter().map(incoming).collect(), remove: Vec::new(), edges, sends, moved: Vec::new() };
+        let incoming = |number: &u8| self.text.resources[number].incoming(*number, former(&id(*number)));
+        let mut diff = GraphDiff {
+            set: set.iter().map(incoming).collect(),
+            remove: Vec::new(),
+            edges,
+            sends,
+            moved: Vec::new(),
+        };
         let mut undone: BTreeMap<ResourceId, i64> = BTreeMap::new();
         let mut undoings: BTreeSet<ResourceId> = BTreeSet::new();
         for id in &remove {
@@ -218,8 +222,7 @@ impl World {
                 None => diff.remove.push(id.clone()),
             }
         }
-        let came_after =
-            |id: &ResourceId| self.undo.get(id).map_or(&[] as &[_], |undo| &undo.former.after);
+        let came_after = |id: &ResourceId| self.undo.get(id).map_or(&[] as &[_], |undo| &undo.former.after);
         diff.edges.extend(opposite_order(&undoings, came_after));
         let plainly_removed = diff.remove.clone();
         let redeclared: Vec<ResourceId> = diff.set.iter().map(|incoming| incoming.id.clone()).collect();

@@ -28,8 +28,8 @@
 //!
 //! ## Watches
 //!
-//! The path, whether it exists or not, and what `source` and `fragments` name; everything below a directory that has a
-//! `source` or is purged.
+//! The path, whether it exists or not, and what `source` and `fragments` name or lead to; everything below a directory that
+//! has a `source` or is purged.
 //!
 //! ## Automatic edges
 //!
@@ -64,8 +64,7 @@ use std::sync::{Arc, Mutex};
 use homeostat_engine::host::files::Identity;
 use homeostat_engine::resource::{Looks, Need, Reach};
 use homeostat_engine::{
-    AbsPath, Applied, Check, Claim, Context, Depth, Failure, Host, Obstacle, ParamError, Resource,
-    Watch,
+    AbsPath, Applied, Check, Claim, Context, Depth, Failure, Host, Obstacle, ParamError, Resource, Watch,
 };
 use homeostat_model::Value;
 use schemars::JsonSchema;

@@ -1,8 +1,6 @@
 //! Bringing in order what the look found different.
 
-use homeostat_engine::host::files::{
-    Attributes, Body as Bytes, Content, Dir, Expect, Files, Identity,
-};
+use homeostat_engine::host::files::{Attributes, Body as Bytes, Content, Dir, Expect, Files, Identity};
 use homeostat_engine::{AbsPath, Failure, Host};
 
 use super::drift::FileDrift;

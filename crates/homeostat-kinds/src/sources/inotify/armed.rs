@@ -12,8 +12,8 @@ use rustix::fs::inotify::{self, WatchFlags};
 use rustix::io::Errno;
 
 use super::look::{Root, Seen, SeenDir};
-use super::targets::Targets;
 use super::table::{At, DirId, Interest, ROOT, Table};
+use super::targets::Targets;
 
 /// Looks at one level before it is taken for one that changes too fast to be followed, and is polled.
 pub(super) const TRIES_MAX: usize = 20;
