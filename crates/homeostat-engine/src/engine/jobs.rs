@@ -119,6 +119,9 @@ impl Tools {
         let managed = job.resource.with(job.received.as_ref(), &self.registry)?;
         self.arm(&managed, job.ticket.key, job.arm);
         armed.store(true, Ordering::Relaxed);
+        let received = job.received.iter().flat_map(|received| received.values.iter());
+        let received: Vec<&str> = received.map(|(param, _)| &**param).collect();
+        managed.resource().expects(&received)?;
         let check = self.check_now(&managed, job.ticket.key, job.causes, started).await;
         let check = check.map_err(|failure| managed.redact_failure(failure))?;
         let drifted = matches!(check, Check::Drifted(_));

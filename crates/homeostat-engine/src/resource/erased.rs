@@ -65,6 +65,7 @@ pub(crate) trait DynResource: Send + Sync {
     fn foretell(&self) -> Option<Outputs>;
     fn warnings(&self) -> Vec<(&'static str, String)>;
     fn repairs(&self) -> bool;
+    fn expects(&self, received: &[&str]) -> Result<(), Failure>;
     fn batch_key(&self) -> Option<String>;
     fn prefetch_key(&self) -> Option<String>;
     fn check(self: Arc<Self>, host: Host, causes: Causes) -> Job<Result<DynCheck, Failure>>;
@@ -135,6 +136,10 @@ impl<R: Resource> DynResource for R {
 
     fn repairs(&self) -> bool {
         R::REPAIRS
+    }
+
+    fn expects(&self, received: &[&str]) -> Result<(), Failure> {
+        Resource::expects(self, received)
     }
 
     fn batch_key(&self) -> Option<String> {

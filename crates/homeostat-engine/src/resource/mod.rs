@@ -92,6 +92,13 @@ pub trait Resource: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Whether these are the parameters that it was to receive, asked before each look. Only a kind that is there to try out the
+    /// passing of values has an opinion.
+    fn expects(&self, received: &[&str]) -> Result<(), Failure> {
+        let _ = received;
+        Ok(())
+    }
+
     /// Looks.
     fn check(&self, cx: &Context<'_>) -> impl Future<Output = Result<Check<Self::Drift>, Failure>> + Send;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use homeostat_engine::{EngineOptions, Outcome, Plan, Planned, Undo, plan};
 use homeostat_model::catalog::{EdgeDecl, SendDecl};
-use homeostat_model::{Catalog, Value};
+use homeostat_model::{Catalog, Meta, Value};
 
 use crate::script::{Paper, World, catalog, host, id, registry, script, want};
 
@@ -132,9 +132,7 @@ async fn a_plan_knows_what_will_have_been_made_before() {
         script("plan-made", "monitor", &[want("w"), needs()]),
     ]);
     text.edges = vec![EdgeDecl::before(id("dir"), id("inside"))];
-    let mut meta = homeostat_model::Meta::default();
-    meta.noop = true;
-    text.resources[2].meta = Arc::new(meta);
+    text.resources[2].meta = Arc::new(Meta { noop: true, ..Meta::default() });
     let plan = planned(text).await;
     assert_eq!(of(&plan, "inside").status.outcome, Outcome::WouldChange);
     assert!(of(&plan, "inside").is_known());

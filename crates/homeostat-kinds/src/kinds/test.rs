@@ -123,7 +123,7 @@ pub(super) struct Params {
     #[serde(alias = "send_value")]
     #[schemars(extend("x-aliases" = ["send_value"]))]
     sendvalue: String,
-    /// The parameters that should be received. What is received is declared as well, so it has no effect.
+    /// The parameters that should be received, no more and no less; otherwise it fails.
     #[serde(alias = "expect_recv")]
     #[schemars(extend("x-aliases" = ["expect_recv"]))]
     expectrecv: Option<Vec<String>>,
@@ -157,6 +157,8 @@ struct MixedStruct {
 pub(super) struct Test {
     outputs: Outputs,
     grouped: bool,
+    /// In order.
+    expects: Option<Vec<String>>,
     failures_left: AtomicU32,
 }
 
@@ -189,7 +191,25 @@ impl Resource for Test {
             true => outputs,
             false => outputs.with("hello", Value::from(params.sendvalue)),
         };
-        Ok(Self { outputs, grouped: params.alwaysgroup, failures_left: AtomicU32::new(params.waitforerror) })
+        let expects = params.expectrecv.map(|mut expects| {
+            expects.sort();
+            expects.dedup();
+            expects
+        });
+        let failures_left = AtomicU32::new(params.waitforerror);
+        Ok(Self { outputs, grouped: params.alwaysgroup, expects, failures_left })
+    }
+
+    fn expects(&self, received: &[&str]) -> Result<(), Failure> {
+        let Some(expects) = &self.expects else { return Ok(()) };
+        let mut received = received.to_vec();
+        received.sort_unstable();
+        if received.iter().eq(expects.iter()) {
+            return Ok(());
+        }
+        let list = |names: Vec<&str>| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        let expected = list(expects.iter().map(String::as_str).collect());
+        Err(Failure::permanent(format!("it was to receive {expected}, and received {}", list(received))))
     }
 
     fn foretell(&self) -> Option<Outputs> {
@@ -225,6 +245,21 @@ mod tests {
     fn parse(fields: &[(&'static str, Value)]) -> Params {
         let params: homeostat_model::Params = fields.iter().cloned().collect();
         params.parse().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn it_fails_unless_it_receives_what_it_expects() {
+        let expecting = |names: &[&str]| {
+            let names = names.iter().map(|name| Value::from(*name)).collect();
+            Test::new("t", parse(&[("expectrecv", Value::List(names))])).unwrap_or_else(|_| panic!("valid"))
+        };
+        assert_eq!(expecting(&["str", "int"]).expects(&["int", "str"]), Ok(()));
+        assert_eq!(expecting(&[]).expects(&[]), Ok(()));
+        let failure = expecting(&["str"]).expects(&[]).unwrap_err();
+        assert_eq!(failure.message(), "it was to receive str, and received nothing");
+        assert!(expecting(&[]).expects(&["str"]).is_err());
+        let indifferent = Test::new("t", parse(&[])).unwrap_or_else(|_| panic!("valid"));
+        assert_eq!(indifferent.expects(&["str"]), Ok(()));
     }
 
     #[tokio::test]

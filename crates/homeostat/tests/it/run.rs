@@ -213,3 +213,19 @@ fn a_run_that_settles_once_counts_its_attempts_and_promises_none_after_the_last(
     assert_eq!(promises, [true, true, false], "{done:#?}");
     assert_eq!(place.json("report.json")["resources"][0]["applies"], 3);
 }
+
+#[test]
+fn a_test_resource_checks_what_it_receives() {
+    let site = |expected: &str| {
+        format!(
+            "graph: g\nresources:\n  test:\n  - {{name: a, sendvalue: x}}\n  - {{name: b, expectrecv: [{expected}], \
+             meta: {{retry: 0}}, recv: {{str: {{kind: test, name: a, key: hello}}}}}}\n"
+        )
+    };
+    let place = Place::new();
+    place.write("site.yaml", &site("str"));
+    place.run(&["--once", "site.yaml"]).ends_with(0);
+    place.write("site.yaml", &site("int"));
+    let done = place.run(&["--once", "site.yaml"]);
+    assert!(done.ends_with(1).stdout.contains("it was to receive int, and received str"), "{done:#?}");
+}

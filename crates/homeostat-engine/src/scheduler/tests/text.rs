@@ -110,6 +110,24 @@ pub(super) fn undoing(id: &ResourceId, undo: &Undo) -> Incoming<Desired> {
     }
 }
 
+/// As a journal keeps it.
+pub(super) fn note(kept: &mut BTreeMap<ResourceId, Undo>, record: &Record) {
+    match record {
+        Record::Undo(id, undo) => {
+            kept.entry(id.clone()).or_insert_with(|| undo.clone()).former = undo.former.clone();
+        }
+        Record::Former(id, former) => {
+            if let Some(known) = kept.get_mut(id) {
+                known.former = former.clone();
+            }
+        }
+        Record::ForgetUndo(id) => {
+            kept.remove(id);
+        }
+        Record::Owe(_) | Record::Clear(_) => {}
+    }
+}
+
 pub(super) fn captured(number: i64) -> Params {
     [("want", Value::Int(number))].into_iter().collect()
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use homeostat_model::{ResourceId, Value};
 
 use super::super::*;
-use super::text::{ABSENT, Desired, Text, captured, has_cycle, id, number_in, undoing};
+use super::text::{ABSENT, Desired, Text, captured, has_cycle, id, note, number_in, undoing};
 use crate::event::{Event, EventKind, Outcome};
 use crate::journal::{Intent, Undo};
 use crate::resource::{Applied, Check, Failure};
@@ -785,24 +785,6 @@ impl World {
         assert!(self.load(text), "what ran before is valid");
         self.scheduler.forget_owed_before();
         self.follow();
-    }
-}
-
-/// As a journal keeps it.
-fn note(kept: &mut BTreeMap<ResourceId, Undo>, record: &Record) {
-    match record {
-        Record::Undo(id, undo) => {
-            kept.entry(id.clone()).or_insert_with(|| undo.clone()).former = undo.former.clone();
-        }
-        Record::Former(id, former) => {
-            if let Some(known) = kept.get_mut(id) {
-                known.former = former.clone();
-            }
-        }
-        Record::ForgetUndo(id) => {
-            kept.remove(id);
-        }
-        Record::Owe(_) | Record::Clear(_) => {}
     }
 }
 

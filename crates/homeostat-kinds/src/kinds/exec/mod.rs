@@ -26,7 +26,7 @@
 //!
 //! ## Watches
 //!
-//! The paths `creates`, `mtimes` and `watchfiles`; each line that `watchcmd` writes.
+//! The paths `creates`, `mtimes` and `watchfiles`, and what they lead to if they are links; each line that `watchcmd` writes.
 //!
 //! ## Automatic edges
 //!

@@ -28,8 +28,8 @@
 //!
 //! ## Watches
 //!
-//! The path, whether it exists or not, and what `source` and `fragments` name; everything below a directory that has a
-//! `source` or is purged.
+//! The path, whether it exists or not, and what `source` and `fragments` name or lead to; everything below a directory that
+//! has a `source` or is purged.
 //!
 //! ## Automatic edges
 //!
