@@ -251,14 +251,14 @@ mod tests {
     fn it_fails_unless_it_receives_what_it_expects() {
         let expecting = |names: &[&str]| {
             let names = names.iter().map(|name| Value::from(*name)).collect();
-            Test::new("t", parse(&[("expectrecv", Value::List(names))])).unwrap_or_else(|_| panic!("valid"))
+            Test::new(&"t".into(), parse(&[("expectrecv", Value::List(names))])).unwrap_or_else(|_| panic!("valid"))
         };
         assert_eq!(expecting(&["str", "int"]).expects(&["int", "str"]), Ok(()));
         assert_eq!(expecting(&[]).expects(&[]), Ok(()));
         let failure = expecting(&["str"]).expects(&[]).unwrap_err();
         assert_eq!(failure.message(), "it was to receive str, and received nothing");
         assert!(expecting(&[]).expects(&["str"]).is_err());
-        let indifferent = Test::new("t", parse(&[])).unwrap_or_else(|_| panic!("valid"));
+        let indifferent = Test::new(&"t".into(), parse(&[])).unwrap_or_else(|_| panic!("valid"));
         assert_eq!(indifferent.expects(&["str"]), Ok(()));
     }
 
