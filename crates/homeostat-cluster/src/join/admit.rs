@@ -56,6 +56,7 @@ impl Registrar {
     pub async fn admit(&self, asked: &Admission, now: SystemTime) -> Result<Admitted, Refusal> {
         asked.is_good()?;
         let token_key = keys::cluster_token(asked.token.as_str());
+        let _turn = self.turn.acquire().await.map_err(|_| Refusal::Failed)?;
         for _ in 0..ATTEMPTS {
             let (entry, token) = self.get::<Token>(&token_key).await?.ok_or(Refusal::UnknownToken)?;
             // Hashes are compared, so how long it takes tells nothing of the secret.

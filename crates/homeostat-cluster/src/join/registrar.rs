@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use homeostat_engine::Store;
 use homeostat_engine::store::{Commit, Compare, Entry, Operation, StoreError, keys};
+use tokio::sync::Semaphore;
 
 use super::message::{Granted, Refusal};
 use super::record::{Host, Known, Record, Refused, TrustedRecord};
@@ -27,6 +28,8 @@ pub struct Registrar {
     pub(super) cluster: ClusterId,
     pub(super) operators: Vec<Operator>,
     authority: RwLock<Arc<Authority>>,
+    /// Those who join here take turns, since they compare one token. Other members' count as attempts.
+    pub(super) turn: Semaphore,
 }
 
 impl Registrar {
@@ -37,7 +40,13 @@ impl Registrar {
         operators: Vec<Operator>,
         authority: Authority,
     ) -> Self {
-        Self { store, cluster, operators, authority: RwLock::new(Arc::new(authority)) }
+        Self {
+            store,
+            cluster,
+            operators,
+            authority: RwLock::new(Arc::new(authority)),
+            turn: Semaphore::new(1),
+        }
     }
 
     /// The authority that signs now.

@@ -28,6 +28,8 @@ use crate::agent::Cluster;
 const CONNECTIONS_MAX: usize = 1024;
 /// Of those, how many may show no certificate.
 const STRANGERS_MAX: usize = 64;
+/// How long one more waits.
+const STRANGER_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long a stranger may stay.
 const STRANGER_MAX: Duration = Duration::from_secs(60);
 /// How long a request may take to come, and how long its answer.
@@ -111,9 +113,15 @@ async fn answer(api: Arc<Api>, stream: TcpStream, from: IpAddr) {
         Err(error) => return api.not_let_in(from, error),
     };
     let is_stranger = peer.is_none();
-    let _permit = match is_stranger.then(|| api.strangers.clone().try_acquire_owned()) {
-        Some(Err(_)) => return tracing::warn!("{from} was not let in: too many without a certificate"),
-        Some(Ok(permit)) => Some(permit),
+    // Many may join at once: they wait for each other.
+    let strangers = api.strangers.clone();
+    let _permit = match is_stranger.then(|| timeout(STRANGER_WAIT_MAX, strangers.acquire_owned())) {
+        Some(permit) => match permit.await {
+            Ok(Ok(permit)) => Some(permit),
+            Ok(Err(_)) | Err(_) => {
+                return tracing::warn!("{from} was not let in: too many have no certificate");
+            }
+        },
         None => None,
     };
     let service = TowerToHyperService::new(router(api, Caller { from, peer }));

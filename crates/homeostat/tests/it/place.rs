@@ -81,7 +81,10 @@ impl Place {
     pub(crate) fn homeostat_with_stdin(&self, args: &[&str], stdin: &str) -> Done {
         use std::io::Write;
         let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        // Who refuses may end before it has read everything.
+        if let Err(error) = child.stdin.take().unwrap().write_all(stdin.as_bytes()) {
+            assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe, "{error}");
+        }
         Running { child: Some(child) }.finish()
     }
 
