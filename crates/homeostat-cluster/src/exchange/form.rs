@@ -367,4 +367,31 @@ mod tests {
             assert!(matches!(found, Err(Unusable::Wrong(_))), "{bytes:?} {found:?}");
         }
     }
+
+    #[test]
+    fn an_export_that_was_damaged_anywhere_is_read_or_refused() {
+        let key = SealingKey::generate();
+        let to: BTreeMap<Arc<str>, _> = [("b".into(), key.recipient())].into();
+        let nested = Value::Map([(Value::Int(1), Value::from("x"))].into_iter().collect());
+        let draft = Draft::new(
+            KEY,
+            &export(&[("s", sensitive(nested.clone())), ("m", nested), ("f", Value::Float(0.5))]),
+        );
+        let stored = draft.differing(None, &to, "b", &key).unwrap();
+        let pieces: [&[u8]; 8] = [b"{", b"}", b"[", b"\"", b"1e999", b"{\"sealed\":0}", b"null", b"\xff"];
+        let (mut read_all_the_same, mut refused) = (0, 0);
+        for at in 0..stored.len() {
+            for piece in pieces {
+                for cut in [0, 1, piece.len()] {
+                    let end = (at + cut).min(stored.len());
+                    let damaged = [&stored[..at], piece, &stored[end..]].concat();
+                    match read(KEY, &damaged, "b", &key) {
+                        Ok(_) => read_all_the_same += 1,
+                        Err(Unusable::Wrong(_) | Unusable::NotForUs) => refused += 1,
+                    }
+                }
+            }
+        }
+        assert!(read_all_the_same > 0 && refused > read_all_the_same, "{read_all_the_same} {refused}");
+    }
 }
