@@ -16,7 +16,7 @@ use crate::place::desk::Question;
 use crate::place::etcd::EtcdArgs;
 use crate::place::kv::{Answer, Change, Request};
 use crate::place::socket::Client;
-use crate::place::{Holder, Lock, Prefix, kv, store};
+use crate::place::{Holder, Lock, Prefix, cluster, kv, store};
 use crate::terminal::Terminal;
 
 /// How long an agent that is starting may take to listen, or a short command to free the lock.
@@ -169,6 +169,9 @@ async fn ask(prefix: &Prefix, request: Request) -> anyhow::Result<Answer> {
         }
         match Lock::take(prefix, "kv").context("cannot lock the prefix")? {
             Ok(_lock) => {
+                if let Some(shared) = cluster::shared(prefix)? {
+                    return Ok(kv::handle(&*shared, request).await);
+                }
                 let opened = store::open(prefix, None);
                 return Ok(kv::handle(&*opened.store, request).await);
             }
