@@ -78,6 +78,16 @@ impl Networks {
         run("ip", &format!("link set v{host} up"));
     }
 
+    /// What a host sends goes nowhere from now on, and nobody is told.
+    pub fn isolate(&self, host: usize) {
+        run("ip", &format!("link set v{host} nomaster"));
+    }
+
+    /// Ends that.
+    pub fn rejoin(&self, host: usize) {
+        run("ip", &format!("link set v{host} master br0"));
+    }
+
     fn path(&self, host: usize) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.hosts[host - 1].as_raw_fd())
     }

@@ -167,11 +167,12 @@ async fn ask(prefix: &Prefix, request: Request) -> anyhow::Result<Answer> {
         if let Some(mut agent) = Client::connect(prefix).await.context("cannot reach the agent")? {
             return agent.ask(&Question::Kv(request)).await.context("cannot reach the agent");
         }
+        // What hosts share needs no lock of ours.
+        if let Some(shared) = cluster::shared(prefix)? {
+            return Ok(kv::handle(&*shared, request).await);
+        }
         match Lock::take(prefix, "kv").context("cannot lock the prefix")? {
             Ok(_lock) => {
-                if let Some(shared) = cluster::shared(prefix)? {
-                    return Ok(kv::handle(&*shared, request).await);
-                }
                 let opened = store::open(prefix, None);
                 return Ok(kv::handle(&*opened.store, request).await);
             }

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 /// Longer than anything here takes on a busy machine; nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(50);
 
+const BINARY: &str = env!("CARGO_BIN_EXE_homeostat");
+
 pub(crate) struct Rig {
     dir: TempDir,
     pub(crate) networks: Networks,
@@ -102,10 +104,21 @@ impl Rig {
 
     /// Starts the agent of a host.
     pub(crate) fn start(&mut self, host: usize, args: &[&str]) {
+        let command = self.command(host);
+        self.start_by(command, host, args);
+    }
+
+    /// The same, with programs from these directories alone.
+    pub(crate) fn start_with_path(&mut self, host: usize, path: &str) {
+        let mut command = self.at(host);
+        command.args(["env", &format!("PATH={path}"), BINARY]);
+        self.start_by(command, host, &[]);
+    }
+
+    fn start_by(&mut self, mut command: Command, host: usize, args: &[&str]) {
         let dir = self.host(host);
         let log = |name: &str| File::options().create(true).append(true).open(dir.join(name)).unwrap();
-        let agent = self
-            .command(host)
+        let agent = command
             .args(["run", "-v", "--events", "events", "site.yaml", "--prefix", "prefix"])
             .args(args)
             .stdout(log("out"))
@@ -140,9 +153,16 @@ impl Rig {
     }
 
     fn command(&self, host: usize) -> Command {
+        let mut command = self.at(host);
+        command.arg(BINARY);
+        command
+    }
+
+    /// What ends with us, in the directory of a host.
+    fn at(&self, host: usize) -> Command {
         let mut command = self.networks.command(host);
         command
-            .args(["setpriv", "--pdeathsig", "KILL", env!("CARGO_BIN_EXE_homeostat")])
+            .args(["setpriv", "--pdeathsig", "KILL"])
             .current_dir(self.host(host))
             .env("HOME", self.host(host))
             .stdin(Stdio::null());
