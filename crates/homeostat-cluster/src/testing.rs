@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+pub mod network;
+
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

@@ -23,7 +23,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-pub(crate) use cluster::{Cluster, Keeper, address};
+use cluster::Playing;
+pub(crate) use cluster::{Cluster, Keeper, Own, Part, address};
 pub(crate) use host::{HostArgs, LimitArgs};
 use quiet::Quiet;
 use shared::{Hold, Shared, Turn};
@@ -80,6 +81,8 @@ pub(crate) struct Opened {
     pub(crate) journal: Arc<dyn Journal>,
     /// The identity of this host, if it has one.
     pub(crate) cluster: Option<(Arc<Cluster>, Keeper)>,
+    /// What it is to do in the store of its cluster.
+    pub(crate) part: Option<Part>,
 }
 
 /// Why a run ends.
@@ -98,6 +101,7 @@ struct Agent<'a> {
     engine: EngineHandle,
     progress: watch::Receiver<Progress>,
     shared: Option<Shared>,
+    playing: Option<Playing>,
     shown: Shown,
     engine_after: Duration,
     /// When the last load began that was not refused.
@@ -118,6 +122,7 @@ pub(crate) async fn keep(
     let server = Server::bind(&opened.prefix)
         .inspect_err(|error| tracing::warn!("commands cannot reach this agent: {error}"));
     let (cluster, keeper) = opened.cluster.unzip();
+    let playing = opened.part.map(Part::start);
     if let Some(keeper) = keeper {
         beside.spawn(keeper.run());
     }
@@ -154,11 +159,20 @@ pub(crate) async fn keep(
         shared.announce(store.clone(), engine.clone());
     }
     if let Ok(server) = server {
-        let status = status::teller(task.hostname.clone(), &engine, shared.as_ref());
+        let status = status::teller(task.hostname.clone(), &engine, shared.as_ref(), cluster.as_ref());
         beside.spawn(server.serve(Desk { store, cluster, status }));
     }
-    let mut agent =
-        Agent { task, terminal, engine, progress, shared, shown, engine_after, loaded: Instant::now() };
+    let mut agent = Agent {
+        task,
+        terminal,
+        engine,
+        progress,
+        shared,
+        playing,
+        shown,
+        engine_after,
+        loaded: Instant::now(),
+    };
     if let Err(error) = agent.load(first).await {
         agent.engine.stop(Stop::Cancel).await;
         agent.shown.finish(None);
@@ -359,6 +373,9 @@ impl Agent<'_> {
         };
         if let Some(shared) = self.shared.take() {
             shared.leave().await;
+        }
+        if let Some(playing) = self.playing.take() {
+            playing.end().await;
         }
         let written = self.write_report(result).await;
         let totals = views::totals_text(&self.progress.borrow().totals);

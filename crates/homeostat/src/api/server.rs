@@ -239,9 +239,10 @@ impl IntoResponse for Refused {
             | Refusal::TokenUsed
             | Refusal::NotAuthorized => StatusCode::FORBIDDEN,
             Refusal::UnknownHost(_) => StatusCode::NOT_FOUND,
-            Refusal::HostTaken(_) | Refusal::AddressTaken { .. } | Refusal::LastMember(_) => {
-                StatusCode::CONFLICT
-            }
+            Refusal::HostTaken(_)
+            | Refusal::AddressTaken { .. }
+            | Refusal::LastMember(_)
+            | Refusal::Itself(_) => StatusCode::CONFLICT,
             Refusal::NotAMember => StatusCode::MISDIRECTED_REQUEST,
             Refusal::TooOften => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
