@@ -10,6 +10,8 @@ pub mod ast;
 pub mod format;
 pub mod functions;
 mod interpolate;
+pub mod modules;
+pub mod scope;
 pub mod syntax;
 pub mod types;
 pub mod value;
