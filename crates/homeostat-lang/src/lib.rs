@@ -9,6 +9,7 @@
 pub mod ast;
 pub mod format;
 pub mod functions;
+pub mod infer;
 mod interpolate;
 pub mod modules;
 pub mod scope;
