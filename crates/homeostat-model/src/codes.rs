@@ -66,6 +66,9 @@ codes! {
     UNKNOWN_ESCAPE = "unknown-escape";
     /// What stands in `${…}` in a string is no expression. A literal `${` is written `\${`.
     INVALID_INTERPOLATION = "invalid-interpolation";
+    /// A value could not be computed, and no `<|>` catches it. The labels show the values that led to it. What ran before goes
+    /// on running, and the program goes on when the value can be computed again.
+    FAILED = "failed";
     /// The document is nested deeper than what is accepted.
     TOO_DEEP = "too-deep";
     /// The aliases of the document expand to more than what is accepted.
