@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod ast;
+pub mod eval;
 pub mod format;
 pub mod functions;
 pub mod infer;

@@ -85,6 +85,9 @@ codes! {
     RECURSIVE_IMPORT = "recursive-import";
     /// `metadata.yaml` of a module cannot be meant.
     INVALID_METADATA = "invalid-metadata";
+    /// A value could not be computed, and no `<|>` catches it. The labels show the values that led to it. What ran before goes
+    /// on running, and the program goes on when the value can be computed again.
+    FAILED = "failed";
     /// The document is nested deeper than what is accepted.
     TOO_DEEP = "too-deep";
     /// The aliases of the document expand to more than what is accepted.
