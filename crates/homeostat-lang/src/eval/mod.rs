@@ -5,6 +5,7 @@
 
 pub mod collector;
 pub mod flow;
+pub mod naive;
 mod outcome;
 
 pub use outcome::{Failure, Outcome};
