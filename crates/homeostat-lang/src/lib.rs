@@ -11,6 +11,8 @@ pub mod eval;
 pub mod format;
 pub mod functions;
 mod interpolate;
+pub mod modules;
+pub mod scope;
 pub mod syntax;
 pub mod types;
 pub mod value;

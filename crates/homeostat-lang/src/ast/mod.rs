@@ -56,6 +56,11 @@ impl Program {
         &self.statements[id.index()]
     }
 
+    /// The statement of that number, if there is one.
+    pub fn statement_id(&self, index: usize) -> Option<StatementId> {
+        (index < self.statements.len()).then(|| StatementId::new(index))
+    }
+
     /// All expressions; [`ExprId::index`] is the place of each.
     pub fn exprs(&self) -> &[Expr] {
         &self.exprs
