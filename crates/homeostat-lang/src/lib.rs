@@ -10,6 +10,7 @@ pub mod ast;
 pub mod eval;
 pub mod format;
 pub mod functions;
+pub mod infer;
 mod interpolate;
 pub mod modules;
 pub mod scope;
