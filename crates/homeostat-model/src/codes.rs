@@ -77,6 +77,9 @@ codes! {
     RECURSION = "recursion";
     /// A class or function is given too many arguments, too few, or one that it does not have.
     ARGUMENTS = "arguments";
+    /// Nothing says what type this has: an empty list or map, or a call whose result could be anything. Say it where a
+    /// variable is defined: `$name []str = []`.
+    AMBIGUOUS_TYPE = "ambiguous-type";
     /// What cannot be imported: an absolute path, one that leads out of the program, or a file that does more than define.
     INVALID_IMPORT = "invalid-import";
     /// The module is neither in the function library nor where the program has its modules.

@@ -5,6 +5,7 @@
 //! colon in their name lie in the class that they belong to. Where the text is wrong, there is [`ExprKind::Error`], so that what
 //! is right can be looked at further. The formatter and editors use [`crate::syntax`] instead.
 
+mod children;
 mod class;
 mod expr;
 mod lower;

@@ -23,7 +23,7 @@ enum Space {
 
 impl Resolver<'_> {
     pub(super) fn add_scope(&mut self, file: FileId, parent: Option<ScopeId>, owner: Owner) -> ScopeId {
-        let id = ScopeId::new(self.out.scopes.len());
+        let id = ScopeId::at(self.out.scopes.len());
         self.out.scopes.push(Scope {
             parent,
             file,

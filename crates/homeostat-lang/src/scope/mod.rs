@@ -30,6 +30,7 @@ use crate::functions::Function;
 use crate::modules::{FileId, Imported, Modules};
 use crate::value::Value;
 
+pub(crate) use arguments::Called;
 pub use arguments::{Given, arguments};
 
 /// Resolves every name of a program that is used. What is wrong is said in the order of the files, and of the places in them,
@@ -43,7 +44,7 @@ pub fn resolve(modules: &Modules) -> (Resolution, Vec<Diagnostic>) {
 pub struct ScopeId(u32);
 
 impl ScopeId {
-    fn new(index: usize) -> Self {
+    pub(crate) fn at(index: usize) -> Self {
         Self(u32::try_from(index).unwrap_or(u32::MAX))
     }
 

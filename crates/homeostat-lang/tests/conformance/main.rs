@@ -6,6 +6,8 @@
 
 mod archive;
 mod expected;
+#[path = "../common/kinds.rs"]
+mod kinds;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +17,8 @@ use std::sync::Arc;
 use archive::Archive;
 use expected::Expected;
 use homeostat_lang::modules::{self, FileId, Files, Unreadable};
-use homeostat_lang::{format, scope};
+use homeostat_lang::{format, infer, scope};
+use kinds::TextKinds;
 use homeostat_model::{Diagnostic, SourceId, SourceMap, Stage};
 
 /// What must be reached of each tier.
@@ -42,7 +45,7 @@ struct Case {
 }
 
 /// The stages that are judged here; later ones pass.
-const JUDGED: &[Stage] = &[Stage::Parse, Stage::Structure, Stage::Interpolation, Stage::Scope];
+const JUDGED: &[Stage] = &[Stage::Parse, Stage::Structure, Stage::Interpolation, Stage::Scope, Stage::Type];
 
 #[test]
 fn no_fewer_vectors_behave_as_expected_than_did_before() {
@@ -101,7 +104,11 @@ fn read(archive: &Archive) -> (SourceMap, Vec<Diagnostic>) {
         Ok(modules) => modules,
         Err(wrong) => return (sources, vec![*wrong]),
     };
-    let (_, mut diagnostics) = scope::resolve(&modules);
+    let (names, mut diagnostics) = scope::resolve(&modules);
+    if diagnostics.is_empty() {
+        let kinds = TextKinds::parse(include_str!("kinds.txt"));
+        diagnostics.extend(infer::infer(&modules, &names, &kinds).1);
+    }
     for diagnostic in &mut diagnostics {
         // There, texts of imported files are read when names are resolved.
         let is_imported =
