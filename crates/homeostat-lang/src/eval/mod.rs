@@ -13,8 +13,6 @@ mod operations;
 mod outcome;
 mod program;
 mod runner;
-#[cfg(test)]
-mod tests;
 
 pub use evaluator::Evaluator;
 pub use outcome::{Failure, Outcome};
