@@ -58,7 +58,10 @@ impl Program {
     pub(super) fn file(self: &Arc<Self>, file: FileId) -> Arc<Frame> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = &mut files[file.index()];
-        slot.get_or_insert_with(|| Frame::new(self, self.resolution.file(file), InstanceId::MAIN, None, Vec::new())).clone()
+        slot.get_or_insert_with(|| {
+            Frame::new(self, self.resolution.file(file), InstanceId::MAIN, None, Vec::new())
+        })
+        .clone()
     }
 
     /// Lets go of all frames, which refer to the program and to each other.

@@ -101,8 +101,10 @@ impl Infer<'_> {
     fn wrong_number(&mut self, function: &Function, given: usize, span: Span) {
         let types = function.types();
         let message = format!("`{}` does not take {given} arguments", function.short_name());
-        let forms: Vec<String> =
-            types.iter().map(|ty| format!("`{}`", super::context::without_numbers(&ty.to_string()))).collect();
+        let forms: Vec<String> = types
+            .iter()
+            .map(|ty| format!("`{}`", super::context::without_numbers(&ty.to_string())))
+            .collect();
         let wrong = Diagnostic::error(codes::ARGUMENTS, Stage::Type, message).at(span);
         self.say(wrong.help(format!("its type is {}", forms.join(" or "))));
     }
@@ -196,7 +198,8 @@ impl Infer<'_> {
                 known.result.clone()
             }
             Type::Func(known) => {
-                let message = format!("this function takes {} arguments, not {}", known.params.len(), args.len());
+                let message =
+                    format!("this function takes {} arguments, not {}", known.params.len(), args.len());
                 let wrong = Diagnostic::error(codes::ARGUMENTS, Stage::Type, message).at(span);
                 self.say(wrong);
                 known.result.clone()

@@ -80,7 +80,8 @@ impl Infer<'_> {
             }
             ExprKind::Call(Callee::Named(_), args) => {
                 let FunctionTarget::Library(function) = self.names.function(file, id)? else { return None };
-                let args: Option<Vec<Value>> = args.iter().map(|arg| self.constant(file, arg.value)).collect();
+                let args: Option<Vec<Value>> =
+                    args.iter().map(|arg| self.constant(file, arg.value)).collect();
                 call(function, &args?)
             }
             _ => None,

@@ -48,7 +48,8 @@ pub(super) fn infer(modules: &Modules, names: &Resolution, kinds: &dyn Kinds) ->
     infer.block(at, &modules.file(FileId::MAIN).program.body, names.file(FileId::MAIN));
     infer.finish_main();
     let main = infer.open.remove(&Home(None)).unwrap_or_default();
-    let types = if infer.diagnostics.is_empty() { elaborate::types(&mut infer, &main) } else { Types::default() };
+    let types =
+        if infer.diagnostics.is_empty() { elaborate::types(&mut infer, &main) } else { Types::default() };
     infer.diagnostics.sort_by_key(|diagnostic| diagnostic.span);
     (types, infer.diagnostics)
 }
@@ -218,7 +219,9 @@ impl<'a> Infer<'a> {
         let (expected, found) = (&mismatch.expected, &mismatch.found);
         wrong.help = match (expected, found) {
             (Type::Str, Type::Int) => Some("`\"${…}\"` prints a number".into()),
-            (Type::Float, Type::Int) => Some("a float has a point: `1.0`; `convert.to_float` makes one".into()),
+            (Type::Float, Type::Int) => {
+                Some("a float has a point: `1.0`; `convert.to_float` makes one".into())
+            }
             (Type::Int, Type::Float) => Some("`convert.to_int` makes an int".into()),
             (Type::Int, Type::Str) => Some("`convert.str_to_int` makes an int".into()),
             (Type::List(item), other) if **item == *other => Some("a list of one: `[…]`".into()),
@@ -249,7 +252,8 @@ impl<'a> Infer<'a> {
             TypeKind::List(item) => Type::list(self.written(item)),
             TypeKind::Map(entry) => Type::map(self.written(&entry.0), self.written(&entry.1)),
             TypeKind::Struct(fields) => {
-                let fields = fields.iter().map(|(name, ty)| Field { name: name.text.clone(), ty: self.written(ty) });
+                let fields =
+                    fields.iter().map(|(name, ty)| Field { name: name.text.clone(), ty: self.written(ty) });
                 Type::Struct(fields.collect())
             }
             TypeKind::Func(params, result) => {
@@ -261,7 +265,11 @@ impl<'a> Infer<'a> {
     }
 
     /// The type of a library function for that many arguments.
-    pub(super) fn signature(&mut self, function: &'static Function, arguments: usize) -> Option<Rc<FuncType>> {
+    pub(super) fn signature(
+        &mut self,
+        function: &'static Function,
+        arguments: usize,
+    ) -> Option<Rc<FuncType>> {
         let known = self.signatures.entry((function.name, arguments));
         known.or_insert_with(|| function.signature(arguments).map(Rc::new)).clone()
     }
@@ -274,7 +282,6 @@ impl<'a> Infer<'a> {
     pub(super) fn shown(&mut self, ty: &Type) -> String {
         without_numbers(&self.unifier.resolve(ty).to_string())
     }
-
 }
 
 /// Type variables have numbers, which mean nothing to people.

@@ -167,11 +167,8 @@ impl Infer<'_> {
         let result = self.unifier.resolve(result);
         let is_known = result.is_known() && types.iter().all(Type::is_known);
         if let Some(check) = function.check {
-            let known: Vec<KnownArg<'_>> = types
-                .iter()
-                .zip(args)
-                .map(|(ty, arg)| KnownArg { ty, value: arg.value.as_ref() })
-                .collect();
+            let known: Vec<KnownArg<'_>> =
+                types.iter().zip(args).map(|(ty, arg)| KnownArg { ty, value: arg.value.as_ref() }).collect();
             match check(&known, &result) {
                 Ok(Some(ty)) => {
                     for (param, arg) in ty.params.iter().zip(args) {
@@ -189,8 +186,7 @@ impl Infer<'_> {
         }
         let allowed = self.allowed(function);
         if !allowed.is_empty() {
-            let fitting: Vec<&FuncType> =
-                allowed.iter().filter(|form| fits(form, &types, &result)).collect();
+            let fitting: Vec<&FuncType> = allowed.iter().filter(|form| fits(form, &types, &result)).collect();
             match fitting.as_slice() {
                 [] => {
                     self.not_at(deferred, function, &types, &allowed);

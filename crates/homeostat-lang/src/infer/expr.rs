@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::constant::operator;
 use super::context::{At, Because, Infer};
 use super::deferred::{Deferred, KnownOperand, What};
-use crate::ast::{Callee, Comprehension, ExprId, ExprKind, LoopKind, LoopVariables, Name, Piece, StatementKind};
+use crate::ast::{
+    Callee, Comprehension, ExprId, ExprKind, LoopKind, LoopVariables, Name, Piece, StatementKind,
+};
 use crate::functions;
 use crate::scope::{Owner, ScopeId, SlotKind, VariableTarget};
 use crate::types::{Field, Type};
@@ -280,7 +282,6 @@ impl Infer<'_> {
         self.slots[scope.index()][slot as usize] = Some(resolved.clone());
         resolved
     }
-
 }
 
 fn field_name(name: &Name) -> (Type, Span, Option<Value>) {

@@ -57,7 +57,8 @@ impl Infer<'_> {
             let mut unknown =
                 Diagnostic::error(codes::UNKNOWN_PARAM, Stage::Type, message).at(field.name.span);
             let names = params.iter().map(|param| &*param.name);
-            unknown.help = did_you_mean(&field.name.text, names).map(|close| format!("did you mean `{close}`?"));
+            unknown.help =
+                did_you_mean(&field.name.text, names).map(|close| format!("did you mean `{close}`?"));
             self.say(unknown);
             return;
         };
@@ -104,12 +105,14 @@ impl Infer<'_> {
                 let message = format!("there is no meta parameter `{}`", field.name);
                 let mut unknown = Diagnostic::error(codes::UNKNOWN_META, Stage::Type, message).at(line);
                 let names = Meta::schema().iter().map(|param| &*param.name);
-                unknown.help = did_you_mean(&field.name, names).map(|close| format!("did you mean `{close}`?"));
+                unknown.help =
+                    did_you_mean(&field.name, names).map(|close| format!("did you mean `{close}`?"));
                 self.say(unknown);
                 continue;
             };
             let wanted = types::accepts(&param.ty, &mut || self.unifier.fresh());
-            let because = Because::of(line, format!("`{}` of `Meta` is `{}`", field.name, self.shown(&wanted)));
+            let because =
+                Because::of(line, format!("`{}` of `Meta` is `{}`", field.name, self.shown(&wanted)));
             self.unify(&wanted, &field.ty, place, &because);
         }
     }
@@ -140,7 +143,8 @@ impl Infer<'_> {
         span: Span,
     ) {
         let kinds = self.kinds;
-        let (Some(sender), Some(receiver)) = (kinds.schema(&from.kind.text), kinds.schema(&to.kind.text)) else {
+        let (Some(sender), Some(receiver)) = (kinds.schema(&from.kind.text), kinds.schema(&to.kind.text))
+        else {
             for end in [from, to] {
                 if kinds.schema(&end.kind.text).is_none() {
                     self.unknown_kind(&end.kind);
@@ -177,7 +181,8 @@ impl Infer<'_> {
             (Some(output), Some(input)) => {
                 let sent = types::accepts(&output.ty, &mut || self.unifier.fresh());
                 let wanted = types::accepts(&input.ty, &mut || self.unifier.fresh());
-                let because = Because::of(param.span, format!("`{}` is `{}`", param.text, self.shown(&wanted)));
+                let because =
+                    Because::of(param.span, format!("`{}` is `{}`", param.text, self.shown(&wanted)));
                 self.unify(&wanted, &sent, span, &because);
             }
         }

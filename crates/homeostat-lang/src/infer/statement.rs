@@ -69,7 +69,8 @@ impl Infer<'_> {
                     let ty = self.unifier.resolve(&ty);
                     if !matches!(ty, Type::Bool | Type::Str | Type::Var(_)) {
                         let place = self.span(at.file, arg.value);
-                        let message = format!("`panic` takes a `bool` or a `str`, and this is `{}`", self.shown(&ty));
+                        let message =
+                            format!("`panic` takes a `bool` or a `str`, and this is `{}`", self.shown(&ty));
                         let wrong = self.wrong(message, place);
                         self.say(wrong);
                     }
@@ -88,7 +89,8 @@ impl Infer<'_> {
         for end in ends {
             self.name(at, end.resource.name, end.resource.span);
         }
-        if let [EdgeEnd { resource: from, key: Some(key) }, EdgeEnd { resource: to, key: Some(param) }] = ends {
+        if let [EdgeEnd { resource: from, key: Some(key) }, EdgeEnd { resource: to, key: Some(param) }] = ends
+        {
             self.send((from, key), (to, param), span);
         }
     }

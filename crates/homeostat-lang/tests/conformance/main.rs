@@ -18,8 +18,8 @@ use archive::Archive;
 use expected::Expected;
 use homeostat_lang::modules::{self, FileId, Files, Unreadable};
 use homeostat_lang::{format, infer, scope};
-use kinds::TextKinds;
 use homeostat_model::{Diagnostic, SourceId, SourceMap, Stage};
+use kinds::TextKinds;
 
 /// What must be reached of each tier.
 const FLOORS: &[(Tier, usize)] =

@@ -9,9 +9,7 @@ use crate::Value;
 use crate::ast::{BinaryOp, Bind, ExprId, ExprKind, Piece, StatementKind};
 use crate::eval::flow::{Flow, OPERATIONS_MAX, OpId};
 use crate::eval::frame::{Frame, Given};
-use crate::eval::operations::{
-    Comprehension, Except, Forward, FieldAccess, Make, Part, Switch,
-};
+use crate::eval::operations::{Comprehension, Except, FieldAccess, Forward, Make, Part, Switch};
 use crate::eval::{Failure, Outcome};
 use crate::scope::{Owner, SlotKind, VariableTarget};
 
@@ -35,10 +33,13 @@ fn build(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId) -> OpId {
         ExprKind::Str(text) => flow.constant(Value::Str(text.clone())),
         ExprKind::Error => nowhere(flow),
         ExprKind::Interpolated(pieces) => {
-            let inputs: Vec<OpId> = pieces.iter().filter_map(|piece| match piece {
-                Piece::Text(_) => None,
-                Piece::Variable(inner) | Piece::Printed(inner) => Some(expr(flow, frame, *inner)),
-            }).collect();
+            let inputs: Vec<OpId> = pieces
+                .iter()
+                .filter_map(|piece| match piece {
+                    Piece::Text(_) => None,
+                    Piece::Variable(inner) | Piece::Printed(inner) => Some(expr(flow, frame, *inner)),
+                })
+                .collect();
             let parts = pieces.iter().map(|piece| match piece {
                 Piece::Text(text) => Part::Text(text.clone()),
                 Piece::Variable(_) | Piece::Printed(_) => Part::Printed,
@@ -73,9 +74,7 @@ fn build(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId) -> OpId {
         ExprKind::Call(callee, args) => call_expr(flow, frame, id, callee, args),
         ExprKind::If(..) => switch(flow, frame, id, 0),
         ExprKind::Not(inner) => operator(flow, frame, id, "_not", &[*inner]),
-        ExprKind::Binary(op, _, left, right) => {
-            operator(flow, frame, id, function_of(*op), &[*left, *right])
-        }
+        ExprKind::Binary(op, _, left, right) => operator(flow, frame, id, function_of(*op), &[*left, *right]),
         ExprKind::Index(from, at) => operator(flow, frame, id, "_lookup", &[*from, *at]),
         ExprKind::Field(from, name) => {
             let from = expr(flow, frame, *from);
@@ -158,10 +157,12 @@ pub(super) fn slot(flow: &mut Flow, frame: &Arc<Frame>, slot: u32) -> OpId {
         SlotKind::Param(at) => match frame.given(at as usize) {
             Some(Given::Op(op)) => *op,
             Some(Given::Expr(site, argument)) => expr(flow, site, *argument),
-            Some(Given::Default) | None => match frame.params().get(at as usize).and_then(|param| param.default) {
-                Some(default) => expr(flow, frame, default),
-                None => nowhere(flow),
-            },
+            Some(Given::Default) | None => {
+                match frame.params().get(at as usize).and_then(|param| param.default) {
+                    Some(default) => expr(flow, frame, default),
+                    None => nowhere(flow),
+                }
+            }
         },
         SlotKind::Key | SlotKind::Element => match frame.given(slot as usize) {
             Some(Given::Op(op)) => *op,

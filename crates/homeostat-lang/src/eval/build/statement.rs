@@ -8,9 +8,7 @@ use crate::ast::{Block, ExprId, LineKind, Param, StatementId, StatementKind};
 use crate::eval::Outcome;
 use crate::eval::flow::{Flow, OpId};
 use crate::eval::frame::Frame;
-use crate::eval::operations::{
-    Branch, Check, Collect, EdgeStatement, Loop, Require, ResourceStatement,
-};
+use crate::eval::operations::{Branch, Check, Collect, EdgeStatement, Loop, Require, ResourceStatement};
 use crate::functions;
 use crate::scope::{Given, Owner, arguments};
 

@@ -73,7 +73,6 @@ impl<'a> Step<'a> {
         self.values(0..self.len())
     }
 
-
     /// Asks the world. The operation runs again when there is an answer, or another one.
     pub fn ask(&mut self, request: &SourceRequest) -> Option<Answer> {
         self.flow.subscriptions.ask(self.index, request, &mut self.asked)
@@ -95,7 +94,8 @@ impl<'a> Step<'a> {
     pub fn cell(&mut self, value: Value) -> OpId {
         let id = self.id();
         let arena = &self.flow.arena;
-        let is_constant = arena.inputs(self.index).all(|input| matches!(arena.get(input).work, Work::Constant));
+        let is_constant =
+            arena.inputs(self.index).all(|input| matches!(arena.get(input).work, Work::Constant));
         let cell = match is_constant {
             true => self.flow.constant(value),
             false => self.flow.cell(id, value.into()),

@@ -69,9 +69,9 @@ fn collect(
     };
     let mut pieces = Pieces::default();
     for (name, host) in wanted {
-        let found = offers.iter().filter(|(offered, from)| {
-            *offered == name && host.as_ref().is_none_or(|host| host == from)
-        });
+        let found = offers
+            .iter()
+            .filter(|(offered, from)| *offered == name && host.as_ref().is_none_or(|host| host == from));
         for (name, host) in found {
             let request =
                 SourceRequest::Export { kind: kind.clone(), name: name.clone(), host: host.clone() };
@@ -79,7 +79,9 @@ fn collect(
             let mut lines = Lines::new(place);
             lines.read(step, 1, resource, schema).map_err(Outcome::Failed)?;
             lines.complete(&exported);
-            lines.declare(ResourceId::new(kind.clone(), name.clone()), &mut pieces).map_err(Outcome::Failed)?;
+            lines
+                .declare(ResourceId::new(kind.clone(), name.clone()), &mut pieces)
+                .map_err(Outcome::Failed)?;
         }
     }
     Ok(pieces)
@@ -114,5 +116,8 @@ fn offer(value: &Value) -> Option<(Arc<str>, Arc<str>)> {
 fn params(schema: &KindSchema, exported: &Value, place: Span) -> Result<Params, Failure> {
     let Value::Struct(fields) = exported.reveal() else { return Ok(Params::new()) };
     let known = fields.iter().filter_map(|(name, value)| Some((schema.param(name)?, value)));
-    known.map(|(declared, value)| Ok((declared.name.clone(), param(declared, value, place)?))).collect::<Result<Vec<_>, _>>().map(|all| all.into_iter().collect())
+    known
+        .map(|(declared, value)| Ok((declared.name.clone(), param(declared, value, place)?)))
+        .collect::<Result<Vec<_>, _>>()
+        .map(|all| all.into_iter().collect())
 }

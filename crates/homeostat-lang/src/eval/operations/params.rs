@@ -37,9 +37,9 @@ fn misfit(ty: &Schema, value: &Model) -> Option<(&'static str, String)> {
         (Schema::Map(key_type, value_type), Model::Map(map)) => {
             map.iter().find_map(|(key, value)| misfit(key_type, key).or_else(|| misfit(value_type, value)))
         }
-        (Schema::Struct(types), Model::Struct(fields)) => types
-            .iter()
-            .find_map(|(name, ty)| fields.get(name).and_then(|value| misfit(ty, value))),
+        (Schema::Struct(types), Model::Struct(fields)) => {
+            types.iter().find_map(|(name, ty)| fields.get(name).and_then(|value| misfit(ty, value)))
+        }
         _ => None,
     }
 }

@@ -99,7 +99,8 @@ fn length(collection: &Value) -> usize {
 /// Keys and values; what is in a sensitive collection is sensitive.
 fn elements(collection: &Value) -> Box<dyn Iterator<Item = (Value, Value)> + '_> {
     let is_sensitive = matches!(collection, Value::Sensitive(_));
-    let taint = move |value: &Value| if is_sensitive { value.clone().into_sensitive() } else { value.clone() };
+    let taint =
+        move |value: &Value| if is_sensitive { value.clone().into_sensitive() } else { value.clone() };
     match collection.reveal() {
         Value::List(items) => {
             Box::new(items.iter().enumerate().map(move |(at, item)| (Value::Int(at as i64), taint(item))))

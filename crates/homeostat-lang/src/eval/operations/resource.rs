@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use homeostat_model::catalog::ExportDecl;
-use homeostat_model::{EdgeDecl, KindSchema, Meta, ParamSchema, Params, ResourceDecl, ResourceId, Span, codes};
+use homeostat_model::{
+    EdgeDecl, KindSchema, Meta, ParamSchema, Params, ResourceDecl, ResourceId, Span, codes,
+};
 
 use super::declared::{complaint, ends, names};
 use super::params::param;
@@ -34,7 +36,9 @@ impl Operate for ResourceStatement {
         let kind = &*resource.kind.text;
         let report = match program.kinds.schema(kind) {
             Some(schema) => match step.value(0) {
-                Ok(name) => declare(step, resource, schema, name, statement.span).unwrap_or_else(Report::Failed),
+                Ok(name) => {
+                    declare(step, resource, schema, name, statement.span).unwrap_or_else(Report::Failed)
+                }
                 Err(other) => {
                     let part = UnknownPart::Names(homeostat_model::KindName::new(kind));
                     complaint(&other, statement.span, part)
@@ -195,7 +199,9 @@ impl Lines {
             pieces.unknown.push(Unknown { place: *place, part, because: *because });
         }
         for (property, other, place) in &self.edges {
-            pieces.edges.push(EdgeDecl { origin: Some(*place), ..edge(*property, id.clone(), other.clone()) });
+            pieces
+                .edges
+                .push(EdgeDecl { origin: Some(*place), ..edge(*property, id.clone(), other.clone()) });
         }
         let spans = self.params.iter().map(|(name, _)| {
             let place = self.places.iter().find(|(known, _)| known == name);
@@ -222,10 +228,13 @@ impl Lines {
         match Meta::parse(&self.meta) {
             Ok(meta) => Ok(Arc::new(meta)),
             Err(errors) => {
-                let messages: Vec<String> = errors.into_iter().map(|error| match error.param {
-                    Some(param) => format!("`{param}` {}", error.message),
-                    None => error.message,
-                }).collect();
+                let messages: Vec<String> = errors
+                    .into_iter()
+                    .map(|error| match error.param {
+                        Some(param) => format!("`{param}` {}", error.message),
+                        None => error.message,
+                    })
+                    .collect();
                 Err(Failure::new(codes::INVALID_META, messages.join("; ")).at(self.place))
             }
         }
