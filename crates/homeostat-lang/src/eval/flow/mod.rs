@@ -47,7 +47,7 @@ pub trait Operate: Send {
 }
 
 /// A program that asks for more is refused: functions that call each other twice can ask for any number.
-const OPERATIONS_MAX: usize = 8_000_000;
+pub(in crate::eval) const OPERATIONS_MAX: usize = 8_000_000;
 
 /// Operations and what they have.
 #[derive(Default)]
@@ -93,6 +93,13 @@ impl Flow {
             self.queue.push(&mut self.arena, index);
         }
         self.arena.id(index)
+    }
+
+    /// Makes one operation the first input of another, which so far has none.
+    pub fn connect(&mut self, from: OpId, to: OpId) {
+        if self.arena.is_alive(from) && self.arena.is_alive(to) {
+            self.arena.connect(from.index, to.index);
+        }
     }
 
     /// Keeps an operation until it is let go.

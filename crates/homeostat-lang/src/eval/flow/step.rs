@@ -1,6 +1,6 @@
 //! One run of an operation: what it sees, and what it may do.
 
-use super::arena::OpId;
+use super::arena::{OpId, Work};
 use super::subscriptions::SubscriptionId;
 use super::{Flow, Outcome};
 use crate::Value;
@@ -57,12 +57,20 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The values of all inputs from one on.
+    /// The values of these inputs.
     ///
     /// # Errors
     /// What the first has that has none.
-    pub fn values(&self, from: usize) -> Result<Vec<Value>, Outcome> {
-        (from..self.len()).map(|at| self.value(at).cloned()).collect()
+    pub fn values(&self, which: std::ops::Range<usize>) -> Result<Vec<Value>, Outcome> {
+        which.map(|at| self.value(at).cloned()).collect()
+    }
+
+    /// The values of all inputs.
+    ///
+    /// # Errors
+    /// What the first has that has none.
+    pub fn all_values(&self) -> Result<Vec<Value>, Outcome> {
+        self.values(0..self.len())
     }
 
     /// Asks the world. The operation runs again when there is an answer, or another one.
@@ -82,16 +90,24 @@ impl<'a> Step<'a> {
         self.flow
     }
 
-    /// A cell of this operation.
-    pub fn cell(&mut self, outcome: Outcome) -> OpId {
+    /// A cell of this operation, which keeps it. If no input ever changes, what is made of them never does either.
+    pub fn cell(&mut self, value: Value) -> OpId {
         let id = self.id();
-        self.flow.cell(id, outcome)
+        let arena = &self.flow.arena;
+        let is_constant =
+            arena.inputs(self.index).all(|input| matches!(arena.get(input).work, Work::Constant));
+        let cell = match is_constant {
+            true => self.flow.constant(value),
+            false => self.flow.cell(id, value.into()),
+        };
+        self.flow.hold(cell);
+        cell
     }
 
     /// Says what a cell of this operation has from now on.
-    pub fn fill(&mut self, cell: OpId, outcome: Outcome) {
+    pub fn fill(&mut self, cell: OpId, value: Value) {
         if self.flow.arena.is_alive(cell) {
-            self.flow.set(cell.index, outcome);
+            self.flow.set(cell.index, value.into());
         }
     }
 

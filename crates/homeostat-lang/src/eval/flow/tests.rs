@@ -12,7 +12,7 @@ struct Sum(&'static str, Log);
 
 impl Operate for Sum {
     fn run(&mut self, step: &mut Step<'_>) -> Outcome {
-        match step.values(0) {
+        match step.all_values() {
             Ok(values) => {
                 let sum = values.iter().map(int).sum();
                 self.1.lock().unwrap().push((self.0, sum));
