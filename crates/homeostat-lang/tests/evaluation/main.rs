@@ -1,0 +1,6 @@
+//! Programs that run: what they desire, now and after the world has said something else.
+
+#[path = "../common/kinds.rs"]
+mod kinds;
+mod programs;
+mod rig;
