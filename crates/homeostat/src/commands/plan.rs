@@ -71,12 +71,13 @@ pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut inputs = Inputs::new(&args.input)?;
     let pool = if etcd.is_some() { Pool::Shared } else { Pool::ThisHost };
     let mut read = Read::inputs(&mut inputs, &registry, &hostname, pool);
+    let runtime = runtime()?;
+    read.evaluate(&runtime);
     let mut plan = None;
     if !read.is_refused() {
         let opened = store::open_for_reading(&prefix, etcd);
         let host = args.host.host_to_look_at(&hostname, root, Arc::clone(&opened.store))?;
         let options = EngineOptions { mode: Mode::Noop, watch: false, ..args.limits.options() };
-        let runtime = runtime()?;
         let mut catalog = std::mem::take(&mut read.catalog);
         if let Some(mirror) = &opened.mirror {
             let key = key::sealing_key_to_look(&prefix);
