@@ -2,5 +2,7 @@
 
 #[path = "../common/kinds.rs"]
 mod kinds;
+mod generator;
+mod oracle;
 mod programs;
 mod rig;

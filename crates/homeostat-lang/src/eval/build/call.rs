@@ -70,7 +70,8 @@ fn call_op(flow: &mut Flow, function: OpId, args: &[OpId]) -> OpId {
     match flow.constant_outcome(function) {
         Some(Outcome::Value(value)) => {
             let value = value.clone();
-            call(flow, &value, args)
+            let result = call(flow, &value, args);
+            if value.is_sensitive() { flow.add(Forward, &[function, result]) } else { result }
         }
         Some(_) => function,
         None => {

@@ -112,10 +112,14 @@ pub(in crate::eval) fn switch(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId, a
     let Some((condition, value)) = arms.get(arm) else { return expr(flow, frame, *otherwise) };
     let condition = expr(flow, frame, *condition);
     match flow.constant_outcome(condition) {
-        Some(Outcome::Value(known)) => match known.reveal() {
-            Value::Bool(true) => expr(flow, frame, *value),
-            _ => switch(flow, frame, id, arm + 1),
-        },
+        Some(Outcome::Value(known)) => {
+            let is_secret = known.is_sensitive();
+            let chosen = match known.reveal() {
+                Value::Bool(true) => expr(flow, frame, *value),
+                _ => switch(flow, frame, id, arm + 1),
+            };
+            if is_secret { flow.add(Forward, &[condition, chosen]) } else { chosen }
+        }
         Some(_) => condition,
         None => {
             let join = flow.add(Forward, &[]);
