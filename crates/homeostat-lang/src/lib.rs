@@ -13,6 +13,7 @@ pub mod functions;
 pub mod infer;
 mod interpolate;
 pub mod modules;
+pub mod program;
 pub mod scope;
 pub mod syntax;
 pub mod types;

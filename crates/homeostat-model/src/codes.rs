@@ -66,9 +66,6 @@ codes! {
     UNKNOWN_ESCAPE = "unknown-escape";
     /// What stands in `${…}` in a string is no expression. A literal `${` is written `\${`.
     INVALID_INTERPOLATION = "invalid-interpolation";
-    /// A value could not be computed, and no `<|>` catches it. The labels show the values that led to it. What ran before goes
-    /// on running, and the program goes on when the value can be computed again.
-    FAILED = "failed";
     /// There is nothing of that name here. What a module or a class defines is reached by the name of its import, or of its
     /// include with `as`; names of functions, variables and classes are separate.
     UNKNOWN_NAME = "unknown-name";
@@ -88,6 +85,9 @@ codes! {
     RECURSIVE_IMPORT = "recursive-import";
     /// `metadata.yaml` of a module cannot be meant.
     INVALID_METADATA = "invalid-metadata";
+    /// A value could not be computed, and no `<|>` catches it. The labels show the values that led to it. What ran before goes
+    /// on running, and the program goes on when the value can be computed again.
+    FAILED = "failed";
     /// The document is nested deeper than what is accepted.
     TOO_DEEP = "too-deep";
     /// The aliases of the document expand to more than what is accepted.

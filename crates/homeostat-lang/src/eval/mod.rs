@@ -10,6 +10,7 @@ mod evaluator;
 pub mod flow;
 mod frame;
 mod operations;
+pub mod naive;
 mod outcome;
 mod program;
 mod runner;

@@ -28,6 +28,8 @@ use crate::modules::{FileId, Modules};
 use crate::scope::Resolution;
 use crate::types::FuncType;
 
+pub(crate) use constant::operator;
+
 /// The kinds of resources that there are.
 pub trait Kinds {
     /// The kind of that name.

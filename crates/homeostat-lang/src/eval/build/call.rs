@@ -35,7 +35,7 @@ pub(super) fn call_expr(
     args: &[Arg],
 ) -> OpId {
     match callee {
-        Callee::Named(_) => match frame.program.resolution.function(frame.file, id) {
+        Callee::Named(_) => match frame.program.checked.names.function(frame.file, id) {
             Some(FunctionTarget::Library(function)) => {
                 let args: Vec<ExprId> = args.iter().map(|arg| arg.value).collect();
                 library(flow, frame, id, function, &args)
@@ -51,7 +51,7 @@ pub(super) fn call_expr(
                     Argument::Argument(at) => Given::Expr(frame.clone(), args[at].value),
                     Argument::Default => Given::Default,
                 });
-                let instance = program.types.function(frame.instance, frame.file, id);
+                let instance = program.checked.types.function(frame.instance, frame.file, id);
                 let instance = instance.unwrap_or(InstanceId::MAIN);
                 enter(flow, &home, Owner::Statement(*statement, 0), instance, given.collect())
             }

@@ -140,7 +140,7 @@ pub(in crate::eval) fn arm(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId, arm:
 }
 
 fn variable(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId) -> OpId {
-    match frame.program.resolution.variable(frame.file, id) {
+    match frame.program.checked.names.variable(frame.file, id) {
         Some(VariableTarget::Slot(place, slot)) => match frame.follow(place) {
             Some(at) => self::slot(flow, &at, *slot),
             None => nowhere(flow),
@@ -157,7 +157,7 @@ pub(super) fn slot(flow: &mut Flow, frame: &Arc<Frame>, slot: u32) -> OpId {
         return known;
     }
     let program = frame.program.clone();
-    let op = match program.resolution.scope(frame.scope).slots[slot as usize].kind {
+    let op = match program.checked.names.scope(frame.scope).slots[slot as usize].kind {
         SlotKind::Param(at) => match frame.given(at as usize) {
             Some(Given::Op(op)) => *op,
             Some(Given::Expr(site, argument)) => expr(flow, site, *argument),

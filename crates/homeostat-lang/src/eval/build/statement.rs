@@ -165,7 +165,7 @@ fn include(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, ops: &mut Vec<O
             ops.push(flow.add(Require { place, declared, name: param.name.text.clone() }, &[checked, value]));
         }
     }
-    let class = match program.resolution.class(frame.file, id) {
+    let class = match program.checked.names.class(frame.file, id) {
         Some(target) => inner.class(target.class),
         None => None,
     };
