@@ -5,7 +5,7 @@
 use homeostat_lang::Value;
 use homeostat_lang::functions::{Answer, SourceRequest};
 
-use crate::rig::{exists, file, list, map, missing};
+use crate::rig::{World, exists, file, list, map, missing};
 
 /// SplitMix64.
 pub(crate) struct Random(u64);
@@ -44,10 +44,21 @@ fn pool(number: usize) -> SourceRequest {
     SourceRequest::Pool { namespace: "p".into(), uid: format!("{number}").into() }
 }
 
+/// Most of what the world can say.
+pub(crate) fn world(random: &mut Random) -> World {
+    let all = (0..SOURCES).flat_map(|number| (0..5).map(move |kind| (number, kind)));
+    let said = all.filter_map(|(number, kind)| random.chance(98).then(|| news_of(random, number, kind)));
+    said.collect()
+}
+
 /// One thing that the world can say.
 pub(crate) fn news(random: &mut Random) -> (SourceRequest, Answer) {
-    let number = random.below(SOURCES);
-    match random.below(5) {
+    let (number, kind) = (random.below(SOURCES), random.below(5));
+    news_of(random, number, kind)
+}
+
+fn news_of(random: &mut Random, number: usize, kind: usize) -> (SourceRequest, Answer) {
+    match kind {
         0 => (pool(number), Ok(Value::Int(random.below(4) as i64))),
         1 => {
             let answer = match random.chance(30) {
@@ -187,7 +198,8 @@ impl<'a> Generator<'a> {
             _ => format!("[\"r{number}-\" + $x for $x in {}]", self.expr(scope, Ty::List, 2)),
         };
         self.line(&format!("test {name} {{"));
-        for (field, ty) in [("str", Ty::Str), ("int", Ty::Int), ("slicestring", Ty::List), ("bool", Ty::Bool)] {
+        for (field, ty) in [("str", Ty::Str), ("int", Ty::Int), ("slicestring", Ty::List), ("bool", Ty::Bool)]
+        {
             if self.random.chance(35) {
                 let condition = match self.random.chance(25) {
                     true => format!("{} ?: ", self.expr(scope, Ty::Bool, 2)),
@@ -211,7 +223,7 @@ impl<'a> Generator<'a> {
 
     fn edge(&mut self, scope: &Scope) {
         match self.random.below(6) {
-            0 => {
+            0 if self.random.chance(30) => {
                 let number = self.random.below(12);
                 self.line(&format!("Test[\"fix1\"] -> Test[\"r{number}\"]"));
             }
@@ -219,7 +231,8 @@ impl<'a> Generator<'a> {
             2 => {
                 let condition = self.expr(scope, Ty::Bool, 2);
                 let exists = self.source(Ty::Bool).unwrap_or_default();
-                self.line(&format!("panic({condition} and {exists})"));
+                let other = self.expr(scope, Ty::Bool, 1);
+                self.line(&format!("panic({condition} and {exists} and {other})"));
             }
             _ => self.line("Test[\"fix1\"] -> Test[\"fix2\"]"),
         }
@@ -309,8 +322,17 @@ impl<'a> Generator<'a> {
         (!fitting.is_empty()).then(|| format!("${}", fitting[self.random.below(fitting.len())]))
     }
 
-    /// An expression, in parentheses where it has parts.
+    /// An expression, in parentheses where it has parts. Most that may fail are caught.
     fn expr(&mut self, scope: &Scope, ty: Ty, depth: usize) -> String {
+        let made = self.bare(scope, ty, depth);
+        let may_fail = made.starts_with("os.readfile") || made.starts_with("convert.") || made.ends_with(']');
+        if ty == Ty::Func || !may_fail || self.random.chance(4) {
+            return made;
+        }
+        format!("({made} <|> {})", self.literal(scope, ty))
+    }
+
+    fn bare(&mut self, scope: &Scope, ty: Ty, depth: usize) -> String {
         let known = self.variable(scope, ty);
         if let Some(known) = known.filter(|_| self.random.chance(40)) {
             return known;
@@ -344,7 +366,11 @@ impl<'a> Generator<'a> {
             Ty::Int => self.random.below(4).to_string(),
             Ty::Str => format!("\"{}\"", self.random.pick(WORDS)),
             Ty::List => format!("[\"{}\", \"{}\"]", self.random.pick(WORDS), self.random.pick(WORDS)),
-            Ty::Map => format!("{{\"a\" => \"{}\", \"b\" => \"{}\"}}", self.random.pick(WORDS), self.random.pick(WORDS)),
+            Ty::Map => format!(
+                "{{\"a\" => \"{}\", \"b\" => \"{}\"}}",
+                self.random.pick(WORDS),
+                self.random.pick(WORDS)
+            ),
             Ty::Func => {
                 let param = self.name();
                 let mut inner = scope.clone();
@@ -393,7 +419,9 @@ impl<'a> Generator<'a> {
             }
             _ => {
                 let (a, b) = self.two(scope, Ty::Int, depth);
-                format!("({a} {} {b})", self.random.pick(&["+", "*", "%"]))
+                let op = self.random.pick(&["+", "*", "-", "%"]);
+                let b = if op == "%" { format!("({b} + 1)") } else { b };
+                format!("({a} {op} {b})")
             }
         }
     }
@@ -462,7 +490,10 @@ impl<'a> Generator<'a> {
                 let (over, param) = (self.expr(scope, Ty::List, depth), self.name());
                 let mut inner = scope.clone();
                 inner.variables.push((param.clone(), Ty::Str));
-                format!("iter.filter({over}, func(${param} str) {{ {} }})", self.expr(&inner, Ty::Bool, depth))
+                format!(
+                    "iter.filter({over}, func(${param} str) {{ {} }})",
+                    self.expr(&inner, Ty::Bool, depth)
+                )
             }
             3 => format!("map.keys({})", self.expr(scope, Ty::Map, depth)),
             _ => {
