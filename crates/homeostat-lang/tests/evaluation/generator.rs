@@ -47,8 +47,9 @@ fn pool(number: usize) -> SourceRequest {
 /// Most of what the world can say.
 pub(crate) fn world(random: &mut Random) -> World {
     let all = (0..SOURCES).flat_map(|number| (0..5).map(move |kind| (number, kind)));
-    let said = all.filter_map(|(number, kind)| random.chance(98).then(|| news_of(random, number, kind)));
-    said.collect()
+    let mut said: World = all.map(|(number, kind)| news_of(random, number, kind)).collect();
+    said.retain(|_, _| random.chance(98));
+    said
 }
 
 /// One thing that the world can say.

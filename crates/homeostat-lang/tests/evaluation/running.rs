@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use homeostat_lang::Value;
@@ -15,14 +15,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sources that say what a test tells them to, to whoever is subscribed.
 #[derive(Default, Clone)]
-struct Told(Arc<Mutex<Vec<(SourceRequest, Sink, u64)>>>);
+struct Told(Arc<Mutex<Vec<Asked>>>);
+
+type Asked = (SourceRequest, Sink, u64);
 
 /// Ends a subscription when it is dropped.
 struct Open(Told, u64);
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.0.lock().unwrap().retain(|(_, _, id)| *id != self.1);
+        self.0.open().retain(|(_, _, id)| *id != self.1);
     }
 }
 
@@ -31,7 +33,7 @@ impl Sources for Told {
         if *request == file("/now") {
             sink(Ok(Value::from("at once")));
         }
-        let mut open = self.0.lock().unwrap();
+        let mut open = self.open();
         let id = open.last().map_or(0, |(_, _, id)| id + 1);
         open.push((request.clone(), sink, id));
         Box::new(Open(self.clone(), id))
@@ -39,17 +41,21 @@ impl Sources for Told {
 }
 
 impl Told {
+    fn open(&self) -> MutexGuard<'_, Vec<Asked>> {
+        self.0.lock().expect("no test panics while it holds this")
+    }
+
     fn say(&self, request: &SourceRequest, value: impl Into<Value>) {
         let value = value.into();
         let open: Vec<Sink> = {
-            let open = self.0.lock().unwrap();
+            let open = self.open();
             open.iter().filter(|(asked, _, _)| asked == request).map(|(_, sink, _)| sink.clone()).collect()
         };
         open.iter().for_each(|sink| sink(Ok(value.clone())));
     }
 
     fn asked(&self) -> BTreeSet<SourceRequest> {
-        self.0.lock().unwrap().iter().map(|(request, _, _)| request.clone()).collect()
+        self.open().iter().map(|(request, _, _)| request.clone()).collect()
     }
 }
 
@@ -59,7 +65,8 @@ fn start(text: &str, sources: &Told) -> (Runner, Receiver<()>) {
     let wake: Wake = Arc::new(move || {
         let _is_first = wake.try_send(()).is_ok();
     });
-    let program = Program::new(checked(text).unwrap(), Arc::new(kinds()), HOSTNAME.into());
+    let checked = checked(text).expect("the program is right");
+    let program = Program::new(checked, Arc::new(kinds()), HOSTNAME.into());
     (Runner::new(program, Arc::new(sources.clone()), wake), woken)
 }
 
