@@ -4,9 +4,9 @@
 
 mod assemble;
 mod call;
+mod evaluated;
 mod expr;
 mod frame;
-mod live;
 mod resource;
 mod statement;
 
@@ -25,8 +25,8 @@ use crate::modules::FileId;
 use crate::program::Checked;
 
 pub use assemble::assemble;
+pub use evaluated::Evaluated;
 use frame::Frame;
-pub use live::{Evaluated, Live};
 
 /// What a program is evaluated among.
 #[derive(Clone, Copy)]
