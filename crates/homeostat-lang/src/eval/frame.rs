@@ -184,3 +184,25 @@ impl Frame {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl Frame {
+    fn take_links(&mut self) -> Vec<Arc<Frame>> {
+        let given = std::mem::take(&mut self.given).into_iter().filter_map(|given| match given {
+            Given::Expr(frame, _) => Some(frame),
+            Given::Op(_) | Given::Default => None,
+        });
+        given.chain(self.parent.take()).chain(self.take_includes()).collect()
+    }
+}
+
+impl Drop for Frame {
+    /// Frames of calls in calls can form chains that are too long for a stack.
+    fn drop(&mut self) {
+        let mut open = self.take_links();
+        while let Some(link) = open.pop() {
+            if let Some(mut frame) = Arc::into_inner(link) {
+                open.append(&mut frame.take_links());
+            }
+        }
+    }
+}

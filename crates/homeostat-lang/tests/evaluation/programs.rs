@@ -250,6 +250,36 @@ fn long_chains_of_variables_and_calls_do_not_exhaust_the_stack() {
 }
 
 #[test]
+fn long_chains_of_calls_do_not_exhaust_it_either() {
+    let mut text = String::from("func f0($x) { $x + 1 }\n");
+    for n in 1..3_000 {
+        text += &format!("func f{n}($x) {{ f{}($x + 1) }}\n", n - 1);
+    }
+    text += "import \"local\"\ntest \"t\" {\n\tint => f2999(local.pool(\"p\", \"a\")),\n}\n";
+    let pool = SourceRequest::Pool { namespace: "p".into(), uid: "a".into() };
+    let mut rig = Rig::start(&text);
+    rig.say(pool.clone(), 1).say(pool, 2);
+    assert_eq!(rig.shows(), ["test[t] {\"int\":3002}"]);
+}
+
+#[test]
+fn what_a_value_was_comes_back_in_the_order_in_which_it_was() {
+    let mut rig =
+        Rig::start("import \"local\"\ntest \"t\" {\n\tint => history(local.pool(\"p\", \"a\"), 100),\n}\n");
+    let pool = || SourceRequest::Pool { namespace: "p".into(), uid: "a".into() };
+    let was = |value: i64| SourceRequest::Delayed { value: Value::Int(value), age_ms: 100 };
+    rig.say(pool(), 1);
+    assert!(!rig.has_given, "nothing is that old");
+    rig.say(pool(), 2);
+    assert_eq!(rig.asked().len(), 3, "both values are on their way");
+    rig.say(was(1), 1);
+    assert_eq!(rig.shows(), ["test[t] {\"int\":1}"]);
+    rig.say(was(2), 2);
+    assert_eq!(rig.shows(), ["test[t] {\"int\":2}"]);
+    assert_eq!(rig.asked(), [&pool(), &was(2)].into());
+}
+
+#[test]
 fn what_is_sensitive_stays_so() {
     let rig = Rig::start("$s = sensitive(\"pw\")\ntest \"t\" {\n\tstr => \"x-${s}\",\n}\n");
     assert_eq!(rig.shows(), ["test[t] {\"str\":{\"$sensitive\":\"[redacted]\"}}"]);
