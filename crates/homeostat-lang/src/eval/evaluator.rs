@@ -26,7 +26,7 @@ impl Evaluator {
         let program = Arc::new(program);
         let mut flow = Flow::default();
         let main = program.file(FileId::MAIN);
-        let root = Body::new(&mut flow, main, &program.modules.file(FileId::MAIN).program.body);
+        let root = Body::new(&mut flow, main, &program.checked.modules.file(FileId::MAIN).program.body);
         Self { program, flow, collector: Collector::new(unknowns), _root: root }
     }
 

@@ -54,7 +54,7 @@ impl Frame {
         parent: Option<Arc<Frame>>,
         given: Vec<Given>,
     ) -> Arc<Self> {
-        let file = program.resolution.scope(scope).file;
+        let file = program.checked.names.scope(scope).file;
         let (program, id) = (program.clone(), program.next_frame());
         Arc::new(Self { program, scope, file, id, instance, parent, given, memory: Mutex::default() })
     }
@@ -71,7 +71,7 @@ impl Frame {
         instance: InstanceId,
         given: Vec<Given>,
     ) -> Option<Arc<Self>> {
-        let scope = self.program.resolution.scope_of(self.file, owner)?;
+        let scope = self.program.checked.names.scope_of(self.file, owner)?;
         Some(Self::new(&self.program, scope, instance, Some(self.clone()), given))
     }
 
@@ -97,7 +97,7 @@ impl Frame {
             }
             at = frame.parent.as_ref();
         }
-        let target = self.program.resolution.scope(scope);
+        let target = self.program.checked.names.scope(scope);
         (target.owner == Owner::File).then(|| self.program.file(target.file))
     }
 
@@ -109,14 +109,14 @@ impl Frame {
         let StatementKind::Include(statement) = &self.program.statement(self.file, include).kind else {
             return None;
         };
-        let target = self.program.resolution.class(self.file, include)?;
+        let target = self.program.checked.names.class(self.file, include)?;
         let definition = self.follow(&target.place)?;
         let class = definition.class(target.class)?;
         let given = arguments(&class.params, &statement.args)?.into_iter().map(|given| match given {
             Argument::Argument(at) => Given::Expr(self.clone(), statement.args[at].value),
             Argument::Default => Given::Default,
         });
-        let instance = self.program.types.include(self.instance, self.file, include);
+        let instance = self.program.checked.types.include(self.instance, self.file, include);
         let instance = instance.unwrap_or(InstanceId::MAIN);
         let frame = definition.instance_of(Owner::Statement(target.class, 0), instance, given.collect())?;
         self.memory().includes.insert(include, frame.clone());
@@ -132,7 +132,7 @@ impl Frame {
 
     /// The parameters of the class or function whose frame this is.
     pub(super) fn params(&self) -> &[Param] {
-        if let Owner::Statement(id, _) = self.program.resolution.scope(self.scope).owner
+        if let Owner::Statement(id, _) = self.program.checked.names.scope(self.scope).owner
             && let Some(class) = self.class(id)
         {
             return &class.params;
@@ -142,7 +142,7 @@ impl Frame {
 
     /// The function whose frame this is.
     pub(super) fn function(&self) -> Option<&Function> {
-        match self.program.resolution.scope(self.scope).owner {
+        match self.program.checked.names.scope(self.scope).owner {
             Owner::Statement(id, _) => match &self.program.statement(self.file, id).kind {
                 StatementKind::Func(_, function) => Some(function),
                 _ => None,
@@ -182,5 +182,27 @@ impl Frame {
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Frame {
+    fn take_links(&mut self) -> Vec<Arc<Frame>> {
+        let given = std::mem::take(&mut self.given).into_iter().filter_map(|given| match given {
+            Given::Expr(frame, _) => Some(frame),
+            Given::Op(_) | Given::Default => None,
+        });
+        given.chain(self.parent.take()).chain(self.take_includes()).collect()
+    }
+}
+
+impl Drop for Frame {
+    /// Frames of calls in calls can form chains that are too long for a stack.
+    fn drop(&mut self) {
+        let mut open = self.take_links();
+        while let Some(link) = open.pop() {
+            if let Some(mut frame) = Arc::into_inner(link) {
+                open.append(&mut frame.take_links());
+            }
+        }
     }
 }

@@ -24,6 +24,22 @@ impl Outcome {
     /// What operations have that are there for what they do.
     pub const NOTHING: Outcome = Outcome::Value(Value::Bool(true));
 
+    /// What an operation has that has decided something because of a value: whatever it has chosen tells of that.
+    pub fn decided_by(value: &Value) -> Self {
+        let decided = Value::Bool(true);
+        Self::Value(if value.is_sensitive() { decided.into_sensitive() } else { decided })
+    }
+
+    /// The same, no less secret than what chose it.
+    #[must_use]
+    pub fn chosen_by(self, control: &Outcome) -> Self {
+        match (self, control) {
+            (Self::Value(value), Self::Value(Value::Sensitive(_))) => Self::Value(value.into_sensitive()),
+            (outcome, Self::Value(_)) => outcome,
+            (_, other) => other.clone(),
+        }
+    }
+
     /// The value, if there is one.
     pub fn value(&self) -> Option<&Value> {
         match self {

@@ -5,18 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::frame::Frame;
 use crate::ast::{self, Expr, ExprId, Statement, StatementId};
-use crate::infer::{InstanceId, Kinds, Types};
-use crate::modules::{FileId, Modules};
-use crate::scope::Resolution;
+use crate::infer::{InstanceId, Kinds};
+use crate::modules::FileId;
+use crate::program::Checked;
 
 /// A program that was found to be right, and what it runs among.
 pub struct Program {
-    /// Its files.
-    pub modules: Modules,
-    /// What its names stand for.
-    pub resolution: Resolution,
-    /// What evaluation needs to know of its types.
-    pub types: Types,
+    /// Its files, names and types.
+    pub checked: Checked,
     /// The kinds there are.
     pub kinds: Arc<dyn Kinds + Send + Sync>,
     /// The name of this host.
@@ -27,19 +23,13 @@ pub struct Program {
 
 impl Program {
     /// Puts a program together.
-    pub fn new(
-        modules: Modules,
-        resolution: Resolution,
-        types: Types,
-        kinds: Arc<dyn Kinds + Send + Sync>,
-        hostname: Arc<str>,
-    ) -> Self {
-        let files = Mutex::new(vec![None; modules.files().len()]);
-        Self { modules, resolution, types, kinds, hostname, files, frames: AtomicU64::new(0) }
+    pub fn new(checked: Checked, kinds: Arc<dyn Kinds + Send + Sync>, hostname: Arc<str>) -> Self {
+        let files = Mutex::new(vec![None; checked.modules.files().len()]);
+        Self { checked, kinds, hostname, files, frames: AtomicU64::new(0) }
     }
 
     pub(super) fn ast(&self, file: FileId) -> &ast::Program {
-        &self.modules.file(file).program
+        &self.checked.modules.file(file).program
     }
 
     pub(super) fn expr(&self, file: FileId, id: ExprId) -> &Expr {
@@ -59,7 +49,7 @@ impl Program {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = &mut files[file.index()];
         slot.get_or_insert_with(|| {
-            Frame::new(self, self.resolution.file(file), InstanceId::MAIN, None, Vec::new())
+            Frame::new(self, self.checked.names.file(file), InstanceId::MAIN, None, Vec::new())
         })
         .clone()
     }

@@ -242,11 +242,41 @@ fn where_nobody_answers_what_is_unknown_is_listed() {
 #[test]
 fn long_chains_of_variables_and_calls_do_not_exhaust_the_stack() {
     let mut text = String::from("$v0 = 1\n");
-    for n in 1..20_000 {
+    for n in 1..5_000 {
         text += &format!("$v{n} = $v{} + 1\n", n - 1);
     }
-    text += "test \"t\" {\n\tint => $v19999,\n}\n";
-    shows(&text, &["test[t] {\"int\":20000}"]);
+    text += "test \"t\" {\n\tint => $v4999,\n}\n";
+    shows(&text, &["test[t] {\"int\":5000}"]);
+}
+
+#[test]
+fn long_chains_of_calls_do_not_exhaust_it_either() {
+    let mut text = String::from("func f0($x) { $x + 1 }\n");
+    for n in 1..3_000 {
+        text += &format!("func f{n}($x) {{ f{}($x + 1) }}\n", n - 1);
+    }
+    text += "import \"local\"\ntest \"t\" {\n\tint => f2999(local.pool(\"p\", \"a\")),\n}\n";
+    let pool = SourceRequest::Pool { namespace: "p".into(), uid: "a".into() };
+    let mut rig = Rig::start(&text);
+    rig.say(pool.clone(), 1).say(pool, 2);
+    assert_eq!(rig.shows(), ["test[t] {\"int\":3002}"]);
+}
+
+#[test]
+fn what_a_value_was_comes_back_in_the_order_in_which_it_was() {
+    let mut rig =
+        Rig::start("import \"local\"\ntest \"t\" {\n\tint => history(local.pool(\"p\", \"a\"), 100),\n}\n");
+    let pool = || SourceRequest::Pool { namespace: "p".into(), uid: "a".into() };
+    let was = |value: i64| SourceRequest::Delayed { value: Value::Int(value), age_ms: 100 };
+    rig.say(pool(), 1);
+    assert!(!rig.has_given, "nothing is that old");
+    rig.say(pool(), 2);
+    assert_eq!(rig.asked().len(), 3, "both values are on their way");
+    rig.say(was(1), 1);
+    assert_eq!(rig.shows(), ["test[t] {\"int\":1}"]);
+    rig.say(was(2), 2);
+    assert_eq!(rig.shows(), ["test[t] {\"int\":2}"]);
+    assert_eq!(rig.asked(), [&pool(), &was(2)].into());
 }
 
 #[test]
@@ -257,4 +287,15 @@ fn what_is_sensitive_stays_so() {
         "$s = sensitive(\"pw\")\ntest [$s] {}\n",
         &["error: names of resources are shown everywhere, and this one is made of what is sensitive"],
     );
+}
+
+#[test]
+fn an_argument_is_there_when_a_function_needs_it_later() {
+    let mut rig = Rig::start(
+        "import \"os\"\nimport \"iter\"\n$f = func($x) { (if os.file_exists(\"/c\") { $x } else { \"no\" }) }\ntest \"t\" {\n\tstr => $f(os.readfile(\"/a\")),\n\tanotherstr => iter.reduce([\"a\", \"b\", \"c\"], func($x, $y) { if os.file_exists(\"/c\") { $x + $y } else { $y } }),\n}\n",
+    );
+    rig.say(exists("/c"), false).say(file("/a"), "a");
+    assert_eq!(rig.shows(), ["test[t] {\"anotherstr\":\"c\",\"str\":\"no\"}"]);
+    rig.say(exists("/c"), true);
+    assert_eq!(rig.shows(), ["test[t] {\"anotherstr\":\"abc\",\"str\":\"a\"}"]);
 }

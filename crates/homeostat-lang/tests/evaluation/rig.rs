@@ -8,12 +8,13 @@ use homeostat_lang::eval::collector::Unknowns;
 use homeostat_lang::eval::flow::{Asking, SubscriptionId};
 use homeostat_lang::eval::{Evaluator, Program};
 use homeostat_lang::functions::{Answer, Error, SourceRequest};
-use homeostat_lang::infer::infer;
 use homeostat_lang::modules::{Files, Unreadable, load};
-use homeostat_lang::scope::resolve;
+use homeostat_lang::program::{Checked, check};
 use homeostat_model::{Catalog, CatalogDelta, Diagnostic, ResourceDecl, ResourceId, SourceMap};
 
 use crate::kinds::TextKinds;
+
+pub(crate) const HOSTNAME: &str = "host";
 
 /// Files by their paths.
 pub(crate) struct Texts(BTreeMap<String, Arc<str>>);
@@ -39,18 +40,10 @@ pub(crate) fn kinds() -> TextKinds {
 }
 
 /// Reads and checks a program of one file.
-pub(crate) fn program(text: &str) -> Result<Program, Vec<Diagnostic>> {
+pub(crate) fn checked(text: &str) -> Result<Checked, Vec<Diagnostic>> {
     let mut sources = SourceMap::new();
     let modules = load("/main.mcl", &Texts::main(text), &mut sources).map_err(|wrong| vec![*wrong])?;
-    let (resolution, wrong) = resolve(&modules);
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
-    let (types, wrong) = infer(&modules, &resolution, &kinds());
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
-    Ok(Program::new(modules, resolution, types, Arc::new(kinds()), "host".into()))
+    check(modules, &kinds())
 }
 
 /// What the world says of each question; nothing of those that are not in it.
@@ -99,7 +92,6 @@ impl Given {
         }
     }
 
-    #[allow(dead_code)]
     pub(crate) fn of(catalog: Catalog) -> Self {
         let mut given = Self::default();
         given.apply(&CatalogDelta {
@@ -138,7 +130,8 @@ impl Rig {
     }
 
     pub(crate) fn start_in(text: &str, world: World, unknowns: Unknowns) -> Self {
-        let program = program(text).unwrap_or_else(|wrong| panic!("{wrong:#?}\n{text}"));
+        let checked = checked(text).unwrap_or_else(|wrong| panic!("{wrong:#?}\n{text}"));
+        let program = Program::new(checked, Arc::new(kinds()), HOSTNAME.into());
         let mut rig = Self {
             evaluator: Evaluator::new(program, unknowns),
             world,

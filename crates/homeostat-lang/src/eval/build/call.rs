@@ -35,7 +35,7 @@ pub(super) fn call_expr(
     args: &[Arg],
 ) -> OpId {
     match callee {
-        Callee::Named(_) => match frame.program.resolution.function(frame.file, id) {
+        Callee::Named(_) => match frame.program.checked.names.function(frame.file, id) {
             Some(FunctionTarget::Library(function)) => {
                 let args: Vec<ExprId> = args.iter().map(|arg| arg.value).collect();
                 library(flow, frame, id, function, &args)
@@ -51,7 +51,7 @@ pub(super) fn call_expr(
                     Argument::Argument(at) => Given::Expr(frame.clone(), args[at].value),
                     Argument::Default => Given::Default,
                 });
-                let instance = program.types.function(frame.instance, frame.file, id);
+                let instance = program.checked.types.function(frame.instance, frame.file, id);
                 let instance = instance.unwrap_or(InstanceId::MAIN);
                 enter(flow, &home, Owner::Statement(*statement, 0), instance, given.collect())
             }
@@ -59,23 +59,25 @@ pub(super) fn call_expr(
         },
         Callee::Value(function) => {
             let function = expr(flow, frame, *function);
-            let args = all(flow, frame, args.iter().map(|arg| arg.value));
-            call_op(flow, function, &args)
+            call_op(flow, frame, function, args)
         }
     }
 }
 
 /// A call of the function value that an operation has, now and later.
-fn call_op(flow: &mut Flow, function: OpId, args: &[OpId]) -> OpId {
+fn call_op(flow: &mut Flow, frame: &Arc<Frame>, function: OpId, args: &[Arg]) -> OpId {
     match flow.constant_outcome(function) {
         Some(Outcome::Value(value)) => {
             let value = value.clone();
-            call(flow, &value, args)
+            let given = args.iter().map(|arg| Given::Expr(frame.clone(), arg.value));
+            let result = call_given(flow, &value, given.collect());
+            if value.is_sensitive() { flow.add(Forward, &[function, result]) } else { result }
         }
         Some(_) => function,
         None => {
+            let args = all(flow, frame, args.iter().map(|arg| arg.value));
             let join = flow.add(Forward, &[]);
-            let control = Dynamic::new(flow, args.to_vec(), join);
+            let control = Dynamic::new(flow, args, join);
             let control = flow.add(control, &[function]);
             flow.connect(control, join);
             join
@@ -83,11 +85,15 @@ fn call_op(flow: &mut Flow, function: OpId, args: &[OpId]) -> OpId {
     }
 }
 
-/// A call of a function value.
+/// A call of a function value. Whoever calls keeps the arguments for as long as the result: a function may need them only
+/// later.
 pub(in crate::eval) fn call(flow: &mut Flow, function: &Value, args: &[OpId]) -> OpId {
+    call_given(flow, function, args.iter().map(|arg| Given::Op(*arg)).collect())
+}
+
+fn call_given(flow: &mut Flow, function: &Value, given: Vec<Given>) -> OpId {
     let Value::Func(func) = function.reveal() else { return nowhere(flow) };
     let Some(Closure { frame, owner }) = func.body::<Closure>() else { return nowhere(flow) };
-    let given = args.iter().map(|arg| Given::Op(*arg)).collect();
     enter(flow, frame, *owner, frame.instance, given)
 }
 

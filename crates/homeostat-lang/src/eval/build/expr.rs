@@ -112,10 +112,14 @@ pub(in crate::eval) fn switch(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId, a
     let Some((condition, value)) = arms.get(arm) else { return expr(flow, frame, *otherwise) };
     let condition = expr(flow, frame, *condition);
     match flow.constant_outcome(condition) {
-        Some(Outcome::Value(known)) => match known.reveal() {
-            Value::Bool(true) => expr(flow, frame, *value),
-            _ => switch(flow, frame, id, arm + 1),
-        },
+        Some(Outcome::Value(known)) => {
+            let is_secret = known.is_sensitive();
+            let chosen = match known.reveal() {
+                Value::Bool(true) => expr(flow, frame, *value),
+                _ => switch(flow, frame, id, arm + 1),
+            };
+            if is_secret { flow.add(Forward, &[condition, chosen]) } else { chosen }
+        }
         Some(_) => condition,
         None => {
             let join = flow.add(Forward, &[]);
@@ -136,7 +140,7 @@ pub(in crate::eval) fn arm(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId, arm:
 }
 
 fn variable(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId) -> OpId {
-    match frame.program.resolution.variable(frame.file, id) {
+    match frame.program.checked.names.variable(frame.file, id) {
         Some(VariableTarget::Slot(place, slot)) => match frame.follow(place) {
             Some(at) => self::slot(flow, &at, *slot),
             None => nowhere(flow),
@@ -153,7 +157,7 @@ pub(super) fn slot(flow: &mut Flow, frame: &Arc<Frame>, slot: u32) -> OpId {
         return known;
     }
     let program = frame.program.clone();
-    let op = match program.resolution.scope(frame.scope).slots[slot as usize].kind {
+    let op = match program.checked.names.scope(frame.scope).slots[slot as usize].kind {
         SlotKind::Param(at) => match frame.given(at as usize) {
             Some(Given::Op(op)) => *op,
             Some(Given::Expr(site, argument)) => expr(flow, site, *argument),

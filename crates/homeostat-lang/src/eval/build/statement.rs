@@ -147,13 +147,13 @@ fn include(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, ops: &mut Vec<O
     if flow.is_full() {
         let refused = too_large(flow);
         let name = statement.class.text.clone();
-        ops.push(flow.add(Require { place, declared: place, name }, &[refused]));
+        ops.push(flow.add(Require { include: place, place, declared: place, name }, &[refused]));
         return;
     }
     let params: &[Param] = inner.params();
     for (at, param) in params.iter().enumerate() {
         if let Some(check) = param.check {
-            let place = arguments(params, &statement.args)
+            let argument = arguments(params, &statement.args)
                 .and_then(|given| match given[at] {
                     Given::Argument(at) => Some(statement.args[at].value),
                     Given::Default => None,
@@ -162,10 +162,13 @@ fn include(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, ops: &mut Vec<O
             let checked = expr(flow, &inner, check);
             let value = slot(flow, &inner, at as u32);
             let declared = program.expr(inner.file, check).span;
-            ops.push(flow.add(Require { place, declared, name: param.name.text.clone() }, &[checked, value]));
+            ops.push(flow.add(
+                Require { include: place, place: argument, declared, name: param.name.text.clone() },
+                &[checked, value],
+            ));
         }
     }
-    let class = match program.resolution.class(frame.file, id) {
+    let class = match program.checked.names.class(frame.file, id) {
         Some(target) => inner.class(target.class),
         None => None,
     };

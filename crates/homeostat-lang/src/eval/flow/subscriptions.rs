@@ -49,9 +49,12 @@ impl Subscriptions {
         request: &SourceRequest,
         asked: &mut Vec<SubscriptionId>,
     ) -> Option<Answer> {
-        let known = match request.is_per_call() {
-            true => self.own(asker).find(|id| self.all[id].request == *request),
-            false => self.shared.get(request).copied(),
+        let is_same = |id: &SubscriptionId| self.all[id].request == *request;
+        let known = match request {
+            // What it was before is another question: its time begins anew.
+            SourceRequest::Delayed { .. } => self.own(asker).next_back().filter(is_same),
+            request if request.is_per_call() => self.own(asker).find(is_same),
+            request => self.shared.get(request).copied(),
         };
         let id = known.unwrap_or_else(|| self.begin(request));
         let subscription = self.all.get_mut(&id)?;

@@ -43,7 +43,7 @@ impl Operate for Dynamic {
             let result = build::call(step.flow(), &value, &self.args);
             step.rewire(self.join, 1, &[result]);
         }
-        Outcome::NOTHING
+        Outcome::decided_by(&value)
     }
 
     fn holds(&self) -> Vec<OpId> {

@@ -43,7 +43,9 @@ impl Check {
 
 /// `$name int where …` of a class: what the check gives, and the value that it is about.
 pub(in crate::eval) struct Require {
-    /// The argument.
+    /// The include.
+    pub(in crate::eval) include: Span,
+    /// The argument, if one is given.
     pub(in crate::eval) place: Span,
     /// The check.
     pub(in crate::eval) declared: Span,
@@ -60,7 +62,7 @@ impl Operate for Require {
                 let failure = Failure::new(codes::FAILED, message).at(self.place);
                 Report::Failed(failure.because(self.declared, "this has to hold"))
             }
-            Err(other) => complaint(&other, self.place, UnknownPart::Condition),
+            Err(other) => complaint(&other, self.include, UnknownPart::Condition),
         };
         step.report(report);
         Outcome::NOTHING

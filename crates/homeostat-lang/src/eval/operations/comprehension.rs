@@ -93,12 +93,15 @@ impl Gather {
             Form::Map => 2,
         };
         let width = items + usize::from(self.has_condition);
-        let mut kept = Vec::with_capacity(step.len() / width * items);
-        for row in (1..step.len()).step_by(width) {
-            let holds = !self.has_condition || *step.value(row)?.reveal() == Value::Bool(true);
-            if holds {
-                kept.extend(step.values(row + width - items..row + width)?);
-            }
+        let mut rows: Vec<usize> = (1..step.len()).step_by(width).collect();
+        if self.has_condition {
+            let holds = rows.iter().map(|row| Ok(*step.value(*row)?.reveal() == Value::Bool(true)));
+            let mut holds = holds.collect::<Result<Vec<bool>, Outcome>>()?.into_iter();
+            rows.retain(|_| holds.next() == Some(true));
+        }
+        let mut kept = Vec::with_capacity(rows.len() * items);
+        for row in rows {
+            kept.extend(step.values(row + width - items..row + width)?);
         }
         Ok(kept)
     }

@@ -19,9 +19,10 @@ pub(in crate::eval) struct Each {
     calls: Vec<Made>,
 }
 
-/// One call of a function: cells with its arguments, and its result.
+/// One call of a function: its arguments, and its result.
 pub(super) struct Made {
     values: Vec<Value>,
+    /// Cells for the arguments, and whatever else has to be kept.
     pub(super) cells: Vec<OpId>,
     pub(super) result: OpId,
 }

@@ -8,7 +8,7 @@ use crate::Value;
 use crate::eval::flow::{Operate, Step};
 use crate::eval::outcome::{Failure, Outcome};
 
-/// `a->f`, or `a->f <|> b` with the second input for where there is no such field.
+/// `a->f`, or `a->f <|> b` with the second input for where there is no such field, or no `a`.
 pub(in crate::eval) struct FieldAccess {
     pub(in crate::eval) name: Arc<str>,
     pub(in crate::eval) place: Span,
@@ -19,6 +19,9 @@ impl Operate for FieldAccess {
     fn run(&mut self, step: &mut Step<'_>) -> Outcome {
         let from = match step.value(0) {
             Ok(from) => from,
+            Err(Outcome::Failed(failure)) if self.has_default && failure.is_catchable() => {
+                return step.input(1).clone();
+            }
             Err(other) => return other,
         };
         match from.field(&self.name) {

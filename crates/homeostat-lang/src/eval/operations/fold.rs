@@ -66,7 +66,9 @@ impl Operate for Fold {
                         }
                         None => cell,
                     };
-                    self.chain.push(Made::new(value.to_vec(), vec![cell], result));
+                    // The next call may need it only later.
+                    step.flow().hold(result);
+                    self.chain.push(Made::new(value.to_vec(), vec![cell, result], result));
                 }
             }
         }

@@ -8,9 +8,6 @@ pub(in crate::eval) struct Forward;
 
 impl Operate for Forward {
     fn run(&mut self, step: &mut Step<'_>) -> Outcome {
-        match step.input(0) {
-            Outcome::Value(_) => step.input(1).clone(),
-            other => other.clone(),
-        }
+        step.input(1).clone().chosen_by(step.input(0))
     }
 }

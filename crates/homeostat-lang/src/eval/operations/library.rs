@@ -64,8 +64,8 @@ impl LibraryCall {
 
     fn call(&self, step: &mut Step<'_>, args: &[Value]) -> functions::Result<Value> {
         let program = &self.frame.program;
-        let known = program.types.call(self.frame.instance, self.frame.file, self.id);
-        let module = &program.modules.file(self.frame.file).module;
+        let known = program.checked.types.call(self.frame.instance, self.frame.file, self.id);
+        let module = &program.checked.modules.file(self.frame.file).module;
         let asker = Asker(RefCell::new(step));
         match known {
             Some(ty) => self.function.call(&Site { ty, module }, &asker, args),

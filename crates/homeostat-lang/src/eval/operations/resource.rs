@@ -62,6 +62,10 @@ fn declare(
     place: Span,
 ) -> Result<Report, Failure> {
     let names = names(name, resource.kind.span)?;
+    if names.is_empty() {
+        // What they would be is nobody's concern.
+        return Ok(Report::Pieces(Pieces::default()));
+    }
     let mut body = Lines::new(place);
     body.read(step, 1, resource, schema)?;
     let mut pieces = Pieces::default();

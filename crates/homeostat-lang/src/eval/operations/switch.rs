@@ -26,8 +26,8 @@ impl Switch {
 
 impl Operate for Switch {
     fn run(&mut self, step: &mut Step<'_>) -> Outcome {
-        let holds = match step.value(0) {
-            Ok(value) => *value.reveal() == Value::Bool(true),
+        let (holds, decided) = match step.value(0) {
+            Ok(value) => (*value.reveal() == Value::Bool(true), Outcome::decided_by(value)),
             Err(other) => return other,
         };
         if self.chosen.replace(holds) != Some(holds) {
@@ -37,6 +37,6 @@ impl Operate for Switch {
             };
             step.rewire(self.join, 1, &[result]);
         }
-        Outcome::NOTHING
+        decided
     }
 }
