@@ -9,7 +9,7 @@ fn members_that_leave_or_are_removed_are_replaced_and_refused() {
     rig.until("there are three members", |rig| rig.members(1).len() == 3);
     let members = rig.members(1);
     let last = |members: &[String]| {
-        members.iter().filter(|host| *host != "h1").next_back().unwrap()[1..].parse::<usize>().unwrap()
+        members.iter().rfind(|host| *host != "h1").unwrap()[1..].parse::<usize>().unwrap()
     };
 
     // One leaves, and keeps a copy of its identity.
