@@ -34,7 +34,7 @@ const STRANGER_WAIT_MAX: Duration = Duration::from_secs(10);
 const STRANGER_MAX: Duration = Duration::from_secs(60);
 /// How long a request may take to come, and how long its answer.
 const HEADER_MAX: Duration = Duration::from_secs(30);
-const ANSWER_MAX: Duration = Duration::from_secs(30);
+const ANSWER_MAX: Duration = Duration::from_secs(60);
 const BUFFER_BYTES_MAX: usize = 32 << 10;
 const BIND_AGAIN: Duration = Duration::from_secs(5);
 

@@ -9,7 +9,7 @@ fn members_that_leave_or_are_removed_are_replaced_and_refused() {
     rig.until("there are three members", |rig| rig.members(1).len() == 3);
     let members = rig.members(1);
     let last = |members: &[String]| {
-        members.iter().filter(|host| *host != "h1").next_back().unwrap()[1..].parse::<usize>().unwrap()
+        members.iter().rfind(|host| *host != "h1").unwrap()[1..].parse::<usize>().unwrap()
     };
 
     // One leaves, and keeps a copy of its identity.
@@ -47,6 +47,22 @@ fn members_that_leave_or_are_removed_are_replaced_and_refused() {
         assert!(!hosts.contains(&format!("h{gone} ")), "{hosts}");
     }
     rig.until("three are left, all of them members", |rig| rig.members(1).len() == 3);
+}
+
+#[test]
+fn the_only_member_hands_over_before_it_goes() {
+    let Some(mut rig) = Rig::cluster(2) else { return };
+    rig.kv(1, &["put", "before", "yes"]).ends_with(0);
+    rig.until("the other one may be a member", |rig| {
+        rig.run(2, &["cluster", "members"]).stdout.contains("reserve")
+    });
+    rig.run(2, &["cluster", "remove", "h1"]).ends_with(0);
+    rig.stop(1);
+    rig.until_members(&[2]);
+    assert_eq!(rig.kv(2, &["get", "before"]).ends_with(0).stdout, "yes\n");
+    rig.kv(2, &["put", "after", "yes"]).ends_with(0);
+    let last = rig.run(2, &["cluster", "remove", "h2"]);
+    assert!(last.ends_with(1).stderr.contains("the only one that may be a member"), "{last:?}");
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::{Cluster, Own, Seen};
 
 /// A member that is taken out is replaced first. Whoever asks waits a little longer than that.
-const UNSEATED_MAX: Duration = Duration::from_secs(25);
+const UNSEATED_MAX: Duration = Duration::from_secs(50);
 
 impl Cluster {
     /// A host takes itself out.
