@@ -71,7 +71,8 @@ pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut plan = None;
     if !read.is_refused() {
         let opened = store::open_for_reading(&prefix, etcd);
-        let host = args.host.host_to_look_at(&hostname, root, Arc::clone(&opened.store))?;
+        let own_store = Arc::clone(opened.mirror.as_ref().unwrap_or(&opened.store));
+        let host = args.host.host_to_look_at(&hostname, root, Arc::clone(&opened.store), own_store)?;
         let options = EngineOptions { mode: Mode::Noop, watch: false, ..args.limits.options() };
         let runtime = runtime()?;
         let mut catalog = std::mem::take(&mut read.catalog);

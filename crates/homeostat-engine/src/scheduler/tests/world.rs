@@ -335,7 +335,12 @@ impl World {
         for record in records {
             match record {
                 Record::Undo(..) | Record::Former(..) | Record::ForgetUndo(_) => note(&mut self.undo, record),
-                Record::Owe(_) | Record::Clear(_) => {}
+                Record::Owe(_)
+                | Record::Clear(_)
+                | Record::Done(..)
+                | Record::ForgetDone(_)
+                | Record::Count(..)
+                | Record::ForgetCount(_) => {}
             }
         }
     }
@@ -704,6 +709,7 @@ impl World {
                 Record::Clear(intent) => {
                     self.durable.remove(&intent);
                 }
+                Record::Done(..) | Record::ForgetDone(_) | Record::Count(..) | Record::ForgetCount(_) => {}
                 Record::Undo(..) | Record::Former(..) | Record::ForgetUndo(_) => {
                     note(&mut self.durable_undo, &record);
                 }
