@@ -47,9 +47,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         counts: Vec<(ResourceId, u64)>,
     ) {
         self.elsewhere.done_before = done.into_iter().collect();
-        let counts = counts.into_iter().map(|(id, count)| {
-            (id, Count { shown: count, recorded: count, used: false })
-        });
+        let counts =
+            counts.into_iter().map(|(id, count)| (id, Count { shown: count, recorded: count, used: false }));
         self.elsewhere.counts = counts.collect();
     }
 

@@ -34,7 +34,10 @@ pub(super) struct Method {
 enum Work {
     /// It looks and changes by itself.
     Resource(Resource),
-    Engines { check: Value, action: Value },
+    Engines {
+        check: Value,
+        action: Value,
+    },
 }
 
 impl Method {

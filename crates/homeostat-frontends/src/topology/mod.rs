@@ -7,7 +7,7 @@ mod component;
 mod engine;
 mod order;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use homeostat_model::{Diagnostic, Params, ResourceDecl, ResourceId, Stage, Value, codes};
 
@@ -51,21 +51,27 @@ fn declare(topology: &Topology, reader: &mut Reader<'_>) {
     let hostname = reader.cx.hostname;
     let is_ours = |place: &Place| topology.component(place).target == hostname;
     let edges = topology.edges();
-    let published: BTreeSet<&Place> =
-        edges.iter().filter(|edge| is_ours(&edge.from) && !is_ours(&edge.to)).map(|edge| &edge.from).collect();
+    let published: BTreeSet<&Place> = edges
+        .iter()
+        .filter(|edge| is_ours(&edge.from) && !is_ours(&edge.to))
+        .map(|edge| &edge.from)
+        .collect();
+    // What is wrong on another host is wrong here too.
+    let mut others: BTreeMap<&str, Draft> = BTreeMap::new();
     for place in topology.places() {
         let (component, method) = (topology.component(&place), topology.method(&place));
         let defaults = [("publish", Value::Bool(true))];
         let defaults = if published.contains(&place) { &defaults[..] } else { &[] };
-        // What other hosts are told is wrong with theirs is said here too.
         let meta = reader.meta(method.meta, defaults);
-        if is_ours(&place) {
-            let (params, param_spans) = method.params();
-            let id = id_of(component, method);
-            let origin = Some(method.span);
-            let resource = ResourceDecl { id, params, meta, origin, param_spans };
-            reader.draft.add(resource, origin, reader.findings);
-        }
+        let (params, param_spans) = method.params();
+        let origin = Some(method.span);
+        let resource = ResourceDecl { id: id_of(component, method), params, meta, origin, param_spans };
+        let draft = if is_ours(&place) {
+            &mut *reader.draft
+        } else {
+            others.entry(&component.target).or_insert_with(|| reader.draft.beside())
+        };
+        draft.declare(resource, origin, reader.findings);
     }
     for edge in edges.iter().filter(|edge| is_ours(&edge.to)) {
         let reference = |id| Reference { id, span: edge.origin };
@@ -113,6 +119,7 @@ fn remote(host: &str, id: &ResourceId, edge: &order::Edge) -> ResourceDecl {
     let id = format!("{}[{}]", id.kind, id.name);
     let params: Params =
         [("host", Value::from(host)), ("id", Value::from(id.as_str()))].into_iter().collect();
-    let name = format!("{host}/{id}");
-    ResourceDecl { origin: Some(edge.origin), ..ResourceDecl::new(ResourceId::new("remote", name), params) }
+    let id = ResourceId::new("remote", format!("{host}/{id}"));
+    let param_spans = vec![edge.origin; 2];
+    ResourceDecl { origin: Some(edge.origin), param_spans, ..ResourceDecl::new(id, params) }
 }

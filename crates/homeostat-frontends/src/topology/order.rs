@@ -121,7 +121,8 @@ impl Topology {
     /// Reports a circle of methods that wait for each other, on whatever hosts.
     pub(super) fn report_cycle(&self, findings: &mut Findings) {
         let places = self.places();
-        let number: BTreeMap<Place, usize> = places.iter().enumerate().map(|(at, place)| (*place, at)).collect();
+        let number: BTreeMap<Place, usize> =
+            places.iter().enumerate().map(|(at, place)| (*place, at)).collect();
         let edges = self.edges();
         let mut waits_for: Vec<Vec<&Edge>> = vec![Vec::new(); places.len()];
         let mut followers: Vec<Vec<usize>> = vec![Vec::new(); places.len()];

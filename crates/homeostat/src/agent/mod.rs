@@ -135,7 +135,8 @@ pub(crate) async fn keep(
         }
         None => None,
     };
-    let host = opened.host.host(&task.hostname, opened.root, (opened.store, own_store), &id, shown.output())?;
+    let host =
+        opened.host.host(&task.hostname, opened.root, (opened.store, own_store), &id, shown.output())?;
     let engine_after = task.started.1.elapsed();
     let engine = Engine::start(
         task.options.clone(),

@@ -183,6 +183,9 @@ fn push(planned: &Planned, paint: Paint, out: &mut String) {
         let until: Vec<String> = planned.unknown_until.iter().map(ToString::to_string).collect();
         out.push_str(&format!("{} {id}: unknown until {}\n", paint.cyan("?"), until.join(", ")));
     }
+    if let Some(on) = status.waiting_on.as_deref().filter(|_| planned.unknown_until.is_empty()) {
+        out.push_str(&format!("{} {id}: waits for {}\n", paint.cyan("?"), printable(on)));
+    }
     if planned.would_refresh {
         out.push_str(&format!("{} {id}: would refresh\n", paint.cyan("*")));
     }

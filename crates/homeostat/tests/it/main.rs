@@ -18,4 +18,5 @@ mod plan;
 mod reload;
 mod run;
 mod secrets;
+mod topology;
 mod usage;

@@ -214,5 +214,8 @@ fn outputs_of(finished: &Finished) -> BTreeMap<String, Value> {
             && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
     };
     let pairs = text.lines().filter_map(|line| line.split_once('='));
-    pairs.filter(|(name, _)| is_name(name)).map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
+    pairs
+        .filter(|(name, _)| is_name(name))
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect()
 }

@@ -27,7 +27,9 @@ async fn a_file_is_made_with_its_directories_and_is_true_while_it_is_there() {
     let host = TestHost::new();
     let path = host.path("a/b/c");
     let method = method(file(&path), file(&path));
-    let Ok(Check::Drifted(drift)) = look(&method, &host, Causes::DECLARED).await else { panic!("it is there") };
+    let Ok(Check::Drifted(drift)) = look(&method, &host, Causes::DECLARED).await else {
+        panic!("it is there")
+    };
     method.apply(&host.cx(Causes::DECLARED), drift).await.unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"");
     assert!(matches!(look(&method, &host, Causes::WAKE).await, Ok(Check::Converged(_))));
@@ -52,7 +54,9 @@ async fn the_check_decides_after_the_action_which_is_not_repeated_for_every_look
     let (wanted, log) = (host.path("wanted"), host.path("log"));
     let method = method(file(&wanted), shell(&format!("echo >> {log}")));
     let waits = Err(Failure::waiting(format!("{wanted} to be there")));
-    let Ok(Check::Drifted(drift)) = look(&method, &host, Causes::DECLARED).await else { panic!("it is there") };
+    let Ok(Check::Drifted(drift)) = look(&method, &host, Causes::DECLARED).await else {
+        panic!("it is there")
+    };
     assert_eq!(method.apply(&host.cx(Causes::DECLARED), drift).await.map(drop), waits.clone());
     assert_eq!(look(&method, &host, Causes::WAKE).await.map(drop), waits.map(drop));
     assert!(matches!(look(&method, &host, Causes::PREDECESSOR).await, Ok(Check::Drifted(_))));
@@ -69,7 +73,9 @@ async fn lines_of_a_program_are_outputs_and_its_status_is_the_answer() {
     let flag = host.path("flag");
     let check = shell(&format!("echo PORT=5432; echo no output; test -e {flag}"));
     let method = method(check, shell(&format!("echo WHO=$WHO; echo 1x=2; touch {flag}")));
-    let Ok(Check::Drifted(drift)) = look(&method, &host, Causes::DECLARED).await else { panic!("it is true") };
+    let Ok(Check::Drifted(drift)) = look(&method, &host, Causes::DECLARED).await else {
+        panic!("it is true")
+    };
     let applied = method.apply(&host.cx(Causes::DECLARED), drift).await.unwrap();
     let map = [("PORT", "5432"), ("WHO", "me")].map(|(name, value)| (Value::from(name), Value::from(value)));
     assert_eq!(applied.outputs, Outputs::none().with("outputs", Value::Map(map.into())));
