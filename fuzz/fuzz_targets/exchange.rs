@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use homeostat_cluster::exchange::{SealingKey, parse_recipient, read};
 use homeostat_cluster::presence::Summary;
-use homeostat_engine::store::keys;
+use homeostat_engine::store::{Stand, keys};
 use libfuzzer_sys::fuzz_target;
 
 static KEY: LazyLock<SealingKey> = LazyLock::new(SealingKey::generate);
@@ -19,6 +19,9 @@ fuzz_target!(|bytes: &[u8]| {
         let stored = [&[form], bytes].concat();
         drop(parse_recipient(&stored));
         drop(Summary::parse(&stored));
+        if let Some(stand) = Stand::parse(&stored) {
+            assert_eq!(Stand::parse(&stand.to_bytes("catalog")), Some(stand));
+        }
         if let Ok(offer) = read("exports/a/file/x", &stored, "b", &KEY) {
             assert_eq!(&*offer.from, "a");
             let digest = offer.resource.digest();

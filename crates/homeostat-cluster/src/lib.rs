@@ -1,6 +1,6 @@
 //! What hosts share: the store in etcd, the members that run it, and what hosts tell each other through it.
 //!
-//! Owns everything that speaks to etcd, the exchange of resources, and the summaries of hosts. It knows the traits of the engine
+//! Owns everything that speaks to etcd, the exchange of resources, the summaries of hosts, and what they say of their vertices. It knows the traits of the engine
 //! and nothing of kinds, front ends, command lines or terminals; nobody else names etcd. What hosts tell each other works with any
 //! store.
 //!
@@ -17,5 +17,6 @@ pub mod presence;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tls;
+pub mod vertices;
 
 pub use etcd::{EtcdOptions, EtcdStore, Identity, OptionsError, Times};

@@ -1,8 +1,9 @@
-//! What must survive a crash: refreshes that are owed, and what undoes a resource.
+//! What must survive a crash: refreshes that are owed, what undoes a resource, what was done once after something of another host,
+//! and how often what other hosts refer to has changed.
 
 use std::sync::Arc;
 
-use homeostat_model::{Meta, Params, ResourceId};
+use homeostat_model::{Digest, Meta, Params, ResourceId};
 
 use crate::store::StoreFuture;
 
@@ -56,6 +57,14 @@ pub enum Record {
     Former(ResourceId, Former),
     /// The resource was undone, or no longer asks for it.
     ForgetUndo(ResourceId),
+    /// A resource that comes after something of another host was in order, declared like this.
+    Done(ResourceId, Digest),
+    /// The resource is gone.
+    ForgetDone(ResourceId),
+    /// A resource that other hosts refer to has changed so often, or is about to have.
+    Count(ResourceId, u64),
+    /// No other host refers to the resource.
+    ForgetCount(ResourceId),
 }
 
 /// Everything that was durable at the start.
@@ -65,6 +74,10 @@ pub struct Recorded {
     pub intents: Vec<Intent>,
     /// What undoes resources, in the order of their ids.
     pub undo: Vec<(ResourceId, Undo)>,
+    /// What was in order after something of another host, with how it was declared.
+    pub done: Vec<(ResourceId, Digest)>,
+    /// How often what other hosts refer to has changed.
+    pub counts: Vec<(ResourceId, u64)>,
 }
 
 /// Keeps records on disk.

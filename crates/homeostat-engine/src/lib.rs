@@ -19,7 +19,7 @@ pub mod store;
 
 pub use engine::{
     EdgeView, Engine, EngineHandle, EngineOptions, EventSink, GraphView, LoadSummary, Mode, Plan, Planned,
-    Progress, Stop, VertexStatus, plan,
+    Progress, Stands, Stop, VertexStatus, plan,
 };
 pub use event::{Cause, Event, EventKind, Outcome};
 pub use host::Host;

@@ -113,6 +113,21 @@ impl Draft {
         self.catalog.resources.push(resource);
     }
 
+    /// Adds a resource, and offers it to other hosts where its meta parameters say so.
+    pub(crate) fn declare(&mut self, resource: ResourceDecl, place: Option<Span>, findings: &mut Findings) {
+        if !resource.meta.export.is_empty() {
+            self.offer(&resource, place, findings);
+        }
+        self.add(resource, place, findings);
+    }
+
+    /// Offers a resource to the hosts that its meta parameters name, or to all.
+    pub(crate) fn offer(&mut self, resource: &ResourceDecl, place: Option<Span>, findings: &mut Findings) {
+        let to: &[Arc<str>] = &resource.meta.export;
+        let hosts = if to.iter().any(|host| &**host == "*") { Vec::new() } else { to.to_vec() };
+        self.add_export(ExportDecl { resource: resource.clone(), hosts }, place, findings);
+    }
+
     pub(crate) fn add_export(&mut self, export: ExportDecl, place: Option<Span>, findings: &mut Findings) {
         if let Some(at) = self.exported.get(&export.resource.id) {
             let first = &self.catalog.exports[*at];

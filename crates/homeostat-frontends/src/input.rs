@@ -95,6 +95,7 @@ impl FromStr for Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Readable {
     GraphYaml,
+    Topology,
     Catalog,
 }
 
@@ -113,7 +114,7 @@ pub(crate) fn read(
     let Input { name, bytes, format } = input;
     let (source, text) = register(&name, bytes, sources, findings)?;
     let by_name = match format {
-        Some(Format::GraphYaml) => Some(Syntax::Yaml),
+        Some(Format::GraphYaml | Format::Topology) => Some(Syntax::Yaml),
         Some(Format::Catalog) => Some(Syntax::Json),
         Some(other) => {
             findings.push(unsupported(other, &name, Span::start_of(source)));
@@ -153,8 +154,9 @@ pub(crate) fn read(
     };
     match told {
         Format::GraphYaml => Some((tree, Readable::GraphYaml)),
+        Format::Topology => Some((tree, Readable::Topology)),
         Format::Catalog => Some((tree, Readable::Catalog)),
-        Format::Topology | Format::Tosca | Format::Mcl | Format::PuppetCatalog => {
+        Format::Tosca | Format::Mcl | Format::PuppetCatalog => {
             let start = root.map_or(Span::start_of(source), |root| tree.span(root));
             findings.push(unsupported(told, &name, Span { end: start.start, ..start }));
             None

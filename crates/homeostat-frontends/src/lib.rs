@@ -1,4 +1,4 @@
-//! Texts to catalogs: graph YAML and our own JSON catalogs.
+//! Texts to catalogs: graph YAML, topologies and our own JSON catalogs.
 //!
 //! Invariants: nothing here does input or output; it gets names and bytes and gives a catalog, diagnostics and the texts
 //! that they point into. No input makes it panic, recurse without bound or grow out of proportion. It knows the schemas
@@ -19,6 +19,7 @@ pub mod input;
 pub mod json_schema;
 mod reader;
 mod scalar;
+mod topology;
 mod tree;
 
 use homeostat_model::{Catalog, Diagnostic, KindSchema, SourceMap};
@@ -89,6 +90,7 @@ pub fn load(inputs: Vec<Input>, cx: &Context<'_>) -> Loaded {
         };
         match format {
             input::Readable::GraphYaml => graph_yaml::read(&tree, cx, &mut draft, &mut findings),
+            input::Readable::Topology => topology::read(&tree, cx, &mut draft, &mut findings),
             input::Readable::Catalog => catalog_json::read(&tree, cx, &mut draft, &mut findings),
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use common::{codes, input, load_all};
 use homeostat_frontends::{MAX_DEPTH, MAX_INPUT_BYTES};
 
-/// Found when the graph is built, not here.
+/// Found when the graph is built, and not here; of a topology no host has the whole graph.
 const OF_THE_ENGINE: &[&str] = &["cycle"];
 
 #[test]
@@ -30,7 +30,7 @@ fn every_broken_file_says_what_is_wrong_with_it() {
             .strip_prefix("# codes: ")
             .unwrap_or_else(|| panic!("{name} does not say its codes"))
             .split(", ")
-            .filter(|code| !OF_THE_ENGINE.contains(code))
+            .filter(|code| name.starts_with("topology") || !OF_THE_ENGINE.contains(code))
             .collect();
         let loaded = load_all(vec![input(name, bytes)]);
         let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());

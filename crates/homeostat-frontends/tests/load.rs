@@ -119,6 +119,8 @@ fn formats_are_told_by_name_and_content() {
         ("a", "{\"resources\": []}"),
         ("a.json", "{\"resources\": []}"),
         ("\u{fffd}.yaml", "\u{feff}graph: g\n"),
+        ("a.yaml", "- {id: 1, target: a, interfaces: {}}\n"),
+        ("a.yaml", "nodes:\n- {id: 1, target: a, interfaces: }\n"),
     ] {
         assert_eq!(told(name, text), [""; 0], "{name}");
     }
@@ -126,8 +128,6 @@ fn formats_are_told_by_name_and_content() {
         ("a.mcl", ""),
         ("module/", ""),
         ("a.yaml", "tosca_definitions_version: x\n"),
-        ("a.yaml", "- {name: a, interfaces: {}}\n"),
-        ("a.yaml", "nodes:\n- interfaces:\n"),
         ("a.json", "{\"resources\": [{\"type\": \"File\", \"title\": \"x\"}]}"),
         ("a.json", "{\"catalog_uuid\": \"\"}"),
     ] {
@@ -145,7 +145,7 @@ fn a_format_that_the_user_names_is_taken() {
     };
     assert_eq!(named("graph: g\n", Format::GraphYaml), [""; 0]);
     assert_eq!(named("{\"resources\": []}", Format::Catalog), [""; 0]);
-    assert_eq!(named("graph: g\n", Format::Topology), ["unsupported-input"]);
+    assert_eq!(named("graph: g\n", Format::Topology), ["unknown-key"]);
     assert_eq!(named("- x\n", Format::GraphYaml), ["wrong-shape"]);
     for format in Format::ALL {
         assert_eq!(format.as_str().parse(), Ok(format));
@@ -316,7 +316,7 @@ fn what_is_wrong_with_a_json_catalog_is_pointed_at() {
 #[test]
 fn the_json_schema_has_every_kind_and_no_dangling_reference() {
     let schema = json_schema(&Registry::new());
-    assert_eq!(schema["properties"]["resources"]["properties"].as_object().unwrap().len(), 10);
+    assert_eq!(schema["properties"]["resources"]["properties"].as_object().unwrap().len(), 12);
     let text = schema.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1) {
         let pointer = reference.split('"').next().unwrap();

@@ -158,6 +158,15 @@ codes! {
     STOPPED = "stopped";
     /// The document was read, but selects other hosts.
     OTHER_HOST = "other-host";
+    /// Two components of a topology have the same `id`. Dependencies name components by it, so each has its own.
+    DUPLICATE_COMPONENT = "duplicate-component";
+    /// A component of a topology depends on one that is not there.
+    UNKNOWN_COMPONENT = "unknown-component";
+    /// There is no engine of that name. There are `file`, `shell`, `nil` and `resource`.
+    UNKNOWN_ENGINE = "unknown-engine";
+    /// A method has the engine `resource` on one side and something else on the other. A resource looks and changes by itself: give
+    /// it as `check` or as `do`, or the same one as both.
+    SPLIT_RESOURCE = "split-resource";
     /// The kind of input is known, but this version cannot run it yet.
     UNSUPPORTED_INPUT = "unsupported-input";
 }

@@ -18,6 +18,16 @@ impl Digest {
         let hash = hasher.finish128();
         Self([hash.h1, hash.h2])
     }
+
+    /// Its two halves, for keeping it; [`Self::from_halves`] puts them together again.
+    pub fn halves(self) -> (u64, u64) {
+        (self.0[0], self.0[1])
+    }
+
+    /// The digest of these halves.
+    pub fn from_halves((first, second): (u64, u64)) -> Self {
+        Self([first, second])
+    }
 }
 
 impl fmt::LowerHex for Digest {

@@ -59,6 +59,9 @@ struct MetaParams {
     /// Hosts to offer it to; `*` is any.
     #[serde(default)]
     export: Vec<String>,
+    /// Tell other hosts how it stands, for those that refer to it with a `remote`.
+    #[serde(default)]
+    publish: bool,
     /// Undo it when it is removed from the catalog.
     #[serde(default)]
     reverse: bool,
@@ -136,6 +139,8 @@ pub struct Meta {
     pub hidden: bool,
     /// Hosts that it is offered to.
     pub export: Vec<Arc<str>>,
+    /// Whether other hosts are told how it stands.
+    pub publish: bool,
     /// Whether it is undone when removed.
     pub reverse: bool,
     /// Whether it takes part in automatic edges.
@@ -162,6 +167,7 @@ impl Default for Meta {
             dollar: false,
             hidden: false,
             export: Vec::new(),
+            publish: false,
             reverse: false,
             autoedge: true,
             autogroup: true,
@@ -243,6 +249,7 @@ impl Meta {
             dollar: given.dollar,
             hidden: given.hidden,
             export: given.export.into_iter().map(Arc::from).collect(),
+            publish: given.publish,
             reverse: given.reverse,
             autoedge: given.autoedge,
             autogroup: given.autogroup,
@@ -268,6 +275,7 @@ impl Meta {
             dollar,
             hidden,
             export,
+            publish,
             reverse,
             autoedge,
             autogroup,
@@ -305,6 +313,7 @@ impl Meta {
         put("hidden", *hidden, Value::Bool(true));
         let hosts = export.iter().map(|host| Value::from(&**host));
         put("export", !export.is_empty(), Value::List(hosts.collect()));
+        put("publish", *publish, Value::Bool(true));
         put("reverse", *reverse, Value::Bool(true));
         put("autoedge", !*autoedge, Value::Bool(false));
         put("autogroup", !*autogroup, Value::Bool(false));
@@ -375,6 +384,7 @@ impl Hash for Meta {
             dollar,
             hidden,
             export,
+            publish,
             reverse,
             autoedge,
             autogroup,
@@ -383,6 +393,7 @@ impl Hash for Meta {
         limit.map(|limit| (limit.per_second.to_bits(), limit.burst)).hash(state);
         (limit_reset, semaphores, rewatch, realize, dollar, hidden, export, reverse, autoedge, autogroup)
             .hash(state);
+        publish.hash(state);
     }
 }
 
@@ -434,6 +445,7 @@ mod tests {
             dollar: true,
             hidden: true,
             export: vec!["*".into()],
+            publish: true,
             reverse: true,
             autoedge: false,
             autogroup: false,
@@ -446,7 +458,7 @@ mod tests {
 
     #[test]
     fn every_meta_parameter_has_a_doc() {
-        assert_eq!(Meta::schema().len(), 18);
+        assert_eq!(Meta::schema().len(), 19);
         assert!(Meta::schema().iter().all(|param| !param.doc.is_empty()));
     }
 }

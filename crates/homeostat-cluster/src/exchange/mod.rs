@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 pub use desired::{Desired, Step};
 pub use filter::Filter;
 pub use form::{Unusable, read};
+pub(crate) use pool::transactions;
 pub use publish::parse_recipient;
 pub use seal::{NoKey, Recipient, SealingKey};
 

@@ -231,7 +231,7 @@ fn gone(key: &str) -> Option<Change> {
 }
 
 /// Operations in transactions that the store takes.
-pub(super) fn transactions(operations: impl IntoIterator<Item = Operation>) -> Vec<Vec<Operation>> {
+pub(crate) fn transactions(operations: impl IntoIterator<Item = Operation>) -> Vec<Vec<Operation>> {
     let mut all: Vec<Vec<Operation>> = Vec::new();
     let mut bytes = 0;
     for operation in operations {

@@ -22,13 +22,14 @@ pub enum Contact {
     Lost(Arc<str>),
 }
 
-/// Writes each summary, at most one a second, under a lease that is kept alive and granted anew when it is lost. Ends when the
-/// sender of the summaries is gone, and takes ours away then.
+/// Writes each summary, at most one a second, under a lease that is kept alive and granted anew when it is lost; `held` is that
+/// lease, for whatever else is to go with us. Ends when the sender of the summaries is gone, and takes ours away then.
 pub async fn announce(
     store: Arc<dyn Store>,
     host: Arc<str>,
     mut summaries: watch::Receiver<Summary>,
     contact: watch::Sender<Contact>,
+    held: watch::Sender<Option<LeaseId>>,
 ) {
     let mut backoff = Backoff::default();
     let mut lease = None;
@@ -38,7 +39,11 @@ pub async fn announce(
         let done = match lease {
             None => {
                 said_at = None;
-                store.grant(LEASE).await.map(|granted| lease = Some(granted))
+                let granted = store.grant(LEASE).await;
+                granted.map(|granted| {
+                    lease = Some(granted);
+                    held.send_replace(lease);
+                })
             }
             Some(lease) if said_at.is_none() => {
                 let summary = summaries.borrow_and_update().clone();
@@ -55,6 +60,7 @@ pub async fn announce(
             }
             Err(StoreError::LeaseEnded) => {
                 lease = None;
+                held.send_replace(None);
                 sleep(some_of(UPDATES)).await;
                 continue;
             }

@@ -38,7 +38,13 @@ impl Place {
     ) -> (watch::Sender<Summary>, watch::Receiver<Contact>) {
         let (summary, summaries) = watch::channel(summary);
         let (contact, seen) = watch::channel(Contact::Unknown);
-        self.tasks.spawn(announce(self.store.clone(), host.into(), summaries, contact));
+        self.tasks.spawn(announce(
+            self.store.clone(),
+            host.into(),
+            summaries,
+            contact,
+            watch::Sender::new(None),
+        ));
         (summary, seen)
     }
 

@@ -54,7 +54,12 @@ impl Loader {
                 Record::ForgetUndo(id) => {
                     self.undo.remove(id);
                 }
-                Record::Owe(_) | Record::Clear(_) => {}
+                Record::Owe(_)
+                | Record::Clear(_)
+                | Record::Done(..)
+                | Record::ForgetDone(_)
+                | Record::Count(..)
+                | Record::ForgetCount(_) => {}
             }
         }
     }

@@ -14,6 +14,7 @@ mod run;
 mod subject;
 mod view;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::journal::Journal;
 use crate::registry::Registry;
 use crate::scheduler::{Flapping, Policy};
 use crate::source::Source;
+use crate::store::Stand;
 use run::Message;
 
 /// Requests and job results that wait for the graph's task; who sends more waits.
@@ -101,6 +103,9 @@ impl EngineOptions {
     }
 }
 
+/// How the resources stand that other hosts refer to; none for one that was not looked at yet.
+pub type Stands = Arc<BTreeMap<ResourceId, Option<Stand>>>;
+
 /// Takes what happens, as it happens. Called from the task that owns the graph: it must be quick and never wait.
 pub trait EventSink: Send + 'static {
     /// These happened, in this order.
@@ -159,6 +164,7 @@ pub struct Engine;
 pub struct EngineHandle {
     messages: mpsc::Sender<Message>,
     progress: watch::Receiver<Progress>,
+    stands: watch::Receiver<Stands>,
     _tasks: Arc<JoinSet<()>>,
 }
 
@@ -174,6 +180,7 @@ impl Engine {
     ) -> io::Result<EngineHandle> {
         let (messages, inbox) = mpsc::channel(MESSAGES_MAX);
         let (progress_sender, progress) = watch::channel(Progress::default());
+        let (stands_sender, stands) = watch::channel(Stands::default());
         let mut tasks = JoinSet::new();
         let task = run::GraphTask::new(
             options,
@@ -184,9 +191,10 @@ impl Engine {
             sink,
             messages.downgrade(),
             progress_sender,
+            stands_sender,
         )?;
         tasks.spawn(task.run(inbox));
-        Ok(EngineHandle { messages, progress, _tasks: Arc::new(tasks) })
+        Ok(EngineHandle { messages, progress, stands, _tasks: Arc::new(tasks) })
     }
 }
 
@@ -225,6 +233,11 @@ impl EngineHandle {
     /// How far everything is.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.clone()
+    }
+
+    /// How the resources stand that other hosts refer to.
+    pub fn stands(&self) -> watch::Receiver<Stands> {
+        self.stands.clone()
     }
 
     /// Stops, and returns when nothing runs any more. A second stop may be stricter than the first.

@@ -227,8 +227,14 @@ fn unknown_until(fact: &Fact, before: &Before, reached: &Reached, planned: &[Pla
     }
     // A predecessor that may fail or not decides whether this one runs at all.
     for (pred, _) in &fact.preds {
-        if planned[*pred].status.outcome == Outcome::Waiting {
-            until.extend(planned[*pred].unknown_until.iter().cloned());
+        let pred = &planned[*pred];
+        if pred.status.outcome != Outcome::Waiting {
+            continue;
+        }
+        match pred.unknown_until.as_slice() {
+            // Nobody here decides it.
+            [] => until.extend([pred.status.id.clone()]),
+            others => until.extend(others.iter().cloned()),
         }
     }
     until.remove(&fact.status.id);

@@ -16,7 +16,7 @@ use super::loader::Loader;
 use super::looks::Looks;
 use super::subject::Managed;
 use super::view::{GraphView, VertexStatus};
-use super::{EngineOptions, EventSink, LoadSummary, Mode, Progress, Stop, memory, plan, records};
+use super::{EngineOptions, EventSink, LoadSummary, Mode, Progress, Stands, Stop, memory, plan, records};
 use crate::event::{Cause, Event, EventKind, Severity};
 use crate::host::Host;
 use crate::journal::Journal;
@@ -75,6 +75,7 @@ pub(super) struct GraphTask {
     sink: Box<dyn EventSink>,
     messages: mpsc::WeakSender<Message>,
     progress: watch::Sender<Progress>,
+    stands: watch::Sender<Stands>,
     jobs: JoinSet<()>,
     /// Sources; they end with the graph.
     _sources: JoinSet<()>,
@@ -103,6 +104,7 @@ impl GraphTask {
         sink: Box<dyn EventSink>,
         messages: mpsc::WeakSender<Message>,
         progress: watch::Sender<Progress>,
+        stands: watch::Sender<Stands>,
     ) -> io::Result<Self> {
         let wakes = Wakes::new();
         let mut source_tasks = JoinSet::new();
@@ -122,6 +124,7 @@ impl GraphTask {
             sink,
             messages,
             progress,
+            stands,
             jobs: JoinSet::new(),
             _sources: source_tasks,
             journal_task: JoinSet::new(),
@@ -261,6 +264,7 @@ impl GraphTask {
         match self.journal.recorded().await {
             Ok(recorded) => {
                 self.scheduler.remember_owed(recorded.intents);
+                self.scheduler.remember_elsewhere_before(recorded.done, recorded.counts);
                 self.loader.remember_undo(recorded.undo);
             }
             Err(error) => self.note(format!("what an earlier run left cannot be read: {error}")),
@@ -348,6 +352,9 @@ impl GraphTask {
             self.activity += events.len() as u64;
             self.keep_changes(&events);
             self.sink.emit(&events);
+        }
+        if let Some(shown) = self.scheduler.take_shown() {
+            self.stands.send_replace(Arc::new(shown));
         }
         self.tell_progress();
     }

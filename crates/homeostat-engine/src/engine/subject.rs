@@ -202,4 +202,8 @@ impl Subject for Managed {
     fn repairs(&self) -> bool {
         self.resource().repairs()
     }
+
+    fn is_elsewhere(&self) -> bool {
+        self.resource().is_elsewhere()
+    }
 }

@@ -44,6 +44,8 @@ pub struct HostOptions {
     pub root_exec: RootExec,
     /// The store.
     pub store: Arc<dyn Store>,
+    /// A store of this host alone, which is there when the other one is away.
+    pub own_store: Arc<dyn Store>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Where resources speak to people.
@@ -63,6 +65,7 @@ impl HostOptions {
             id: "".into(),
             root: AbsPath::parse("/").expect("the root is a path in normal form"),
             root_exec: RootExec::default(),
+            own_store: store.clone(),
             store,
             clock: Arc::new(SystemClock),
             output: Arc::new(|text| tracing::info!(target: "output", "{text}")),
@@ -83,6 +86,7 @@ struct Shared {
     declared: Declared,
     processes: Processes,
     store: Arc<dyn Store>,
+    own_store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     output: Output,
 }
@@ -99,6 +103,7 @@ impl Host {
                 declared: Declared::default(),
                 processes,
                 store: options.store,
+                own_store: options.own_store,
                 clock: options.clock,
                 output: options.output,
             }),
@@ -151,6 +156,11 @@ impl Host {
     /// The store that `kv` and everything shared lives in.
     pub fn store(&self) -> &dyn Store {
         &*self.shared.store
+    }
+
+    /// What only this host remembers, across restarts.
+    pub fn own_store(&self) -> &dyn Store {
+        &*self.shared.own_store
     }
 
     /// Says something to people.

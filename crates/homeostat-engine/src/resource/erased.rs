@@ -65,6 +65,7 @@ pub(crate) trait DynResource: Send + Sync {
     fn foretell(&self) -> Option<Outputs>;
     fn warnings(&self) -> Vec<(&'static str, String)>;
     fn repairs(&self) -> bool;
+    fn is_elsewhere(&self) -> bool;
     fn expects(&self, received: &[&str]) -> Result<(), Failure>;
     fn batch_key(&self) -> Option<String>;
     fn prefetch_key(&self) -> Option<String>;
@@ -136,6 +137,10 @@ impl<R: Resource> DynResource for R {
 
     fn repairs(&self) -> bool {
         R::REPAIRS
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        R::ELSEWHERE
     }
 
     fn expects(&self, received: &[&str]) -> Result<(), Failure> {

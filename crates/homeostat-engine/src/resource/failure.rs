@@ -13,6 +13,10 @@ pub enum Failure {
     Permanent(String),
     /// This host cannot do it: only a wake, or another declaration, tries again.
     Unsupported(String),
+    /// It has not failed: something outside must happen first, and this says what. Only a wake looks again.
+    Waiting(String),
+    /// Nobody can say how it stands. What comes after it waits, unless it was done before and only has to be repaired.
+    Unknown(String),
 }
 
 impl Failure {
@@ -31,6 +35,16 @@ impl Failure {
         Self::Unsupported(message.into())
     }
 
+    /// No failure: something outside must happen first.
+    pub fn waiting(on: impl Into<String>) -> Self {
+        Self::Waiting(on.into())
+    }
+
+    /// Nobody can say how it stands, and why.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self::Unknown(why.into())
+    }
+
     /// A failure out of an error with its sources, each said once.
     pub fn from_error(error: &(dyn Error + 'static)) -> Self {
         let mut text = error.to_string();
@@ -46,7 +60,11 @@ impl Failure {
     /// What to tell people.
     pub fn message(&self) -> &str {
         match self {
-            Self::Transient(text) | Self::Permanent(text) | Self::Unsupported(text) => text,
+            Self::Transient(text)
+            | Self::Permanent(text)
+            | Self::Unsupported(text)
+            | Self::Waiting(text)
+            | Self::Unknown(text) => text,
         }
     }
 
@@ -57,6 +75,8 @@ impl Failure {
             Self::Transient(text) => Self::Transient(change(text)),
             Self::Permanent(text) => Self::Permanent(change(text)),
             Self::Unsupported(text) => Self::Unsupported(change(text)),
+            Self::Waiting(text) => Self::Waiting(change(text)),
+            Self::Unknown(text) => Self::Unknown(change(text)),
         }
     }
 }

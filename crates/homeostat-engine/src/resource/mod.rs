@@ -39,6 +39,9 @@ pub trait Resource: Sized + Send + Sync + 'static {
     /// Whether an apply that a wake brings about repairs something. Many in a row then mean that somebody else keeps changing it;
     /// for a command or a timer they are what it is for.
     const REPAIRS: bool = true;
+    /// Whether it stands for something that another host keeps. How that stands may be unknown, so what comes after it remembers,
+    /// across restarts, that it was done before.
+    const ELSEWHERE: bool = false;
 
     /// What is declared.
     type Params: DeserializeOwned + JsonSchema;

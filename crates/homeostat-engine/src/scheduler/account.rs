@@ -39,6 +39,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                     recount(&mut self.totals, None, Some(outcome));
                     state.counted = true;
                 }
+                if state.meta.publish {
+                    self.publish(at);
+                }
             }
         }
         let settled = self.unsettled == 0;
@@ -76,11 +79,20 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let (blocked_by, waiting_on) = match state.hindrance.as_deref() {
             Some(Hindrance::Blocked(_)) => (self.failed_before(at), None),
             Some(Hindrance::Waiting(on)) => (Vec::new(), Some(on.clone())),
-            None => (Vec::new(), None),
+            None => match &state.standing {
+                Standing::Waiting(on) | Standing::Unknown(on) => (Vec::new(), Some(on.clone())),
+                Standing::New | Standing::InOrder | Standing::Reported | Standing::Failed(_) => {
+                    (Vec::new(), None)
+                }
+            },
         };
         let error = match &state.standing {
             Standing::Failed(text) => Some(text.clone()),
-            Standing::New | Standing::InOrder | Standing::Reported => None,
+            Standing::New
+            | Standing::InOrder
+            | Standing::Reported
+            | Standing::Waiting(_)
+            | Standing::Unknown(_) => None,
         };
         Some(Standpoint {
             id: vertex.id.clone(),
@@ -149,6 +161,7 @@ fn stand<R, D>(state: &State<R, D>, attempts: u32) -> (Outcome, bool) {
         (_, Some(Hindrance::Blocked(_))) if idle => (Outcome::Blocked, false),
         (_, Some(Hindrance::Waiting(_))) if idle => (Outcome::Waiting, false),
         (Standing::Failed(_), _) => (Outcome::Failed, !(idle && state.pace.is_final(&state.meta, attempts))),
+        (Standing::Waiting(_) | Standing::Unknown(_), _) => (Outcome::Waiting, state.dirty || !idle),
         (Standing::InOrder, _) if !state.dirty && idle => (in_order(state), false),
         (Standing::Reported, _) if !state.dirty && idle => (Outcome::WouldChange, false),
         (Standing::InOrder, _) => (in_order(state), true),

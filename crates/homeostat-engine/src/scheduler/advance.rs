@@ -57,10 +57,11 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let vertex = self.graph.at(at);
         let count = vertex.preds.len();
         let start = vertex.data.cursor as usize;
+        let past = vertex.data.past;
         for step in 0..count {
             let position = (start + step) % count;
             let link = vertex.preds.nth(position).expect("the position is below the count");
-            if !self.state(link.at).is_done() {
+            if !self.lets_pass(link.at, past) {
                 let cursor = u32::try_from(position).expect("degrees fit 32 bits");
                 self.graph.at_mut(at).data.cursor = cursor;
                 return Some(link.at);
@@ -139,6 +140,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         match (&vertex.data.standing, &vertex.data.hindrance) {
             (Standing::Failed(_), _) => Some(Hindrance::Blocked(vertex.id.clone())),
             (_, Some(hindrance)) => Some((**hindrance).clone()),
+            (Standing::Waiting(on) | Standing::Unknown(on), None) => Some(Hindrance::Waiting(on.clone())),
             (Standing::New | Standing::InOrder | Standing::Reported, None) => None,
         }
     }

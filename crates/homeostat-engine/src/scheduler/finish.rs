@@ -127,6 +127,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                         let receivers =
                             receivers.into_iter().filter_map(|key| self.graph.resolve(key)).collect();
                         self.announce(at, receivers, true);
+                        self.counted_ahead(at);
                         if let Some(undo) = self.state_mut(at).undo.take() {
                             self.set_former(at, Some(undo.former));
                             self.follow_former(at);
@@ -235,6 +236,11 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// An attempt failed: backs off, and whoever waits is blocked.
     pub(super) fn failed(&mut self, at: u32, failure: &Failure, took: Duration) {
+        match failure {
+            Failure::Waiting(on) => return self.wait_outside(at, Standing::Waiting(on.as_str().into())),
+            Failure::Unknown(why) => return self.wait_outside(at, Standing::Unknown(why.as_str().into())),
+            Failure::Transient(_) | Failure::Permanent(_) | Failure::Unsupported(_) => {}
+        }
         self.release_permits(at);
         let now = self.now;
         let (once, attempts) = (self.policy.once, self.policy.attempts);

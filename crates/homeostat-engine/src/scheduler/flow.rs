@@ -154,10 +154,11 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         };
         let receivers = self.announcements(at);
         let undo = self.state(at).undo.as_deref().cloned();
-        if !receivers.is_empty() || undo.is_some() {
+        let count = self.count_ahead(at);
+        if !receivers.is_empty() || undo.is_some() || count.is_some() {
             let intents = receivers.iter().map(|receiver| Record::Owe(self.intent(at, *receiver)));
             let undo = undo.map(|undo| Record::Undo(self.graph.at(at).id.clone(), undo));
-            let records = undo.into_iter().chain(intents).collect();
+            let records = undo.into_iter().chain(count).chain(intents).collect();
             let keys = receivers.iter().map(|receiver| self.graph.key(*receiver)).collect();
             // Known from now on, so that a refresh which ends meanwhile does not clear what is just being recorded.
             self.announce(at, receivers, false);
@@ -201,6 +202,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.event(Some(at), causes, None, EventKind::DriftEnded { lasted });
         }
         self.state_mut(at).standing = Standing::InOrder;
+        self.remember_done(at);
         self.come_to_rest(at);
     }
 

@@ -9,7 +9,7 @@ use homeostat_model::{
     Catalog, CatalogDelta, Digest, EdgeDecl, Meta, ResourceDecl, ResourceId, SendDecl, Span,
 };
 
-use super::state::{Leaving, Owed, Phase, Receive, Standing, State, Watching};
+use super::state::{Leaving, Owed, Past, Phase, Receive, Standing, State, Watching};
 use super::{Command, Scheduler, Subject};
 use crate::event::EventKind;
 use crate::graph::{Claims, Cycle, EdgeKinds};
@@ -214,6 +214,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         if !records.is_empty() {
             self.commands.push(Command::Record(None, records));
         }
+        self.forget_elsewhere_before();
     }
 
     /// Applies a diff, or leaves everything as it was.
@@ -460,6 +461,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         }
         self.rearm(at, &incoming);
         let state = self.state_mut(at);
+        if state.digest != incoming.digest {
+            state.past = Past::New;
+        }
         state.resource = incoming.resource;
         state.digest = incoming.digest;
         state.meta = incoming.meta;
@@ -470,6 +474,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         state.causes = state.causes.and(Causes::DECLARED);
         let meta = state.meta.clone();
         state.pace.redeclare(&meta);
+        self.begin_or_end_publishing(at);
         if meta.hidden {
             self.stop_waiting(at);
         }
@@ -607,6 +612,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.release_permits(at);
         self.end_announcements(at);
         self.forget_owed(at);
+        self.forget_elsewhere(at);
         self.uncount(at);
         self.set_former(at, None);
         self.commands.push(Command::Disarm(self.graph.key(at)));
@@ -682,6 +688,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.commands.push(Command::Record(None, vec![Record::ForgetUndo(id)]));
             self.set_former(at, None);
         }
+        self.remember_elsewhere(at);
+        self.begin_or_end_publishing(at);
         let state = self.state_mut(at);
         for sender in owed {
             state.owed.insert(sender, Owed { fired: true, durable: true });

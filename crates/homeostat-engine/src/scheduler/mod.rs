@@ -11,6 +11,7 @@
 mod account;
 mod advance;
 mod batch;
+mod elsewhere;
 mod finish;
 mod flow;
 mod load;
@@ -55,6 +56,8 @@ pub(crate) trait Subject: Clone {
     fn batch_key(&self) -> Option<Arc<str>>;
     /// Whether being applied because of a wake means that somebody else changed it.
     fn repairs(&self) -> bool;
+    /// Whether it stands for something of another host, so that nobody may know how it stands.
+    fn is_elsewhere(&self) -> bool;
 }
 
 /// How the scheduler treats everybody.
@@ -209,6 +212,7 @@ pub(crate) struct Scheduler<R, D> {
     settled_said: bool,
     /// Refreshes that were owed when we started, for vertices that were not there yet.
     owed_before: BTreeMap<ResourceId, Vec<ResourceId>>,
+    elsewhere: elsewhere::Elsewhere,
     /// Those that go once they are in order, or undone.
     going: BTreeSet<VertexKey>,
     /// Vertices that can be undone.
@@ -241,6 +245,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             unsettled: 0,
             settled_said: false,
             owed_before: BTreeMap::new(),
+            elsewhere: elsewhere::Elsewhere::default(),
             going: BTreeSet::new(),
             with_former: 0,
             values_version: 0,

@@ -37,6 +37,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// A vertex changed: whoever it announced that to must refresh.
     pub(super) fn fire_announced(&mut self, at: u32) {
+        self.count_change(at);
         let sender = self.graph.at(at).id.clone();
         let receivers: Vec<u32> = self.notified_by(at);
         for receiver in receivers {

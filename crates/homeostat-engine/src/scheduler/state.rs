@@ -62,6 +62,10 @@ pub(crate) enum Standing {
     Reported,
     /// Failed.
     Failed(Arc<str>),
+    /// Something outside must happen first.
+    Waiting(Arc<str>),
+    /// Nobody can say, and why.
+    Unknown(Arc<str>),
 }
 
 /// Why a vertex cannot start: a value that it misses, or whatever hinders the predecessor that it waits for.
@@ -71,6 +75,17 @@ pub(crate) enum Hindrance {
     Blocked(ResourceId),
     /// This must happen first.
     Waiting(Arc<str>),
+}
+
+/// Whether a vertex was in order before, as it is declared now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// Never yet.
+    New,
+    /// It was.
+    Done,
+    /// It was, and that survives a restart.
+    Recorded,
 }
 
 /// A refresh that somebody may owe.
@@ -151,6 +166,7 @@ pub(crate) struct State<R, D> {
     pub(crate) version: u32,
     pub(crate) phase: Phase<D>,
     pub(crate) standing: Standing,
+    pub(crate) past: Past,
     /// It must be looked at.
     pub(crate) dirty: bool,
     /// It was said to have failed, and not to have recovered.
@@ -214,6 +230,7 @@ impl<R, D> State<R, D> {
             version: 0,
             phase: Phase::Idle,
             standing: Standing::New,
+            past: Past::New,
             dirty: true,
             failing: false,
             drifting: None,
@@ -253,6 +270,11 @@ impl<R, D> State<R, D> {
         }
         let in_order = matches!(self.standing, Standing::InOrder | Standing::Reported);
         in_order && !self.dirty && matches!(self.phase, Phase::Idle)
+    }
+
+    /// Nobody can say how it stands; what was done before may go on without it.
+    pub(crate) fn is_unknown(&self) -> bool {
+        matches!(self.standing, Standing::Unknown(_)) && !self.dirty && matches!(self.phase, Phase::Idle)
     }
 
     /// Whether somebody else's change asks it to refresh.

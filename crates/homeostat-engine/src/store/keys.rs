@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `hosts/<host>` | summary of a host, under its lease | that host |
 //! | `vertices/<host>/<id>` | those that another host refers to: catalog digest, done or not, a change counter | that host |
+//! | `seen/<host>/<id>` | the last change of another host's vertex that this one acted on; never in a shared store | the host alone |
 //! | `keys/<host>` | the public key that values for a host are sealed to; without a lease | that host |
 //! | `exports/<from>/<kind>/<name>` | an exported resource; sensitive values sealed to each recipient | that host |
 //! | `facts/<host>`, `services/<name>/<host>` | capacity and load; address and health (lease) | that host |
@@ -109,7 +110,12 @@ pub fn vertices_of(host: &str) -> String {
 
 /// A vertex that another host refers to.
 pub fn vertex(of: &str, id: &homeostat_model::ResourceId) -> String {
-    format!("vertices/{}/{}[{}]", part(of), id.kind, id.name)
+    format!("{}{}[{}]", vertices_of(of), id.kind, id.name)
+}
+
+/// In the store of a host alone: the last change of another host's vertex that it acted on.
+pub fn seen(of: &str, id: &homeostat_model::ResourceId) -> String {
+    format!("seen/{}/{}[{}]", part(of), id.kind, id.name)
 }
 
 /// An exported resource.

@@ -6,6 +6,7 @@
 pub mod contract;
 mod embedded;
 pub mod keys;
+mod stand;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 pub use embedded::{EmbeddedStore, STORE_FILE};
+pub use stand::Stand;
 
 /// No value above this; larger things are chunked or go from peer to peer.
 pub const VALUE_BYTES_MAX: usize = 1 << 20;

@@ -368,6 +368,16 @@ impl Journal for Paper {
                     known.for_each(|(_, undo)| undo.former = former.clone());
                 }
                 Record::ForgetUndo(id) => written.undo.retain(|(have, _)| *have != id),
+                Record::Done(id, digest) => {
+                    written.done.retain(|(have, _)| *have != id);
+                    written.done.push((id, digest));
+                }
+                Record::ForgetDone(id) => written.done.retain(|(have, _)| *have != id),
+                Record::Count(id, count) => {
+                    written.counts.retain(|(have, _)| *have != id);
+                    written.counts.push((id, count));
+                }
+                Record::ForgetCount(id) => written.counts.retain(|(have, _)| *have != id),
             }
         }
         Box::pin(async { Ok(()) })

@@ -1,8 +1,5 @@
 //! One resource of a document: its name, parameters, meta parameters, inline edges and what it receives.
 
-use std::sync::Arc;
-
-use homeostat_model::catalog::ExportDecl;
 use homeostat_model::{Diagnostic, Meta, ResourceDecl, ResourceId, Span, Stage, Type, Value, codes};
 
 use super::{Document, legacy};
@@ -54,18 +51,11 @@ impl<'a> Document<'a, '_> {
         self.leave_out_idle_content(kind);
         let (params, param_spans) = self.given.take();
         let resource = ResourceDecl { id, params, meta, origin: Some(origin), param_spans };
-        self.add(resource, is_exported, origin);
-    }
-
-    fn add(&mut self, resource: ResourceDecl, is_exported: bool, origin: Span) {
-        let to: &[Arc<str>] = &resource.meta.export;
-        if is_exported || !to.is_empty() {
-            let hosts = if to.iter().any(|host| &**host == "*") { Vec::new() } else { to.to_vec() };
-            let export = ExportDecl { resource: resource.clone(), hosts };
-            self.reader.draft.add_export(export, Some(origin), self.reader.findings);
-        }
-        if !is_exported {
-            self.reader.draft.add(resource, Some(origin), self.reader.findings);
+        let (draft, findings) = (&mut *self.reader.draft, &mut *self.reader.findings);
+        if is_exported {
+            draft.offer(&resource, Some(origin), findings);
+        } else {
+            draft.declare(resource, Some(origin), findings);
         }
     }
 

@@ -103,6 +103,40 @@ struct Line {
 }
 
 #[derive(Deserialize, JsonSchema)]
+struct Path {
+    path: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Shell {
+    artifact: String,
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+struct Engine {
+    file: Option<Path>,
+    shell: Option<Shell>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Method {
+    #[serde(default)]
+    check: Engine,
+    #[serde(default, rename = "do")]
+    action: Engine,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Remote {
+    host: String,
+    id: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
 struct Mixed {
     somebool: Option<bool>,
     somestr: Option<String>,
@@ -148,9 +182,11 @@ impl Registry {
             kind::<File>("file", &[], true),
             kind::<Kv>("kv", &[], true),
             kind::<Line>("line", &[], false),
+            kind::<Method>("method", &[], true),
             kind::<Msg>("msg", &[], false),
             kind::<Noop>("noop", &[], false),
             kind::<Print>("print", &[], true),
+            kind::<Remote>("remote", &[], false),
             kind::<Test>("test", &[text("hello"), ("answer", Type::INT)], true),
             kind::<Timer>("timer", &[], false),
             kind::<AnyValue>("value", &[("any", Type::Any)], true),

@@ -6,9 +6,11 @@ mod exec;
 mod file;
 mod kv;
 mod line;
+mod method;
 mod msg;
 mod noop;
 mod print;
+mod remote;
 mod test;
 mod timer;
 mod value;
@@ -27,9 +29,11 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<file::File>(),
     Kind::of::<kv::Kv>(),
     Kind::of::<line::Line>(),
+    Kind::of::<method::Method>(),
     Kind::of::<msg::Msg>(),
     Kind::of::<noop::Noop>(),
     Kind::of::<print::Print>(),
+    Kind::of::<remote::Remote>(),
     Kind::of::<test::Test>(),
     Kind::of::<timer::Timer>(),
     Kind::of::<value::Value>(),

@@ -47,14 +47,15 @@ impl HostArgs {
         AbsPath::parse(text).map_err(|error| refused(format!("the root {shown} {error}")))
     }
 
-    /// The door to it, for whoever only looks.
+    /// The door to it, for whoever only looks. `own_store` is the store of this host alone, where the other one is shared.
     pub(crate) fn host_to_look_at(
         &self,
         name: &str,
         root: AbsPath,
         store: Arc<dyn Store>,
+        own_store: Arc<dyn Store>,
     ) -> anyhow::Result<Host> {
-        open(self.options(name, root, store))
+        open(HostOptions { own_store, ..self.options(name, root, store) })
     }
 
     /// The door to it. `id` tells our temporary files from those of other agents.
@@ -62,11 +63,11 @@ impl HostArgs {
         &self,
         name: &str,
         root: AbsPath,
-        store: Arc<dyn Store>,
+        (store, own_store): (Arc<dyn Store>, Arc<dyn Store>),
         id: &str,
         output: Output,
     ) -> anyhow::Result<Host> {
-        open(HostOptions { id: id.into(), output, ..self.options(name, root, store) })
+        open(HostOptions { id: id.into(), output, own_store, ..self.options(name, root, store) })
     }
 
     fn options(&self, name: &str, root: AbsPath, store: Arc<dyn Store>) -> HostOptions {

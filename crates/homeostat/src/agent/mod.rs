@@ -145,6 +145,7 @@ pub(crate) async fn keep(
         .map_err(|error| cannot_write_events(task.events.as_deref(), &error))?;
     let id = opened.prefix.id().context("cannot tell this agent from others")?;
     let store = opened.store.clone();
+    let own_store = opened.mirror.as_ref().map_or_else(|| store.clone(), |(mirror, _)| mirror.clone());
     let mut shared = match opened.mirror {
         Some((mirror, key)) => {
             let publishes = task.options.mode == Mode::Apply;
@@ -154,7 +155,8 @@ pub(crate) async fn keep(
         }
         None => None,
     };
-    let host = opened.host.host(&task.hostname, opened.root, opened.store, &id, shown.output())?;
+    let host =
+        opened.host.host(&task.hostname, opened.root, (opened.store, own_store), &id, shown.output())?;
     let engine_after = task.started.1.elapsed();
     let engine = Engine::start(
         task.options.clone(),

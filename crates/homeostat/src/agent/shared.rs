@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use homeostat_cluster::exchange::{self, Desired, Exchange, Filter, News, Party, SealingKey, Standing};
 use homeostat_cluster::presence::{self, Alive, Contact, Summary};
+use homeostat_cluster::vertices::{self, Told};
 use homeostat_engine::{LoadSummary, Registry, Store};
 use homeostat_model::{Catalog, CatalogDelta, Diagnostic, ResourceId};
 use tokio::sync::watch;
@@ -29,6 +30,9 @@ pub(super) struct Shared {
     exchange: Exchange,
     standing: watch::Receiver<Standing>,
     facts: watch::Sender<Facts>,
+    /// The digest of what was loaded last.
+    loaded: watch::Sender<Arc<str>>,
+    publishes: bool,
     host: Arc<str>,
     /// The others, where their convergence is waited for.
     others: Option<watch::Receiver<Alive>>,
@@ -72,7 +76,7 @@ impl Shared {
         first: &Catalog,
         waits_for_others: bool,
     ) -> Self {
-        let (host, store) = (party.host.clone(), party.store.clone());
+        let (host, store, publishes) = (party.host.clone(), party.store.clone(), party.publishes);
         let (exchange, last) = Exchange::start(party, Filter::of(&first.collects)).await;
         let mut desired = Desired::new(host.clone(), registry);
         // Nothing is declared yet, so this decides nothing.
@@ -88,6 +92,8 @@ impl Shared {
             standing: exchange.standing(),
             exchange,
             facts: watch::Sender::default(),
+            loaded: watch::Sender::new("".into()),
+            publishes,
             host,
             others,
             announcing: JoinSet::new(),
@@ -102,7 +108,12 @@ impl Shared {
         let (summary, summaries) = watch::channel(Summary::default());
         let (contact, seen) = watch::channel(Contact::Unknown);
         self.contact = seen;
-        self.announcing.spawn(presence::announce(store, self.host.clone(), summaries, contact));
+        let (held, lease) = watch::channel(None);
+        if self.publishes {
+            let told = Told { stands: engine.stands(), catalog: self.loaded.subscribe(), lease };
+            self.announcing.spawn(vertices::publish(store.clone(), self.host.clone(), told));
+        }
+        self.announcing.spawn(presence::announce(store, self.host.clone(), summaries, contact, held));
         self.announcing.spawn(summarize(engine, self.facts.subscribe(), summary));
     }
 
@@ -129,6 +140,7 @@ impl Shared {
         match loaded {
             Ok(summary) => {
                 self.exchange.want(exports, self.desired.filter());
+                self.loaded.send_replace(digest.as_str().into());
                 self.facts.send_modify(|facts| facts.catalog = digest);
                 self.tell(engine, notes).await;
                 Ok(summary)
@@ -248,8 +260,8 @@ impl Shared {
 
     /// Lets the others know that this host ends, as far as that is quick.
     pub(super) async fn leave(mut self) {
-        // The summaries end with the facts, and the announcement with the summaries.
-        drop(self.facts);
+        // The summaries end with the facts, and the announcement with the summaries; what is said of vertices goes with its lease.
+        drop((self.facts, self.loaded));
         let gone = async { while self.announcing.join_next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, gone).await.is_err() {
             tracing::debug!("other hosts learn of our end when our lease is over");

@@ -76,7 +76,8 @@ pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut plan = None;
     if !read.is_refused() {
         let opened = store::open_for_reading(&prefix, etcd);
-        let host = args.host.host_to_look_at(&hostname, root, Arc::clone(&opened.store))?;
+        let own_store = Arc::clone(opened.mirror.as_ref().unwrap_or(&opened.store));
+        let host = args.host.host_to_look_at(&hostname, root, Arc::clone(&opened.store), own_store)?;
         let options = EngineOptions { mode: Mode::Noop, watch: false, ..args.limits.options() };
         let mut catalog = std::mem::take(&mut read.catalog);
         if let Some(mirror) = &opened.mirror {
@@ -185,6 +186,9 @@ fn push(planned: &Planned, paint: Paint, out: &mut String) {
     if !planned.unknown_until.is_empty() {
         let until: Vec<String> = planned.unknown_until.iter().map(ToString::to_string).collect();
         out.push_str(&format!("{} {id}: unknown until {}\n", paint.cyan("?"), until.join(", ")));
+    }
+    if let Some(on) = status.waiting_on.as_deref().filter(|_| planned.unknown_until.is_empty()) {
+        out.push_str(&format!("{} {id}: waits for {}\n", paint.cyan("?"), printable(on)));
     }
     if planned.would_refresh {
         out.push_str(&format!("{} {id}: would refresh\n", paint.cyan("*")));

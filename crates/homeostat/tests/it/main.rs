@@ -19,4 +19,5 @@ mod plan;
 mod reload;
 mod run;
 mod secrets;
+mod topology;
 mod usage;

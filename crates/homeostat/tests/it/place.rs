@@ -185,11 +185,17 @@ impl Done {
 
 /// Waits until something outside of our process is so; nothing could tell us.
 #[track_caller]
+pub(crate) fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
+    wait_up_to(PATIENCE, what, is_so);
+}
+
+/// The same of something that may take longer.
+#[track_caller]
 #[allow(clippy::disallowed_methods)]
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_up_to(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        assert!(start.elapsed() < patience, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -1,5 +1,6 @@
 //! The scheduler against a scripted world: random schedules that check the invariants at every step, and small stories.
 
+mod elsewhere;
 mod random;
 mod rest;
 mod stories;

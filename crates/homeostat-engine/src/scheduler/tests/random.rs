@@ -68,6 +68,8 @@ fn desired() -> impl Strategy<Value = Desired> {
                 limit,
                 provides,
                 needs,
+                elsewhere: false,
+                publish: false,
             }
         },
     )

@@ -32,6 +32,8 @@ pub(super) struct Desired {
     pub(super) limit: bool,
     pub(super) provides: Option<u8>,
     pub(super) needs: Option<u8>,
+    pub(super) elsewhere: bool,
+    pub(super) publish: bool,
 }
 
 impl Desired {
@@ -54,6 +56,7 @@ impl Desired {
             reverse: self.reverse,
             realize: self.realize,
             poll_seconds: if self.poll { 7 } else { 0 },
+            publish: self.publish,
             limit: self.limit.then_some(Limit { per_second: 2.0, burst: 2 }),
             ..Meta::default()
         })
@@ -124,7 +127,12 @@ pub(super) fn note(kept: &mut BTreeMap<ResourceId, Undo>, record: &Record) {
         Record::ForgetUndo(id) => {
             kept.remove(id);
         }
-        Record::Owe(_) | Record::Clear(_) => {}
+        Record::Owe(_)
+        | Record::Clear(_)
+        | Record::Done(..)
+        | Record::ForgetDone(_)
+        | Record::Count(..)
+        | Record::ForgetCount(_) => {}
     }
 }
 
@@ -150,6 +158,10 @@ impl Subject for Desired {
 
     fn repairs(&self) -> bool {
         true
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        self.elsewhere
     }
 }
 

@@ -332,12 +332,8 @@ impl World {
     }
 
     fn remember(&mut self, records: &[Record]) {
-        for record in records {
-            match record {
-                Record::Undo(..) | Record::Former(..) | Record::ForgetUndo(_) => note(&mut self.undo, record),
-                Record::Owe(_) | Record::Clear(_) => {}
-            }
-        }
+        // It ignores what undoes nothing.
+        records.iter().for_each(|record| note(&mut self.undo, record));
     }
 
     /// Events tell a story without holes: who failed recovers, who is hindered is said to be, and once.
@@ -704,6 +700,7 @@ impl World {
                 Record::Clear(intent) => {
                     self.durable.remove(&intent);
                 }
+                Record::Done(..) | Record::ForgetDone(_) | Record::Count(..) | Record::ForgetCount(_) => {}
                 Record::Undo(..) | Record::Former(..) | Record::ForgetUndo(_) => {
                     note(&mut self.durable_undo, &record);
                 }

@@ -23,6 +23,11 @@ pub(super) const INTENTS: TableDefinition<'_, (&str, &str, &str, &str), ()> = Ta
 /// Kind and name of a resource to what undoes it.
 pub(super) const UNDO: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("undo");
 
+/// Kind and name of a resource that was done after something of another host, to the digest of its declaration.
+pub(super) const DONE: TableDefinition<'_, (&str, &str), (u64, u64)> = TableDefinition::new("done");
+/// Kind and name of a resource that other hosts refer to, to how often it has changed.
+pub(super) const COUNTS: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new("counts");
+
 /// In [`NUMBERS`]: the revision of the store.
 pub(super) const REVISION: &str = "revision";
 

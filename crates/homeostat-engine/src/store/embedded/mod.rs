@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use homeostat_model::ResourceId;
+use homeostat_model::{Digest, ResourceId};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableError};
 use tokio::sync::oneshot;
 
@@ -184,6 +184,20 @@ fn read_journal(snapshot: &ReadTransaction) -> Result<Recorded, StoreError> {
             recorded.undo.push((ResourceId::new(kind, name), form::undo(bytes.value())?));
         }
     }
+    if let Some(done) = existing(snapshot.open_table(form::DONE))? {
+        for item in done.iter().map_err(file::error)? {
+            let (key, digest) = item.map_err(file::error)?;
+            let (kind, name) = key.value();
+            recorded.done.push((ResourceId::new(kind, name), Digest::from_halves(digest.value())));
+        }
+    }
+    if let Some(counts) = existing(snapshot.open_table(form::COUNTS))? {
+        for item in counts.iter().map_err(file::error)? {
+            let (key, count) = item.map_err(file::error)?;
+            let (kind, name) = key.value();
+            recorded.counts.push((ResourceId::new(kind, name), count.value()));
+        }
+    }
     Ok(recorded)
 }
 
@@ -261,7 +275,13 @@ fn bytes_of_record(record: &Record) -> usize {
     match record {
         Record::Undo(_, undo) => undo.params.iter().map(|(_, value)| bytes_of_params(value)).sum(),
         Record::Former(_, former) => former.after.iter().map(|id| id.name.len()).sum(),
-        Record::Owe(_) | Record::Clear(_) | Record::ForgetUndo(_) => 0,
+        Record::Owe(_)
+        | Record::Clear(_)
+        | Record::ForgetUndo(_)
+        | Record::Done(..)
+        | Record::ForgetDone(_)
+        | Record::Count(..)
+        | Record::ForgetCount(_) => 0,
     }
 }
 

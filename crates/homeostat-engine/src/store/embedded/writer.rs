@@ -352,6 +352,8 @@ fn changed(key: Arc<str>, value: Option<Arc<[u8]>>, revision: u64) -> Changed {
 fn record(transaction: &WriteTransaction, records: Vec<Record>) -> Result<(), StoreError> {
     let mut intents = transaction.open_table(form::INTENTS).map_err(file::error)?;
     let mut undo = transaction.open_table(form::UNDO).map_err(file::error)?;
+    let mut done = transaction.open_table(form::DONE).map_err(file::error)?;
+    let mut counts = transaction.open_table(form::COUNTS).map_err(file::error)?;
     for record in records {
         match record {
             Record::Owe(intent) => intents.insert(key_of(&intent), ()).map(drop),
@@ -366,6 +368,10 @@ fn record(transaction: &WriteTransaction, records: Vec<Record>) -> Result<(), St
                 None => Ok(()),
             },
             Record::ForgetUndo(id) => undo.remove((id.kind.as_str(), &*id.name)).map(drop),
+            Record::Done(id, digest) => done.insert((id.kind.as_str(), &*id.name), digest.halves()).map(drop),
+            Record::ForgetDone(id) => done.remove((id.kind.as_str(), &*id.name)).map(drop),
+            Record::Count(id, count) => counts.insert((id.kind.as_str(), &*id.name), count).map(drop),
+            Record::ForgetCount(id) => counts.remove((id.kind.as_str(), &*id.name)).map(drop),
         }
         .map_err(file::error)?;
     }

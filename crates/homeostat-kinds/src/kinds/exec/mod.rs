@@ -66,6 +66,7 @@ use serde::Deserialize;
 use self::drift::ExecDrift;
 use self::guards::Guards;
 use self::run::Life;
+pub(super) use self::run::cannot_run;
 
 /// What is declared of an `exec`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

@@ -140,7 +140,7 @@ async fn succeed(host: &Host, what: &str, command: &Command) -> Result<Finished,
 }
 
 /// What a command that could not be started means to the scheduler.
-pub(super) fn cannot_run(what: &str, error: &ProcessError) -> Failure {
+pub(in crate::kinds) fn cannot_run(what: &str, error: &ProcessError) -> Failure {
     let failure = match error {
         ProcessError::MayNotEnterRoot(_) | ProcessError::MayNotChangeUser => {
             Failure::unsupported(error.to_string())

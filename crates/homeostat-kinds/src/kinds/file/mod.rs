@@ -71,6 +71,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use drift::FileDrift;
+pub(super) use put::make_parents;
 use spec::{Body, Spec, Want};
 
 /// What is declared of a `file`.

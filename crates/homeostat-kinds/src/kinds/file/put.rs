@@ -220,8 +220,8 @@ pub(super) fn missing_dir(missing: &AbsPath) -> Failure {
     ))
 }
 
-/// Makes the directories above a directory that is declared with `recurse`, with the permissions of the system's default.
-fn make_parents(files: &Files, path: &AbsPath) -> Result<(), Failure> {
+/// Makes the directories above a path, with the permissions of the system's default.
+pub(in crate::kinds) fn make_parents(files: &Files, path: &AbsPath) -> Result<(), Failure> {
     while let Some(missing) = files.missing_above(path) {
         let made = files.parent(&missing)?.make_dir(missing.file_name(), &Attributes::default());
         match made {
