@@ -169,9 +169,8 @@ fn evaluated(archive: &Archive, sources: &mut SourceMap) -> Result<Vec<String>, 
 
 /// The same by evaluation that follows changes.
 fn incremental(checked: Checked, archive: &Archive) -> Vec<String> {
-    let Checked { modules, names, types } = checked;
     let kinds = Arc::new(TextKinds::parse(include_str!("kinds.txt")));
-    let mut evaluator = Evaluator::new(Program::new(modules, names, types, kinds, "".into()), Unknowns::Wait);
+    let mut evaluator = Evaluator::new(Program::new(checked, kinds, "".into()), Unknowns::Wait);
     let mut catalog = Catalog::default();
     loop {
         if let Some(delta) = evaluator.settle() {

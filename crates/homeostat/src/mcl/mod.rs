@@ -54,7 +54,7 @@ pub(crate) fn load(
     input.files = directory.into_files();
     let kinds = Arc::new(Known(crate::catalog::registry()));
     let checked = program::check(modules.map_err(|wrong| vec![*wrong])?, &*kinds)?;
-    let program = Program::new(checked.modules, checked.names, checked.types, kinds, hostname.into());
+    let program = Program::new(checked, kinds, hostname.into());
     Ok(Loaded { program, root })
 }
 
