@@ -251,7 +251,8 @@ mod tests {
     fn it_fails_unless_it_receives_what_it_expects() {
         let expecting = |names: &[&str]| {
             let names = names.iter().map(|name| Value::from(*name)).collect();
-            Test::new(&"t".into(), parse(&[("expectrecv", Value::List(names))])).unwrap_or_else(|_| panic!("valid"))
+            Test::new(&"t".into(), parse(&[("expectrecv", Value::List(names))]))
+                .unwrap_or_else(|_| panic!("valid"))
         };
         assert_eq!(expecting(&["str", "int"]).expects(&["int", "str"]), Ok(()));
         assert_eq!(expecting(&[]).expects(&[]), Ok(()));

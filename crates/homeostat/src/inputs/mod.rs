@@ -79,6 +79,11 @@ impl Inputs {
         })
     }
 
+    /// Files, told by their names.
+    pub(crate) fn of(paths: &[PathBuf]) -> Self {
+        Self { paths: paths.to_vec(), stdin_format: None, stdin: None, seen: BTreeMap::new() }
+    }
+
     /// The names, as they were given.
     pub(crate) fn names(&self) -> Vec<String> {
         self.paths.iter().map(|path| name_of(path)).collect()
