@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::manifest::{Hash, Manifest};
 use super::operators::Roster;
-use super::rollout::{Decision, HostStanding, decide, fleet};
-use super::shelf::{Shelf, Shelved};
+use super::rollout::{Decision, HostStanding, decide, fleet, is_everywhere};
+use super::shelf::{Mark, Shelf, Shelved};
 use super::store::{Stored, fetch};
 use crate::identity::{ClusterDir, Operator};
 use crate::pace::{Backoff, some_of};
@@ -77,11 +77,13 @@ impl Follower {
         tasks.spawn(presence::follow(party.store.clone(), tell));
         // One offer at a time: the next is made when it is known what became of the last.
         let (offer, offers) = mpsc::channel(1);
-        let seen = party.shelf.seen();
-        let seen = seen.unwrap_or_else(|error| {
-            tracing::error!("which releases were seen before is not known: {error}");
-            0
-        });
+        let mark = |mark| {
+            party.shelf.mark(mark).unwrap_or_else(|error| {
+                tracing::error!("which releases were seen before is not known: {}", Chain(&error));
+                0
+            })
+        };
+        let (seen, everywhere) = (mark(Mark::Seen), mark(Mark::Everywhere));
         let watcher = Watcher {
             party,
             view,
@@ -89,6 +91,7 @@ impl Follower {
             standing,
             offer,
             seen,
+            everywhere,
             offered: None,
             refused: BTreeMap::new(),
             visible_since: None,
@@ -162,6 +165,8 @@ struct Watcher {
     offer: mpsc::Sender<Offer>,
     /// The greatest number of a release that was for us.
     seen: u64,
+    /// The greatest number of a release that was once in order on every host that it is for.
+    everywhere: u64,
     /// What was offered last: a number, and whether it is one to leave.
     offered: Option<(u64, bool)>,
     /// What was refused and said, by key.
@@ -285,9 +290,13 @@ impl Watcher {
     fn remember(&mut self, number: u64) {
         if number > self.seen {
             self.seen = number;
-            if let Err(error) = self.party.shelf.save_seen(number) {
-                tracing::error!("{}", Chain(&error));
-            }
+            self.set_mark(Mark::Seen, number);
+        }
+    }
+
+    fn set_mark(&self, mark: Mark, number: u64) {
+        if let Err(error) = self.party.shelf.set_mark(mark, number) {
+            tracing::error!("{}", Chain(&error));
         }
     }
 
@@ -300,12 +309,19 @@ impl Watcher {
             self.visible_since = Some(Instant::now());
         }
         let decision = decide(manifest, us, own, &fleet);
+        if manifest.number > self.everywhere && fleet.contains_key(us) && is_everywhere(manifest, own, &fleet)
+        {
+            self.everywhere = manifest.number;
+            self.set_mark(Mark::Everywhere, manifest.number);
+        }
         let rollout = &manifest.rollout;
         let is_staged =
             rollout.canary.is_some() || rollout.max_unavailable.is_some() || rollout.rollback_on_failure;
         let clear_at = self.visible_since.map(|since| since + SEEN_FOR);
         let is_clear = clear_at.is_some_and(|at| at <= Instant::now());
         match decision {
+            // It did where it had to: a host that comes later and has trouble of its own takes it from nobody.
+            Decision::GoBack(_) if manifest.number <= self.everywhere => Decision::Nothing,
             Decision::Take if is_staged && !is_clear => {
                 self.again = clear_at;
                 Decision::Wait(Vec::new())

@@ -79,6 +79,11 @@ pub fn order<'a>(manifest: &Manifest, fleet: &'a Fleet) -> Vec<&'a Arc<str>> {
     selected
 }
 
+/// Whether everything is in order with a release here, and on every host that it is for.
+pub fn is_everywhere(manifest: &Manifest, own: HostStanding, fleet: &Fleet) -> bool {
+    own.has(manifest.number) && order(manifest, fleet).iter().all(|host| fleet[*host].has(manifest.number))
+}
+
 /// What the host `us` does about a release. It is among the hosts, as it stands now, also when others do not see it.
 pub fn decide(manifest: &Manifest, us: &str, own: HostStanding, fleet: &Fleet) -> Decision {
     let (rollout, number) = (&manifest.rollout, manifest.number);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `<n>/manifest`, `<n>/files/…` | a release as it was signed, and its files |
 //! | `ledger.json` | which one runs, which one ran before, which one did not do |
-//! | `seen` | the greatest number that was ever taken for a release of ours |
+//! | `seen`, `everywhere` | the greatest number of a release of ours that was ever seen, and seen in order on every host |
 //!
 //! Beside it, the link `release` leads to the files of the one that runs, for whatever names them by a path.
 //!
@@ -57,6 +57,24 @@ pub struct Ledger {
     pub tainted: bool,
 }
 
+/// What is remembered of release numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// The greatest one that was ever seen of a release of ours.
+    Seen,
+    /// The greatest one that was seen in order on every host that it is for.
+    Everywhere,
+}
+
+impl Mark {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Everywhere => "everywhere",
+        }
+    }
+}
+
 /// What is wrong with the shelf.
 #[derive(Debug, thiserror::Error)]
 pub enum ShelfError {
@@ -96,19 +114,17 @@ impl Shelf {
         self.make().and_then(|()| write::closed_file(&path, &text)).map_err(cannot(&path))
     }
 
-    /// The greatest number that was ever seen of a release of ours.
-    pub(super) fn seen(&self) -> Result<u64, ShelfError> {
-        let path = self.dir().join("seen");
+    /// A number that only grows; 0 where there is none.
+    pub(super) fn mark(&self, mark: Mark) -> Result<u64, ShelfError> {
+        let path = self.dir().join(mark.file());
         let text = read(&path, 64).map_err(cannot(&path))?;
         let number = text.map(|text| String::from_utf8_lossy(&text).trim().parse::<u64>());
-        number
-            .transpose()
-            .map(Option::unwrap_or_default)
-            .map_err(|error| cannot(&path)(io::Error::other(error)))
+        let number = number.transpose().map_err(|error| cannot(&path)(io::Error::other(error)))?;
+        Ok(number.unwrap_or_default())
     }
 
-    pub(super) fn save_seen(&self, number: u64) -> Result<(), ShelfError> {
-        let path = self.dir().join("seen");
+    pub(super) fn set_mark(&self, mark: Mark, number: u64) -> Result<(), ShelfError> {
+        let path = self.dir().join(mark.file());
         let text = format!("{number}\n");
         self.make().and_then(|()| write::closed_file(&path, text.as_bytes())).map_err(cannot(&path))
     }

@@ -10,8 +10,10 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::rollout::{Decision, Fleet, HostStanding, decide, order};
+use super::shelf::Mark;
 use super::*;
 use crate::identity::{ClusterDir, Operator};
+use crate::presence::Summary;
 
 const CLUSTER: &str = "c1";
 
@@ -229,7 +231,7 @@ async fn what_lies_on_the_shelf_is_whole_or_damaged() {
     let files = fetch(&*store, &manifest).await.unwrap();
     let prefix = tempfile::tempdir().unwrap();
     let shelf = Shelf::below(prefix.path());
-    assert_eq!((shelf.ledger().unwrap(), shelf.seen().unwrap()), (Ledger::default(), 0));
+    assert_eq!((shelf.ledger().unwrap(), shelf.mark(Mark::Seen).unwrap()), (Ledger::default(), 0));
     // Twice: a host that was killed puts it again.
     for _ in 0..2 {
         shelf.put(&stored.signed, &manifest, &files).unwrap();
@@ -251,7 +253,7 @@ async fn what_lies_on_the_shelf_is_whole_or_damaged() {
 struct Follows {
     follower: Follower,
     standing: watch::Sender<HostStanding>,
-    _prefix: TempDir,
+    prefix: TempDir,
 }
 
 fn follows(store: &Arc<dyn Store>, host: &str, pinned: &[Operator]) -> Follows {
@@ -262,7 +264,7 @@ fn follows(store: &Arc<dyn Store>, host: &str, pinned: &[Operator]) -> Follows {
     let (standing, own) = watch::channel(HostStanding::default());
     let cluster = CLUSTER.to_owned();
     let party = Party { store: store.clone(), host: host.into(), cluster, dir, shelf };
-    Follows { follower: Follower::start(party, own), standing, _prefix: prefix }
+    Follows { follower: Follower::start(party, own), standing, prefix }
 }
 
 async fn taken(host: &mut Follows) -> u64 {
@@ -294,6 +296,43 @@ async fn a_host_takes_what_is_signed_for_it_and_nothing_else() {
     publish_roster(&*store, &ann, CLUSTER, both).await.unwrap();
     publish(&*store, &terms(&eve), &draft("good too")).await.unwrap();
     assert_eq!(taken(&mut a).await, 7);
+}
+
+/// What a host says of itself, without the host.
+async fn say(store: &Arc<dyn Store>, host: &str, runs: u64, failed: Option<u64>) {
+    let summary = Summary { settled: true, deploy: Some(runs), deploy_failed: failed, ..Summary::default() };
+    let value = [&[1], serde_json::to_vec(&summary).unwrap().as_slice()].concat();
+    store.put(&keys::host(host), &value, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn hosts_go_back_while_a_release_comes_and_not_when_it_was_everywhere() {
+    let (store, _dir) = store();
+    let ann = OperatorKey::generate();
+    let mut a = follows(&store, "a", &operators(&ann));
+    for (host, runs) in [("a", 0), ("b", 0)] {
+        say(&store, host, runs, None).await;
+    }
+    let rollout = Rollout { rollback_on_failure: true, ..Rollout::default() };
+    let terms = Terms { rollout, ..terms(&ann) };
+    publish(&*store, &terms, &draft("one")).await.unwrap();
+    assert_eq!(taken(&mut a).await, 1);
+    // It comes to everybody, and then fails on one that comes later.
+    for host in ["a", "b"] {
+        say(&store, host, 1, None).await;
+    }
+    let mark = || Shelf::below(a.prefix.path()).mark(Mark::Everywhere).unwrap();
+    while mark() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    say(&store, "c", 0, Some(1)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    publish(&*store, &terms, &draft("two")).await.unwrap();
+    assert_eq!(taken(&mut a).await, 2);
+    // The next one fails on a host while it comes.
+    say(&store, "b", 1, Some(2)).await;
+    let offer = a.follower.next().await;
+    assert_eq!(offer, Offer::GoBack { from: 2, failed_on: "b".into() });
 }
 
 fn manifest(rollout: Rollout) -> Manifest {
@@ -390,8 +429,8 @@ proptest! {
 
 #[test]
 fn hosts_that_follow_no_releases_hold_up_nobody() {
-    let summary = crate::presence::Summary { settled: true, ..Default::default() };
+    let summary = Summary { settled: true, ..Default::default() };
     assert_eq!(HostStanding::of(&summary), None);
-    let summary = crate::presence::Summary { deploy: Some(0), ..summary };
+    let summary = Summary { deploy: Some(0), ..summary };
     assert!(HostStanding::of(&summary).is_some());
 }

@@ -238,6 +238,10 @@ impl Agent<'_> {
 
     /// Reads the inputs again; while they are wrong, what ran before goes on.
     async fn load_again(&mut self) {
+        if self.task.releases.is_some() {
+            self.terminal.say("what is released is followed: there is nothing to load again\n");
+            return;
+        }
         let Task { inputs, registry, hostname, pool, .. } = &mut self.task;
         let read = Read::inputs(inputs, registry, hostname, *pool);
         if let Err(error) = self.load(read).await {

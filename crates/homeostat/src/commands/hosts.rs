@@ -58,11 +58,12 @@ pub(crate) fn run(args: HostsArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
 
 /// A line for each host.
 fn table(hosts: &Json) -> String {
-    let head = ["HOST", "ALIVE", "CONVERGED", "FAILED", "BLOCKED", "SINCE", "WHY NOT"].map(str::to_owned);
+    let head =
+        ["HOST", "ALIVE", "CONVERGED", "FAILED", "BLOCKED", "RELEASE", "SINCE", "WHY NOT"].map(str::to_owned);
     let rows = hosts.as_array().into_iter().flatten().map(row);
-    let rows: Vec<[String; 7]> = std::iter::once(head).chain(rows).collect();
+    let rows: Vec<[String; 8]> = std::iter::once(head).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..7).map(width).collect();
+    let widths: Vec<usize> = (0..8).map(width).collect();
     let mut out = String::new();
     for row in &rows {
         let cells: Vec<String> = row
@@ -76,7 +77,7 @@ fn table(hosts: &Json) -> String {
     out
 }
 
-fn row(host: &Json) -> [String; 7] {
+fn row(host: &Json) -> [String; 8] {
     let summary = &host["summary"];
     let yes = |value: &Json| match value.as_bool() {
         Some(true) => "yes".to_owned(),
@@ -93,9 +94,23 @@ fn row(host: &Json) -> [String; 7] {
         yes(&host["converged"]),
         count("failed"),
         count("blocked"),
+        release(summary),
         since,
         printable(first).into_owned(),
     ]
+}
+
+/// The release that runs, with what is to be known of it.
+fn release(summary: &Json) -> String {
+    let Some(number) = summary["deploy"].as_u64() else { return "-".to_owned() };
+    let mut text = number.to_string();
+    if let Some(failed) = summary["deploy_failed"].as_u64() {
+        text.push_str(&format!(", {failed} failed"));
+    }
+    if summary["tainted"] == true {
+        text.push_str(", tainted");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -108,13 +123,14 @@ mod tests {
         let why = ["file[/x]: permission denied\u{1b}"];
         let hosts = json!([
             { "host": "a", "alive": true, "converged": false,
-              "summary": { "failed": 1, "blocked": 2, "since_ms": 0, "why": why } },
+              "summary": { "failed": 1, "blocked": 2, "since_ms": 0, "why": why,
+                           "deploy": 7, "deploy_failed": 8, "tainted": true } },
             { "host": "db1", "alive": false, "converged": null, "summary": null },
         ]);
         let want = "\
-HOST  ALIVE  CONVERGED  FAILED  BLOCKED  SINCE                     WHY NOT
-a     yes    no         1       2        1970-01-01T00:00:00.000Z  file[/x]: permission denied\\u{1b}
-db1   no     -          -       -        -
+HOST  ALIVE  CONVERGED  FAILED  BLOCKED  RELEASE               SINCE                     WHY NOT
+a     yes    no         1       2        7, 8 failed, tainted  1970-01-01T00:00:00.000Z  file[/x]: permission denied\\u{1b}
+db1   no     -          -       -        -                     -
 ";
         assert_eq!(table(&hosts), want);
     }

@@ -62,6 +62,15 @@ fn text(status: &Json) -> String {
     if let Some(collected) = exchange["collected"].as_u64() {
         out.push_str(&format!("  collected: {collected}\n"));
     }
+    let release = &exchange["release"];
+    if let Some(runs) = release["runs"].as_u64() {
+        let tainted =
+            if release["tainted"] == true { ", and something was changed by hand since" } else { "" };
+        out.push_str(&format!("  release: {runs}{tainted}\n"));
+    }
+    if let Some(failed) = release["failed"].as_u64() {
+        out.push_str(&format!("  release {failed} failed here\n"));
+    }
     if let Some(why) = exchange["cut_off"].as_str() {
         out.push_str(&format!("  cut off from other hosts: {}\n", printable(why)));
     }
@@ -78,13 +87,16 @@ mod tests {
         let status = json!({
             "host": "a", "settled": true, "converged": false, "totals": { "resources": 3 },
             "not_in_order": ["file[/x]: denied"],
-            "exchange": { "cut_off": "no answer", "collected": 2, "left_out": ["file[/y] is wrong"] },
+            "exchange": { "cut_off": "no answer", "collected": 2, "left_out": ["file[/y] is wrong"],
+                          "release": { "runs": 7, "failed": 8, "tainted": true } },
         });
         let want = "\
 a: settled, and not everything is in order; resources: 3
   not in order: file[/x]: denied
   left out: file[/y] is wrong
   collected: 2
+  release: 7, and something was changed by hand since
+  release 8 failed here
   cut off from other hosts: no answer
 ";
         assert_eq!(text(&status), want);
