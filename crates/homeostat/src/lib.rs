@@ -14,6 +14,7 @@ mod commands;
 mod diagnostics;
 mod engine;
 mod exit;
+mod fleet;
 mod front;
 mod inputs;
 mod mcl;

@@ -11,6 +11,7 @@
 //! | `revoked.pem` | on members: what etcd refuses although it is signed |
 //! | `operators/<name>.pub` | whose signatures make a deploy |
 //! | `first` | on the host that made the cluster: its store is still to be made |
+//! | `operators/number` | the last change of them that was taken |
 //! | `etcd/` | the data of our part of the store |
 //!
 //! Invariants: the directory is 0700 and every file 0600, from the moment that it is there; each is replaced whole. Our key
@@ -32,6 +33,9 @@ use super::write;
 
 /// More than any file here has.
 const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// The number of the last change of operators.
+const ROSTER: &str = "operators/number";
 
 /// The directory of a host's identity.
 #[derive(Debug, Clone)]
@@ -152,6 +156,30 @@ impl ClusterDir {
         }
         found.sort();
         Ok(found)
+    }
+
+    /// The number of the last change of operators that was taken.
+    pub fn roster_number(&self) -> Result<u64, DirError> {
+        let Some(text) = self.read_if_there(ROSTER)? else { return Ok(0) };
+        let wrong = |_| DirError::Form { path: self.file(ROSTER), why: "it is no number".into() };
+        text.trim().parse().map_err(wrong)
+    }
+
+    /// Pins these operators and no others, after the change with this number: all of it or nothing.
+    pub fn pin_operators(&self, operators: &[Operator], number: u64) -> Result<(), DirError> {
+        self.make()?;
+        let (new, place) = (self.file("operators.new"), self.file("operators"));
+        let write = || {
+            write::remove_dir(&new)?;
+            write::closed_dir(&new)?;
+            for operator in operators {
+                let line = String::from(operator.clone()) + "\n";
+                write::closed_file(&new.join(format!("{}.pub", operator.name())), line.as_bytes())?;
+            }
+            write::closed_file(&self.file("operators.new/number"), format!("{number}\n").as_bytes())?;
+            write::swap_dir(&new, &place)
+        };
+        write().map_err(|source| self.cannot("operators", source))
     }
 
     /// The key of an identity that is still to come: the same one when a join is tried again.
@@ -355,7 +383,13 @@ mod tests {
         assert_eq!(read.settings, identity.settings);
         assert_eq!((read.certificates, read.key), (identity.certificates, identity.key));
         assert_eq!(dir.authority().unwrap().unwrap().fingerprint(), authority.fingerprint());
-        assert_eq!(dir.operators().unwrap(), [operator]);
+        assert_eq!(dir.operators().unwrap(), std::slice::from_ref(&operator));
+        let other = Operator::new("bob", [2; 32]).unwrap();
+        dir.pin_operators(std::slice::from_ref(&other), 3).unwrap();
+        dir.pin_operators(&[operator.clone(), other.clone()], 4).unwrap();
+        dir.pin_operators(std::slice::from_ref(&other), 5).unwrap();
+        assert_eq!((dir.operators().unwrap(), dir.roster_number().unwrap()), (vec![other], 5));
+        assert!(!dir.file("operators.new").exists());
 
         let mut open = vec![dir.path().to_owned()];
         while let Some(path) = open.pop() {

@@ -13,7 +13,7 @@ mod key;
 mod name;
 mod operator;
 mod settings;
-mod write;
+pub(crate) mod write;
 
 pub use authority::{
     Authority, AuthorityError, AuthorityFiles, CLOCK_SKEW, Certificates, HOST_LIFETIME, Issued, MEMBER_NAME,
@@ -27,4 +27,4 @@ pub use operator::Operator;
 pub use settings::{ClusterId, MemberAddress, Ports, SETTINGS_VERSION, Settings};
 
 pub(crate) use authority::random;
-pub(crate) use certificate::hex;
+pub(crate) use certificate::{hex, unhex};

@@ -9,7 +9,7 @@ use std::path::Path;
 const TEMPORARY: &str = ".homeostat-new-";
 
 /// Makes a directory that is closed to others.
-pub(super) fn closed_dir(path: &Path) -> io::Result<()> {
+pub(crate) fn closed_dir(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         made => made,
@@ -17,7 +17,7 @@ pub(super) fn closed_dir(path: &Path) -> io::Result<()> {
 }
 
 /// Writes a file that is closed to others from the beginning.
-pub(super) fn closed_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn closed_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     let temporary = dir.join(format!("{TEMPORARY}{name}"));
@@ -35,9 +35,30 @@ pub(super) fn closed_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Removes a file; a missing one is no error.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Removes a directory with all that is in it; a missing one is no error.
+pub(crate) fn remove_dir(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Puts a directory in the place of another, which goes.
+pub(crate) fn swap_dir(new: &Path, place: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    if place.exists() {
+        renameat_with(CWD, new, CWD, place, RenameFlags::EXCHANGE)?;
+        remove_dir(new)?;
+    } else {
+        fs::rename(new, place)?;
+    }
+    let dir = place.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    File::open(dir)?.sync_all()
 }

@@ -12,15 +12,16 @@ const ROOT: &str = "root";
 /// What every host may do.
 const EVERYBODY: &str = "homeostat";
 /// What every host may read. The rest of `cluster/` is for members.
-const SHARED: [Keys<'static>; 11] = [
+const SHARED: &[Keys<'static>] = &[
     Keys::Below(keys::HOSTS),
     Keys::Below(keys::KEYS),
     Keys::Below("vertices/"),
     Keys::Below("exports/"),
     Keys::Below("facts/"),
     Keys::Below("services/"),
-    Keys::Below("deploys/"),
-    Keys::Below("blobs/"),
+    Keys::Below(keys::DEPLOYS),
+    Keys::Below(keys::BLOBS),
+    Keys::Below(keys::OPERATORS),
     Keys::Below(keys::MEMBERS),
     Keys::Below(keys::CLUSTER_CANDIDATES),
     Keys::Below(keys::CLUSTER_REFUSED),
@@ -38,7 +39,7 @@ const TOLD: [&str; 5] = [
 pub(super) async fn begin(etcd: &Administration, host: &str) -> Result<(), Refusal> {
     etcd.add_role(EVERYBODY).await?;
     for keys in SHARED {
-        etcd.allow(EVERYBODY, Access::Read, keys).await?;
+        etcd.allow(EVERYBODY, Access::Read, *keys).await?;
     }
     for key in TOLD {
         etcd.allow(EVERYBODY, Access::Read, Keys::One(key)).await?;

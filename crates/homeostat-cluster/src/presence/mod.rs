@@ -48,6 +48,12 @@ pub struct Summary {
     pub left_out: usize,
     /// A digest over its catalog, in hexadecimal.
     pub catalog: String,
+    /// The release that runs, 0 for none yet; nothing where no releases are followed.
+    pub deploy: Option<u64>,
+    /// The release that did not do here: it was refused, or settled for the first time with failures.
+    pub deploy_failed: Option<u64>,
+    /// Something was changed by hand since the release came.
+    pub tainted: bool,
     /// The first things that are not in order, for people.
     pub why: Vec<String>,
 }

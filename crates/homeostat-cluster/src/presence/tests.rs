@@ -11,7 +11,7 @@ use super::*;
 fn a_summary_reads_back_also_when_it_says_less_or_more_than_we_know() {
     let summary = Summary { settled: true, failed: 2, why: vec!["x".into()], ..Summary::default() };
     assert_eq!(Summary::parse(&summary.to_bytes()), Some(summary));
-    let other = Summary::parse(b"\x01{\"settled\":true,\"tainted\":1}").unwrap();
+    let other = Summary::parse(b"\x01{\"settled\":true,\"shade\":1}").unwrap();
     assert!(other.is_converged());
     for bytes in [&b""[..], b"\x02{}", b"\x01", b"\x01[1]"] {
         assert_eq!(Summary::parse(bytes), None, "{bytes:?}");

@@ -10,7 +10,9 @@
 //! | `facts/<host>`, `services/<name>/<host>` | capacity and load; address and health (lease) | that host |
 //! | `kv/one/<key>` | what `kv` resources and `homeostat kv` share | hosts, by role |
 //! | `kv/each/<key>/<host>` | the same, one value for each host (`mapped`) | that host |
-//! | `deploys/<n>`, `blobs/<hash>` | signed releases | operators |
+//! | `deploys/<n>` | the signed manifest of a release; the number has ten digits | operators |
+//! | `blobs/<hash>/<chunk>` | the files of releases, in pieces, by the hash of their content | operators |
+//! | `operators/<n>` | whose signatures count from then on, signed by one whose did before | operators |
 //! | `cluster/tokens/<id>` | a token to join with: the hash of its secret, its end, its uses | members |
 //! | `cluster/hosts/<host>`, `cluster/addresses/<address>` | who has joined, with its certificates; who listens where | members |
 //! | `cluster/candidates/<host>` | who may be a member, and where | members |
@@ -92,6 +94,40 @@ pub const CLUSTER_SIZE: &str = "cluster/size";
 pub const CLUSTER_ELECTED: &str = "cluster/elected";
 /// The change of members that is being made.
 pub const CLUSTER_STEP: &str = "cluster/step";
+
+/// The signed manifests of releases.
+pub const DEPLOYS: &str = "deploys/";
+/// The files of releases.
+pub const BLOBS: &str = "blobs/";
+/// Whose signatures count, as that changed.
+pub const OPERATORS: &str = "operators/";
+
+/// The manifest of a release. Keys are in the order of the numbers.
+pub fn deploy(number: u64) -> String {
+    format!("{DEPLOYS}{number:010}")
+}
+
+/// A piece of a file of releases.
+pub fn blob(hash: &str, chunk: usize) -> String {
+    format!("{BLOBS}{}/{chunk:04}", part(hash))
+}
+
+/// The hash that a key below [`BLOBS`] belongs to.
+pub fn parse_blob(key: &str) -> Option<&str> {
+    key.strip_prefix(BLOBS)?.split('/').next()
+}
+
+/// One change of whose signatures count.
+pub fn operators(number: u64) -> String {
+    format!("{OPERATORS}{number:010}")
+}
+
+/// The number at the end of a key below [`DEPLOYS`] or [`OPERATORS`].
+pub fn parse_number(key: &str) -> Option<u64> {
+    let digits = key.strip_prefix(DEPLOYS).or_else(|| key.strip_prefix(OPERATORS))?;
+    let is_number = digits.len() == 10 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    is_number.then(|| digits.parse().ok()).flatten()
+}
 
 /// The summary of a host.
 pub fn host(host: &str) -> String {

@@ -5,6 +5,7 @@
 mod cluster;
 mod host;
 mod quiet;
+mod releases;
 mod shared;
 mod signals;
 mod status;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
+use homeostat_cluster::deploys::{Offer, Shelved};
 use homeostat_cluster::exchange::{News, Party, SealingKey};
 use homeostat_engine::{AbsPath, Journal, Registry, Store};
 use homeostat_model::{Diagnostic, SourceMap};
@@ -27,6 +29,7 @@ use cluster::Playing;
 pub(crate) use cluster::{Cluster, Keeper, Own, Part, address};
 pub(crate) use host::{HostArgs, LimitArgs};
 use quiet::Quiet;
+pub(crate) use releases::Releases;
 use shared::{Hold, Shared, Turn};
 pub(crate) use shared::{alone, look};
 use signals::{Asked, Signals};
@@ -52,6 +55,8 @@ const GRACE: Duration = Duration::from_secs(90);
 pub(crate) struct Task {
     pub(crate) hostname: Arc<str>,
     pub(crate) inputs: Inputs,
+    /// Where the inputs come from, if they are released.
+    pub(crate) releases: Option<Releases>,
     /// Where collected resources come from.
     pub(crate) pool: Pool,
     pub(crate) registry: Registry,
@@ -125,7 +130,7 @@ struct Running {
 
 /// Keeps the host until the run ends. `first` was read before anything was opened.
 pub(crate) async fn keep(
-    task: Task,
+    mut task: Task,
     opened: Opened,
     first: Read,
     terminal: &Terminal,
@@ -179,6 +184,11 @@ pub(crate) async fn keep(
         let status = status::teller(task.hostname.clone(), &engine, shared.as_ref(), cluster.as_ref());
         beside.spawn(server.serve(Desk { store, cluster, status }));
     }
+    // Where nothing was released yet, there is nothing to load, and nothing that was declared before is undone.
+    let waits = task.releases.as_ref().is_some_and(|releases| releases.first().is_none());
+    if let Some(releases) = &mut task.releases {
+        releases.begin();
+    }
     let (first, notes) = running(first);
     let mut agent = Agent {
         task,
@@ -194,7 +204,11 @@ pub(crate) async fn keep(
         coming: None,
         has_loaded: false,
     };
-    if let Err(error) = agent.begin(notes).await {
+    if waits {
+        agent.terminal.say("nothing is released for this host yet\n");
+    } else if let Err(error) = agent.begin(notes).await
+        && !agent.waits_for_another(&error)
+    {
         agent.engine.stop(Stop::Cancel).await;
         agent.shown.finish(None);
         return Err(error);
@@ -306,6 +320,10 @@ impl Agent<'_> {
 
     /// Reads the inputs again; while they are wrong, what ran before goes on.
     async fn load_again(&mut self, follower: &mut Option<Follower>) {
+        if self.task.releases.is_some() {
+            self.terminal.say("what is released is followed: there is nothing to load again\n");
+            return;
+        }
         let before = paths(&self.task.inputs);
         let Task { inputs, registry, hostname, pool, .. } = &mut self.task;
         let read = Read::inputs(inputs, registry, hostname, *pool);
@@ -345,6 +363,7 @@ impl Agent<'_> {
                     tracing::error!("{error:#}");
                 }
             }
+            self.observe_release(&now);
             let over_at = if self.has_loaded { self.over_at(&quiet, &now) } else { None };
             if over_at.is_some_and(|over| over <= tokio::time::Instant::now()) {
                 return Ok(End::Converged);
@@ -367,6 +386,8 @@ impl Agent<'_> {
                 },
                 () = woken(&self.programs, self.coming.as_ref()) => self.evaluate().await,
                 changed = self.progress.changed() => changed.context("the engine ended by itself")?,
+                offer = offered(self.task.releases.as_mut()) => self.take_offer(offer).await,
+                Ok(()) = self.shown.hands.changed(), if self.task.releases.is_some() => {}
                 turn = next(self.shared.as_mut()) => match turn {
                     Turn::News(news) => self.take(news).await,
                     Turn::Moved => self.look_around().await,
@@ -379,6 +400,105 @@ impl Agent<'_> {
     /// Whether everything was settled since the last load. A repair after that is what the run is for, and does not undo it.
     fn has_settled(&self) -> bool {
         self.progress.borrow().settled || self.shown.settled.get().is_some_and(|at| at >= self.loaded)
+    }
+
+    /// A release that was taken by an older version may be refused by this one: another may come.
+    fn waits_for_another(&mut self, error: &anyhow::Error) -> bool {
+        let Some(releases) = &mut self.task.releases else { return false };
+        tracing::error!("release {} cannot be loaded any more: {error:#}", releases.runs());
+        releases.refused(releases.runs());
+        true
+    }
+
+    /// Looks whether the release does, and lets the others know.
+    fn observe_release(&mut self, now: &Progress) {
+        let Some(releases) = &mut self.task.releases else { return };
+        releases.observe(now, *self.shown.hands.borrow_and_update());
+        if let Some(shared) = &self.shared {
+            shared.tell_release(releases.facts());
+        }
+    }
+
+    async fn take_offer(&mut self, offer: Offer) {
+        let Some(releases) = &self.task.releases else { return };
+        match offer {
+            Offer::Take(shelved) => {
+                let number = shelved.manifest.number;
+                let done = self.switch(&shelved).await;
+                let hands = *self.shown.hands.borrow();
+                let Some(releases) = &mut self.task.releases else { return };
+                match done {
+                    Ok(()) => {
+                        tracing::info!("release {number} is loaded");
+                        releases.loaded(number, hands);
+                    }
+                    Err(error) => {
+                        tracing::error!(
+                            "release {number} is refused, and what ran before goes on: {error:#}"
+                        );
+                        releases.refused(number);
+                    }
+                }
+            }
+            Offer::GoBack { from, failed_on } => {
+                let before = releases.before();
+                if before == 0 {
+                    tracing::error!("release {from} failed on `{failed_on}`, and there is none before it");
+                    return;
+                }
+                let done = match releases.shelf().get(before) {
+                    Ok(shelved) => self.switch(&shelved).await,
+                    Err(error) => Err(error.into()),
+                };
+                let hands = *self.shown.hands.borrow();
+                let Some(releases) = &mut self.task.releases else { return };
+                match done {
+                    Ok(()) => {
+                        tracing::warn!("release {from} failed on `{failed_on}`: back to {before}");
+                        releases.went_back(from, hands);
+                    }
+                    Err(error) => {
+                        tracing::error!(
+                            "release {from} failed on `{failed_on}`, and {before} too: {error:#}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Loads a release in the place of what runs. When it is refused, what ran goes on.
+    async fn switch(&mut self, shelved: &Shelved) -> anyhow::Result<()> {
+        let Some(releases) = &self.task.releases else { return Ok(()) };
+        let (shelf, runs) = (releases.shelf().clone(), releases.runs());
+        shelf.point_to(shelved.manifest.number)?;
+        let inputs = std::mem::replace(&mut self.task.inputs, Inputs::of(&shelved.inputs));
+        let Task { inputs: new, registry, hostname, pool, .. } = &mut self.task;
+        let read = Read::inputs(new, registry, hostname, *pool);
+        let loaded = self.replace(read).await;
+        if loaded.is_err() {
+            self.task.inputs = inputs;
+            if runs > 0 {
+                shelf.point_to(runs)?;
+            }
+        }
+        loaded
+    }
+
+    /// Begins with what was read in the place of what runs. When it is refused, what ran goes on.
+    async fn replace(&mut self, read: Read) -> anyhow::Result<()> {
+        if read.is_refused() {
+            read.show(self.terminal);
+            return Err(read.refusal());
+        }
+        let (new, notes) = running(read);
+        let former = std::mem::replace(&mut self.programs, new);
+        self.coming = None;
+        let begun = self.begin(notes).await;
+        if begun.is_err() {
+            self.programs = former;
+        }
+        begun
     }
 
     /// Loads what others export differently.
@@ -555,6 +675,13 @@ async fn until(when: Option<tokio::time::Instant>) {
 async fn next(shared: Option<&mut Shared>) -> Turn {
     match shared {
         Some(shared) => shared.next().await,
+        None => pending().await,
+    }
+}
+
+async fn offered(releases: Option<&mut Releases>) -> Offer {
+    match releases {
+        Some(releases) => releases.next().await,
         None => pending().await,
     }
 }

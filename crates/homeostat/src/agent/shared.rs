@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::releases::ReleaseFacts;
 use super::summary::{digest, summarize};
 use crate::engine::EngineHandle;
 
@@ -49,6 +50,8 @@ pub(super) struct Facts {
     pub(super) collected: usize,
     pub(super) left_out_count: usize,
     pub(super) left_out: Vec<String>,
+    /// Where releases are followed.
+    pub(super) release: Option<ReleaseFacts>,
 }
 
 /// Something that a run has to look at.
@@ -115,6 +118,11 @@ impl Shared {
         }
         self.announcing.spawn(presence::announce(store, self.host.clone(), summaries, contact, held));
         self.announcing.spawn(summarize(engine, self.facts.subscribe(), summary));
+    }
+
+    /// Lets the others know of releases.
+    pub(super) fn tell_release(&self, release: ReleaseFacts) {
+        self.facts.send_if_modified(|facts| facts.release.replace(release) != Some(release));
     }
 
     /// For the status.

@@ -59,5 +59,10 @@ fn exchange(
 ) -> Json {
     let cut_off = cut_off(&contact.borrow(), &standing.borrow());
     let facts = facts.borrow().clone();
-    json!({ "cut_off": cut_off, "collected": facts.collected, "left_out": facts.left_out })
+    json!({
+        "cut_off": cut_off,
+        "collected": facts.collected,
+        "left_out": facts.left_out,
+        "release": facts.release,
+    })
 }

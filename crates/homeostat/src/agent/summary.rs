@@ -54,6 +54,9 @@ pub(super) async fn summarize(
             waiting: totals.waiting,
             left_out: facts_now.left_out_count,
             catalog: facts_now.catalog,
+            deploy: facts_now.release.map(|release| release.runs),
+            deploy_failed: facts_now.release.and_then(|release| release.failed),
+            tainted: facts_now.release.is_some_and(|release| release.tainted),
             why,
         };
         summary.send_if_modified(|summary| {

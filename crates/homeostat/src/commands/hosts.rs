@@ -58,7 +58,8 @@ pub(crate) fn run(args: HostsArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
 
 /// A line for each host.
 fn table(hosts: &Json) -> String {
-    let head = ["HOST", "ALIVE", "CONVERGED", "FAILED", "BLOCKED", "SINCE", "WHY NOT"].map(str::to_owned);
+    let head =
+        ["HOST", "ALIVE", "CONVERGED", "FAILED", "BLOCKED", "RELEASE", "SINCE", "WHY NOT"].map(str::to_owned);
     columns(std::iter::once(head).chain(hosts.as_array().into_iter().flatten().map(row)))
 }
 
@@ -70,7 +71,7 @@ pub(super) fn yes_or_no(value: &Json) -> String {
     }
 }
 
-fn row(host: &Json) -> [String; 7] {
+fn row(host: &Json) -> [String; 8] {
     let summary = &host["summary"];
     let count = |name: &str| summary[name].as_u64().map_or_else(|| "-".to_owned(), |count| count.to_string());
     let since = summary["since_ms"].as_u64().map(|ms| time_text(UNIX_EPOCH + Duration::from_millis(ms)));
@@ -82,9 +83,23 @@ fn row(host: &Json) -> [String; 7] {
         yes_or_no(&host["converged"]),
         count("failed"),
         count("blocked"),
+        release(summary),
         since,
         printable(first).into_owned(),
     ]
+}
+
+/// The release that runs, with what is to be known of it.
+fn release(summary: &Json) -> String {
+    let Some(number) = summary["deploy"].as_u64() else { return "-".to_owned() };
+    let mut text = number.to_string();
+    if let Some(failed) = summary["deploy_failed"].as_u64() {
+        text.push_str(&format!(", {failed} failed"));
+    }
+    if summary["tainted"] == true {
+        text.push_str(", tainted");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -97,13 +112,14 @@ mod tests {
         let why = ["file[/x]: permission denied\u{1b}"];
         let hosts = json!([
             { "host": "a", "alive": true, "converged": false,
-              "summary": { "failed": 1, "blocked": 2, "since_ms": 0, "why": why } },
+              "summary": { "failed": 1, "blocked": 2, "since_ms": 0, "why": why,
+                           "deploy": 7, "deploy_failed": 8, "tainted": true } },
             { "host": "db1", "alive": false, "converged": null, "summary": null },
         ]);
         let want = "\
-HOST  ALIVE  CONVERGED  FAILED  BLOCKED  SINCE                     WHY NOT
-a     yes    no         1       2        1970-01-01T00:00:00.000Z  file[/x]: permission denied\\u{1b}
-db1   no     -          -       -        -
+HOST  ALIVE  CONVERGED  FAILED  BLOCKED  RELEASE               SINCE                     WHY NOT
+a     yes    no         1       2        7, 8 failed, tainted  1970-01-01T00:00:00.000Z  file[/x]: permission denied\\u{1b}
+db1   no     -          -       -        -                     -
 ";
         assert_eq!(table(&hosts), want);
     }

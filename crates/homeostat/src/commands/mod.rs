@@ -1,14 +1,18 @@
 //! One file per command: its arguments and what it does with them.
 
+pub(crate) mod agent;
 pub(crate) mod check;
 pub(crate) mod cluster;
 pub(crate) mod completions;
+pub(crate) mod deploy;
+pub(crate) mod deploys;
 pub(crate) mod doc;
 pub(crate) mod fmt;
 pub(crate) mod graph;
 pub(crate) mod hosts;
 pub(crate) mod kv;
 pub(crate) mod man;
+pub(crate) mod operator;
 pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod schema;
@@ -38,6 +42,10 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> anyhow::Result<Exit>
         Command::Schema(args) => schema::run(&args, terminal),
         Command::Completions(args) => completions::run(&args, terminal),
         Command::Kv(args) => kv::run(args, terminal),
+        Command::Agent(args) => agent::run(*args, terminal),
+        Command::Deploy(args) => deploy::run(*args, terminal),
+        Command::Deploys(args) => deploys::run(args, terminal),
+        Command::Operator(args) => operator::run(args, terminal),
         Command::Cluster(args) => cluster::run(*args, terminal),
         Command::Hosts(args) => hosts::run(args, terminal),
         Command::Status(args) => status::run(&args, terminal),

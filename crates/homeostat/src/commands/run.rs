@@ -9,11 +9,12 @@ use homeostat_cluster::identity::{ClusterDir, HostName};
 use homeostat_engine::Store;
 
 use super::runtime;
-use crate::agent::{self, Cluster, HostArgs, LimitArgs, Opened, Own, Part, Task};
+use crate::agent::{self, Cluster, HostArgs, LimitArgs, Opened, Own, Part, Releases, Task};
 use crate::catalog::{self, Read};
 use crate::cli::{InputArgs, seconds};
 use crate::engine::{EngineOptions, Mode};
 use crate::exit::{Exit, refused};
+use crate::fleet::{self, Fleet};
 use crate::front::Pool;
 use crate::inputs::Inputs;
 use crate::place::etcd::EtcdArgs;
@@ -47,39 +48,39 @@ Exit codes:
   143  SIGTERM before everything was settled")]
 pub(crate) struct RunArgs {
     #[command(flatten)]
-    input: InputArgs,
+    pub(super) input: InputArgs,
     /// Exit when everything is settled and quiet for so long; a decimal number, 0 is at once
     #[arg(long, value_name = "SECS", value_parser = seconds)]
-    converged_timeout: Option<Duration>,
+    pub(super) converged_timeout: Option<Duration>,
     /// Settle once and exit, without following the inputs: for cron, image builds, containers
     #[arg(long, conflicts_with = "converged_timeout")]
-    once: bool,
+    pub(super) once: bool,
     /// Stop after so long whatever happens
     #[arg(long, value_name = "SECS", value_parser = seconds)]
-    max_runtime: Option<Duration>,
+    pub(super) max_runtime: Option<Duration>,
     /// Check everything, change nothing
     #[arg(long)]
-    noop: bool,
+    pub(super) noop: bool,
     /// Do not follow changes of the inputs
     #[arg(long)]
-    no_watch: bool,
+    pub(super) no_watch: bool,
     /// Where we keep our own things, closed to others; /var/lib/homeostat for root, else $XDG_STATE_HOME/homeostat
     #[arg(long, value_name = "DIR")]
-    prefix: Option<PathBuf>,
+    pub(super) prefix: Option<PathBuf>,
     #[command(flatten)]
-    host: HostArgs,
+    pub(super) host: HostArgs,
     #[command(flatten)]
-    limits: LimitArgs,
+    pub(super) limits: LimitArgs,
     #[command(flatten)]
-    written: WrittenArgs,
+    pub(super) written: WrittenArgs,
     #[command(flatten)]
-    cluster: ClusterArgs,
+    pub(super) cluster: ClusterArgs,
 }
 
 /// What is written for others to read.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Files")]
-struct WrittenArgs {
+pub(super) struct WrittenArgs {
     /// Write the graph in the language of Graphviz after each load
     #[arg(long, value_name = "FILE")]
     graphviz: Option<PathBuf>,
@@ -94,18 +95,18 @@ struct WrittenArgs {
 /// What is shared with other hosts.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
-struct ClusterArgs {
+pub(super) struct ClusterArgs {
     /// Leave the cluster out
     #[arg(long)]
-    no_cluster: bool,
+    pub(super) no_cluster: bool,
     /// With a converged timeout: wait for every live host
     #[arg(long, requires = "converged_timeout")]
-    cluster_converged: bool,
+    pub(super) cluster_converged: bool,
     /// Where this host is: members of the cluster's store spread over zones
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-    zone: String,
+    pub(super) zone: String,
     #[command(flatten)]
-    etcd: EtcdArgs,
+    pub(super) etcd: EtcdArgs,
 }
 
 impl ClusterArgs {
@@ -119,6 +120,11 @@ impl ClusterArgs {
 }
 
 pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
+    keep(args, None, terminal)
+}
+
+/// Keeps the host in what inputs declare, or releases for this fleet.
+pub(super) fn keep(args: RunArgs, fleet: Option<Fleet>, terminal: &Terminal) -> anyhow::Result<Exit> {
     let started = (SystemTime::now(), Instant::now());
     let etcd = args.cluster.store()?;
     let WrittenArgs { graphviz, report, events } = &args.written;
@@ -128,6 +134,10 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let root = args.host.root()?;
     let prefix = Prefix::choose(args.prefix.as_deref())?;
     let identity = if args.cluster.no_cluster { None } else { place::identity(&prefix)? };
+    let fleet = fleet.map(|fleet| fleet.cluster(identity.as_ref())).transpose()?;
+    if fleet.is_some() && etcd.is_none() && identity.is_none() {
+        return Err(refused("releases come from the store that hosts share: name it with --etcd"));
+    }
     let hostname = match &identity {
         Some(identity) => own_name(args.input.hostname.as_deref(), &identity.settings.host)?,
         None => catalog::hostname(&args.input)?,
@@ -154,8 +164,16 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
         return Err(read.refusal());
     }
     prefix.open()?;
-    let _lock = lock(&prefix)?;
+    let _lock = lock(&prefix, if fleet.is_some() { "agent" } else { "run" })?;
     let opened = store::open(&prefix, etcd);
+    let mut releases = None;
+    if let Some(fleet) = fleet {
+        releases = Some(fleet::releases(&prefix, fleet, hostname.clone(), opened.store.clone())?);
+    }
+    if let Some(first) = releases.as_ref().and_then(Releases::first) {
+        inputs = Inputs::of(&first.inputs);
+        read = Read::inputs(&mut inputs, &registry, &hostname, pool);
+    }
     let options = EngineOptions {
         mode: if args.noop { Mode::Noop } else { Mode::Apply },
         keep_changes: args.written.report.is_some(),
@@ -166,6 +184,7 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let task = Task {
         hostname,
         inputs,
+        releases,
         pool,
         registry,
         options,
@@ -234,10 +253,10 @@ fn expect_place_for(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn lock(prefix: &Prefix) -> anyhow::Result<Lock> {
+fn lock(prefix: &Prefix, command: &str) -> anyhow::Result<Lock> {
     let start = Instant::now();
     loop {
-        match Lock::take(prefix, "run").map_err(|error| cannot_lock(prefix, &error))? {
+        match Lock::take(prefix, command).map_err(|error| cannot_lock(prefix, &error))? {
             Ok(lock) => return Ok(lock),
             Err(holder) if holder.is_short() && start.elapsed() < PATIENCE => pause(),
             Err(holder) => return Err(taken(prefix, &holder)),

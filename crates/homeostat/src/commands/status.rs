@@ -67,6 +67,15 @@ fn text(status: &Json) -> String {
         let trouble = store["trouble"].as_str().map(|why| format!(": {}", printable(why)));
         out.push_str(&format!("  in the store: {role}{}\n", trouble.unwrap_or_default()));
     }
+    let release = &exchange["release"];
+    if let Some(runs) = release["runs"].as_u64() {
+        let tainted =
+            if release["tainted"] == true { ", and something was changed by hand since" } else { "" };
+        out.push_str(&format!("  release: {runs}{tainted}\n"));
+    }
+    if let Some(failed) = release["failed"].as_u64() {
+        out.push_str(&format!("  release {failed} failed here\n"));
+    }
     if let Some(why) = exchange["cut_off"].as_str() {
         out.push_str(&format!("  cut off from other hosts: {}\n", printable(why)));
     }
@@ -83,7 +92,8 @@ mod tests {
         let status = json!({
             "host": "a", "settled": true, "converged": false, "totals": { "resources": 3 },
             "not_in_order": ["file[/x]: denied"],
-            "exchange": { "cut_off": "no answer", "collected": 2, "left_out": ["file[/y] is wrong"] },
+            "exchange": { "cut_off": "no answer", "collected": 2, "left_out": ["file[/y] is wrong"],
+                          "release": { "runs": 7, "failed": 8, "tainted": true } },
             "store": { "role": "client", "trouble": "`etcd` cannot be run: no such file" },
         });
         let want = "\
@@ -92,6 +102,8 @@ a: settled, and not everything is in order; resources: 3
   left out: file[/y] is wrong
   collected: 2
   in the store: client: `etcd` cannot be run: no such file
+  release: 7, and something was changed by hand since
+  release 8 failed here
   cut off from other hosts: no answer
 ";
         assert_eq!(text(&status), want);

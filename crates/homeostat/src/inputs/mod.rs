@@ -86,6 +86,17 @@ impl Inputs {
         })
     }
 
+    /// Files, told by their names.
+    pub(crate) fn of(paths: &[PathBuf]) -> Self {
+        Self {
+            paths: paths.to_vec(),
+            stdin_format: None,
+            stdin: None,
+            seen: BTreeMap::new(),
+            of_programs: BTreeMap::new(),
+        }
+    }
+
     /// The names, as they were given.
     pub(crate) fn names(&self) -> Vec<String> {
         self.paths.iter().map(|path| name_of(path)).collect()

@@ -17,9 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use homeostat_engine::host::Output;
-use homeostat_engine::{Event, EventKind};
-use homeostat_model::SourceMap;
+use homeostat_engine::{Cause, Event, EventKind};
 use homeostat_model::suggest::printable;
+use homeostat_model::{ResourceId, SourceMap};
+use tokio::sync::watch;
 
 pub(crate) use json::{event_to_json, time_text};
 use lines::Lines;
@@ -32,6 +33,8 @@ use crate::terminal::{Paint, Terminal};
 
 /// The views of one run, as the engine feeds them.
 pub(crate) struct Views {
+    /// Changes that somebody else made and that were repaired.
+    hands: watch::Sender<u64>,
     lines: Option<(Lines, Writer)>,
     events: Option<(Arc<str>, Origins, Writer)>,
     settled: SettledAt,
@@ -68,6 +71,8 @@ impl SettledAt {
 
 /// What a run keeps of its views: to follow them, and to end them.
 pub(crate) struct Shown {
+    /// Changes that somebody else made and that were repaired.
+    pub(crate) hands: watch::Receiver<u64>,
     pub(crate) settled: SettledAt,
     /// Where somebody wants to know of it.
     pub(crate) origins: Option<Origins>,
@@ -129,20 +134,37 @@ pub(crate) fn start(terminal: &Terminal, host: &str, events: Option<&Path>) -> i
     let mut writers = vec![line_writer.clone()];
     writers.extend(event_writer.clone());
     let lines = Lines { paint, quiet: terminal.is_quiet(), verbose: terminal.is_verbose() };
+    let (hands, hands_seen) = watch::channel(0);
     let views = Views {
+        hands,
         lines: Some((lines, line_writer)),
         events: event_writer.map(|writer| (host.into(), origins.clone(), writer)),
         settled: settled.clone(),
     };
     let drawn_on = draws.then(|| terminal.clone());
     let origins = views.events.is_some().then_some(origins);
-    Ok((views, Shown { settled, origins, live, lines: all_lines, writers, drawn_on }))
+    Ok((views, Shown { hands: hands_seen, settled, origins, live, lines: all_lines, writers, drawn_on }))
+}
+
+/// Kinds whose wakes are what they wait for, and not that somebody changed what they keep.
+const DRIVEN: [&str; 6] = ["exec", "kv", "msg", "print", "test", "timer"];
+
+/// Whether somebody else changed what was in order, and it was put in order again.
+fn is_repair(event: &Event) -> bool {
+    let keeps = |id: &ResourceId| !DRIVEN.contains(&id.kind.as_str());
+    event.cause == Cause::Wake
+        && matches!(event.kind, EventKind::Changed(_))
+        && event.id.as_ref().is_some_and(keeps)
 }
 
 impl EventSink for Views {
     fn emit(&mut self, events: &[Event]) {
         if events.iter().any(|event| matches!(event.kind, EventKind::Settled(_))) {
             self.settled.set_now();
+        }
+        let by_hand = events.iter().filter(|event| is_repair(event)).count();
+        if by_hand > 0 {
+            self.hands.send_modify(|hands| *hands += by_hand as u64);
         }
         if let Some((lines, writer)) = &self.lines {
             let mut text = String::new();

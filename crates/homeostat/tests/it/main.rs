@@ -4,6 +4,7 @@
 mod api;
 mod broken;
 mod cluster;
+mod deploys;
 mod diagnostics;
 mod doc;
 mod ends;

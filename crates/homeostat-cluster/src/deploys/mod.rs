@@ -1,0 +1,34 @@
+//! Releases: what an operator signs, and how each host takes it without anybody in charge.
+//!
+//! Owns the form of a release (its manifest, its signature, its files), where it lies in the store and below a prefix, and the
+//! decision of a host whether it may take it now. It knows nothing of catalogs: what is in the files is for others to read.
+//!
+//! Invariants: nothing of a release is read before its signature, its cluster and its number are checked, and no file of it is used
+//! before its hash is; what does not check changes nothing. Numbers only grow on a host. A number is never given twice.
+//!
+//! The way of a release: files → [`Draft`] → [`publish`] (a number, a signature, the store) → [`follow`] (checked,
+//! decided by [`rollout`], put on the [`Shelf`]) → whoever runs it.
+
+mod draft;
+mod follow;
+mod manifest;
+mod operators;
+mod path;
+pub mod rollout;
+mod shelf;
+mod signed;
+mod store;
+
+pub use draft::{Content, Draft, DraftError};
+pub use follow::{Follower, Offer, Party};
+pub use manifest::{Amount, FILES_MAX, FileEntry, Hash, Manifest, ManifestError, RELEASE_BYTES_MAX, Rollout};
+pub use operators::{Roster, RosterError, current_roster, publish_roster};
+pub use path::{BundlePath, NotABundlePath};
+pub use shelf::{Ledger, Shelf, ShelfError, Shelved};
+pub use signed::{OperatorKey, Untrusted};
+pub use store::{
+    FetchError, KEPT, PublishError, ReleaseError, Stored, Terms, fetch, prune, publish, releases,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! Whose signatures count, and how that changes: only by the signature of one whose counts now.
+//!
+//! Each change is a record of its own, `operators/<n>`, that says all operators from then on. A host takes the records in the order
+//! of their numbers, each only if one of those who count then has signed it; so a host that was away for long gets to the same end.
+
+use homeostat_engine::Store;
+use homeostat_engine::store::{Commit, Compare, Operation, StoreError, keys};
+use serde::{Deserialize, Serialize};
+
+use super::signed::{OperatorKey, Purpose, Untrusted, open};
+use super::store::Stored;
+use crate::identity::Operator;
+
+const OPERATORS_MAX: usize = 64;
+/// How often somebody else may be quicker with a number.
+const TRIES_MAX: u32 = 32;
+
+/// All operators from one change on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Roster {
+    /// The cluster that it is for.
+    pub cluster: String,
+    /// Its number, from 1.
+    pub number: u64,
+    /// Who counts.
+    pub operators: Vec<Operator>,
+}
+
+/// Why a change of operators is not taken, or cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RosterError {
+    /// It is not an operator's word.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
+    /// What it says cannot be.
+    #[error("{0}")]
+    Content(&'static str),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Roster {
+    /// Reads a change, if one of these operators has signed it.
+    pub fn open(pinned: &[Operator], cluster: &str, stored: &Stored) -> Result<Self, RosterError> {
+        let (_, body) = open(Purpose::Operators, pinned, &stored.signed)?;
+        let roster: Self =
+            serde_json::from_slice(body).map_err(|_| RosterError::Content("it has another form"))?;
+        if roster.cluster != cluster {
+            return Err(RosterError::Content("it is for another cluster"));
+        }
+        if roster.number != stored.number {
+            return Err(RosterError::Content("it lies under another number"));
+        }
+        roster.check().map_err(RosterError::Content)?;
+        Ok(roster)
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        match self.operators.len() {
+            0 => Err("without an operator nobody could ever sign again"),
+            1..=OPERATORS_MAX => {
+                let all = &self.operators;
+                let is_twice =
+                    |at: usize, one: &Operator| all[..at].iter().any(|other| other.name() == one.name());
+                match all.iter().enumerate().any(|(at, one)| is_twice(at, one)) {
+                    true => Err("two operators have one name"),
+                    false => Ok(()),
+                }
+            }
+            _ => Err("it names too many operators"),
+        }
+    }
+
+    /// Who counts after all changes that follow one another from here; what is not taken is told.
+    pub(super) fn follow(
+        mut number: u64,
+        mut operators: Vec<Operator>,
+        cluster: &str,
+        changes: &[Stored],
+        mut refused: impl FnMut(&Stored, RosterError),
+    ) -> (u64, Vec<Operator>) {
+        for change in changes {
+            if change.number <= number {
+                continue;
+            }
+            match Self::open(&operators, cluster, change) {
+                Ok(roster) => (number, operators) = (roster.number, roster.operators),
+                Err(error) => refused(change, error),
+            }
+        }
+        (number, operators)
+    }
+}
+
+/// Who counts now for whoever counts these operators, and the number of the last change.
+pub async fn current_roster(
+    store: &dyn Store,
+    cluster: &str,
+    pinned: Vec<Operator>,
+) -> Result<(u64, Vec<Operator>), StoreError> {
+    let changes = Stored::below(store, keys::OPERATORS).await?.0;
+    Ok(Roster::follow(0, pinned, cluster, &changes, |_, _| {}))
+}
+
+/// Makes these the operators from now on. Says the number of the change.
+pub async fn publish_roster(
+    store: &dyn Store,
+    key: &OperatorKey,
+    cluster: &str,
+    operators: Vec<Operator>,
+) -> Result<u64, RosterError> {
+    for _ in 0..TRIES_MAX {
+        let (known, _) = Stored::below(store, keys::OPERATORS).await?;
+        let number = known.last().map_or(0, |last| last.number) + 1;
+        let roster = Roster { cluster: cluster.into(), number, operators: operators.clone() };
+        roster.check().map_err(RosterError::Content)?;
+        let body = serde_json::to_vec(&roster).expect("a roster is plain data");
+        let key_in_store: std::sync::Arc<str> = keys::operators(number).into();
+        let put = Operation::Put {
+            key: key_in_store.clone(),
+            value: key.sign(Purpose::Operators, &body).into(),
+            lease: None,
+        };
+        match store.transaction(vec![Compare::Missing(key_in_store)], vec![put]).await? {
+            Commit::Done(_) => return Ok(number),
+            Commit::Refused => {}
+        }
+    }
+    Err(RosterError::Content("others change the operators all the time: no number could be had"))
+}

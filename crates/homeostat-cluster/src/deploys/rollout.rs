@@ -1,0 +1,123 @@
+//! Whether a host may take a release now. A pure function of the manifest and of what is seen of the hosts: every host decides for
+//! itself, and no one is in charge.
+//!
+//! The hosts that a release is for stand in an order that follows from their names and its number, the same on all of them. A host
+//! takes its turn when enough of those before it have the release and are in order with it. Hosts see each other a little late. That
+//! a host has got further can only be seen late, not early; so who waits, waits a little too long, and never too short.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use homeostat_model::hosts;
+
+use super::manifest::{Hash, Manifest, Rollout};
+use crate::presence::{Alive, Summary};
+
+/// How a host that follows releases stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HostStanding {
+    /// The release that runs; 0: none.
+    pub runs: u64,
+    /// Everything is in order with it.
+    pub in_order: bool,
+    /// The release that did not do.
+    pub failed: Option<u64>,
+}
+
+/// The hosts that are alive and follow releases, by name.
+pub type Fleet = BTreeMap<Arc<str>, HostStanding>;
+
+/// What a host does about a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It is for others.
+    NotForUs,
+    /// It runs, or did not do here.
+    Nothing,
+    /// Take it now.
+    Take,
+    /// Not yet: these have to be in order with it before.
+    Wait(Vec<Arc<str>>),
+    /// It failed on this host, and nobody else takes it.
+    Stopped(Arc<str>),
+    /// It runs here, failed on this host, and its operator lets hosts go back.
+    GoBack(Arc<str>),
+}
+
+impl HostStanding {
+    /// As a summary tells it; none of a host that follows no releases.
+    pub fn of(summary: &Summary) -> Option<Self> {
+        let in_order = summary.is_converged();
+        summary.deploy.map(|runs| Self { runs, in_order, failed: summary.deploy_failed })
+    }
+
+    fn has(&self, number: u64) -> bool {
+        self.runs == number && self.in_order
+    }
+}
+
+/// Those that are alive and follow releases.
+pub fn fleet(alive: &Alive) -> Fleet {
+    let standing = |(host, seen): (&Arc<str>, &crate::presence::Seen)| {
+        HostStanding::of(&seen.summary).map(|standing| (host.clone(), standing))
+    };
+    alive.iter().filter_map(standing).collect()
+}
+
+impl Rollout {
+    /// Whether it is for this host.
+    pub fn selects(&self, host: &str) -> bool {
+        self.hosts.is_empty() || hosts::any_matches(self.hosts.iter().map(String::as_str), host)
+    }
+}
+
+/// The hosts that a release is for, in the order in which they take it.
+pub fn order<'a>(manifest: &Manifest, fleet: &'a Fleet) -> Vec<&'a Arc<str>> {
+    let place = |host: &str| Hash::of(format!("{}/{}/{host}", manifest.cluster, manifest.number).as_bytes());
+    let mut selected: Vec<&Arc<str>> = fleet.keys().filter(|host| manifest.rollout.selects(host)).collect();
+    selected.sort_by_cached_key(|host| (place(host), (*host).clone()));
+    selected
+}
+
+/// Whether everything is in order with a release here, and on every host that it is for.
+pub fn is_everywhere(manifest: &Manifest, own: HostStanding, fleet: &Fleet) -> bool {
+    own.has(manifest.number) && order(manifest, fleet).iter().all(|host| fleet[*host].has(manifest.number))
+}
+
+/// What the host `us` does about a release. It is among the hosts, as it stands now, also when others do not see it.
+pub fn decide(manifest: &Manifest, us: &str, own: HostStanding, fleet: &Fleet) -> Decision {
+    let (rollout, number) = (&manifest.rollout, manifest.number);
+    if !rollout.selects(us) {
+        return Decision::NotForUs;
+    }
+    let mut fleet = fleet.clone();
+    fleet.insert(us.into(), own);
+    let order = order(manifest, &fleet);
+    let failed = order.iter().find(|host| fleet[**host].failed == Some(number));
+    let is_staged = rollout.canary.is_some() || rollout.max_unavailable.is_some();
+    match failed {
+        Some(host) if own.runs == number && rollout.rollback_on_failure => {
+            return Decision::GoBack((*host).clone());
+        }
+        _ if own.runs == number || own.failed == Some(number) => return Decision::Nothing,
+        Some(host) if is_staged || rollout.rollback_on_failure => return Decision::Stopped((*host).clone()),
+        _ => {}
+    }
+    let is_missing = |host: &&&Arc<str>| !fleet[**host].has(number);
+    let canaries = rollout.canary.map_or(0, |canary| canary.of(order.len()));
+    let is_canary = order[..canaries].iter().any(|host| &***host == us);
+    let mut before: Vec<Arc<str>> = Vec::new();
+    if !is_canary {
+        before.extend(order[..canaries].iter().filter(is_missing).map(|host| (*host).clone()));
+    }
+    if let Some(most) = rollout.max_unavailable {
+        let missing: Vec<&&Arc<str>> = order.iter().filter(is_missing).collect();
+        let at = missing.iter().position(|host| &****host == us).unwrap_or_default();
+        if at >= most.of(order.len()).max(1) {
+            before.extend(missing[..at].iter().map(|host| (**host).clone()));
+        }
+    }
+    before.sort();
+    before.dedup();
+    if before.is_empty() { Decision::Take } else { Decision::Wait(before) }
+}

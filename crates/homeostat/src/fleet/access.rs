@@ -1,0 +1,79 @@
+//! What an operator works with: the store, the cluster that is meant, and his key.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use homeostat_cluster::deploys::{Stored, current_roster, releases};
+use homeostat_cluster::identity::{ClusterDir, Operator};
+use homeostat_engine::Store;
+use homeostat_engine::store::StoreError;
+
+use super::{Fleet, KeyFile, default_key};
+use crate::exit::refused;
+use crate::place::etcd::EtcdArgs;
+use crate::place::{self, Prefix};
+
+/// Which store, which cluster and which key.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OperatorArgs {
+    /// The operator's key; operator.key in $XDG_CONFIG_HOME/homeostat if not given
+    #[arg(long, value_name = "FILE", global = true)]
+    key: Option<PathBuf>,
+    /// The prefix of this host, whose cluster is meant and whose operators are known
+    #[arg(long, value_name = "DIR", global = true)]
+    prefix: Option<PathBuf>,
+    /// The name that stands in releases for the cluster, where hosts are part of none
+    #[arg(long, value_name = "NAME", global = true, help_heading = "Cluster")]
+    fleet: Option<String>,
+    #[command(flatten)]
+    etcd: EtcdArgs,
+}
+
+/// The store with the cluster that is meant.
+pub(crate) struct Access {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) cluster: String,
+    /// Those whom this host trusts, and ourselves.
+    pub(crate) operators: Vec<Operator>,
+}
+
+impl OperatorArgs {
+    /// Where the key is.
+    pub(crate) fn key_path(&self) -> anyhow::Result<PathBuf> {
+        self.key.clone().map_or_else(default_key, Ok)
+    }
+
+    /// The key.
+    pub(crate) fn key(&self) -> anyhow::Result<KeyFile> {
+        KeyFile::load(&self.key_path()?)
+    }
+
+    /// The prefix.
+    pub(crate) fn prefix(&self) -> anyhow::Result<Prefix> {
+        Prefix::choose(self.prefix.as_deref())
+    }
+
+    /// The store and the cluster. Nothing is connected yet.
+    pub(crate) fn access(&self) -> anyhow::Result<Access> {
+        let prefix = self.prefix()?;
+        let identity = place::identity(&prefix)?;
+        let cluster = Fleet { fleet: self.fleet.clone() }.cluster(identity.as_ref())?;
+        let store =
+            self.etcd.store()?.ok_or_else(|| refused("name the store that hosts share with --etcd"))?;
+        let dir = ClusterDir::below(prefix.path());
+        let mut operators = dir.operators().unwrap_or_default();
+        if let Ok(own) = self.key()
+            && !operators.iter().any(|known| known.key() == own.operator.key())
+        {
+            operators.push(own.operator);
+        }
+        Ok(Access { store, cluster, operators })
+    }
+}
+
+/// The releases in the store, and whose signatures count now.
+pub(crate) async fn known(access: &Access) -> Result<(Vec<Stored>, Vec<Operator>), StoreError> {
+    let (_, operators) = current_roster(&*access.store, &access.cluster, access.operators.clone()).await?;
+    Ok((releases(&*access.store).await?, operators))
+}

@@ -1,0 +1,266 @@
+//! Releases from an operator to agents that share an etcd. Each host is a prefix, a name and a directory of its own.
+
+use std::os::unix::fs::MetadataExt;
+
+use homeostat_cluster::testing::EtcdServer;
+use homeostat_cluster::{EtcdOptions, EtcdStore};
+use homeostat_engine::Store;
+use homeostat_engine::store::{StoreError, keys};
+use serde_json::Value as Json;
+
+use super::place::{Done, Place, Running, wait_until};
+
+const PUBLIC: &str = "DIR/home/.config/homeostat/operator.pub";
+
+/// An operator, and hosts that trust him.
+struct Fleet {
+    place: Place,
+    server: EtcdServer,
+}
+
+impl Fleet {
+    fn new(hosts: &[&str]) -> Option<Self> {
+        let server = EtcdServer::start()?;
+        let place = Place::new();
+        place.homeostat(&["operator", "init", "--name", "ann"]).ends_with(0);
+        for host in hosts {
+            let prefix = format!("DIR/{host}/prefix");
+            place.homeostat(&["operator", "trust", "--prefix", &prefix, PUBLIC]).ends_with(0);
+            std::fs::create_dir_all(place.path(&format!("{host}/files"))).unwrap();
+        }
+        Some(Self { place, server })
+    }
+
+    fn agent(&self, host: &str) -> Running {
+        let prefix = format!("DIR/{host}/prefix");
+        let etcd = self.server.url();
+        let own = ["agent", "--prefix", &prefix, "--hostname", host, "--etcd", &etcd, "--fleet", "test"];
+        self.place.start(&own)
+    }
+
+    fn agents(&self, hosts: &[&str]) -> Vec<Running> {
+        let agents = hosts.iter().map(|host| self.agent(host)).collect();
+        wait_until("all are seen", || hosts.iter().all(|host| self.summary(host)["deploy"] == 0));
+        agents
+    }
+
+    /// A command of the operator's.
+    fn operator(&self, args: &[&str]) -> Done {
+        let etcd = self.server.url();
+        let common = ["--prefix", "DIR/operator", "--etcd", &etcd, "--fleet", "test"];
+        self.place.homeostat(&[args, &common].concat())
+    }
+
+    /// Releases a text for each host: the files in its directory.
+    fn deploy(&self, hosts: &[&str], files: &[(&str, &str)], more: &[&str]) -> Done {
+        let inputs: Vec<String> = hosts.iter().map(|host| format!("DIR/{host}.yaml")).collect();
+        for host in hosts {
+            let mut text = format!("graph: {host}\nhosts: [{host}]\nresources:\n  file:\n");
+            for (name, content) in files {
+                text.push_str(&format!("  - name: DIR/{host}/files/{name}\n    content: {content}\n"));
+            }
+            self.place.write(&format!("{host}.yaml"), &text);
+        }
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        self.operator(&[&["deploy"], &inputs[..], more].concat())
+    }
+
+    fn summary(&self, host: &str) -> Json {
+        let hosts = self.place.homeostat(&["hosts", "--etcd", &self.server.url(), "--format", "json"]);
+        let hosts = hosts.ends_with(0).json();
+        let host = hosts.as_array().unwrap().iter().find(|one| one["host"] == host).cloned();
+        host.map(|host| host["summary"].clone()).unwrap_or_default()
+    }
+
+    fn read(&self, host: &str, name: &str) -> String {
+        self.place.read(&format!("{host}/files/{name}"))
+    }
+
+    /// Asks the store as no operator would.
+    fn raw<T>(&self, ask: impl AsyncFnOnce(EtcdStore) -> Result<T, StoreError>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let options = EtcdOptions::new([self.server.url()]);
+        runtime.block_on(async { ask(EtcdStore::new(options).unwrap()).await.unwrap() })
+    }
+
+    fn stored(&self, number: u64) -> Vec<u8> {
+        let key = keys::deploy(number);
+        self.raw(async |store| store.get(&key).await).unwrap().value.to_vec()
+    }
+
+    fn store(&self, number: u64, value: &[u8]) {
+        let key = keys::deploy(number);
+        self.raw(async |store| store.put(&key, value, None).await);
+    }
+}
+
+fn stop(agent: Running) -> Done {
+    agent.signal("TERM");
+    agent.finish()
+}
+
+#[test]
+fn hosts_take_releases_live_and_a_change_by_hand_shows() {
+    let hosts = ["a", "b", "c"];
+    let Some(fleet) = Fleet::new(&hosts) else { return };
+    let agents = fleet.agents(&hosts);
+    let first = fleet.deploy(&hosts, &[("one", "first"), ("two", "same")], &["--wait", "--timeout", "15"]);
+    assert_eq!(first.ends_with(0).stdout, "1\n");
+    assert_eq!(hosts.map(|host| fleet.read(host, "one")), ["first"; 3]);
+    let inode = |host: &str| std::fs::metadata(fleet.place.path(&format!("{host}/files/two"))).unwrap().ino();
+    let inodes = hosts.map(inode);
+
+    // By hand, repaired and told.
+    assert_eq!(fleet.summary("a")["tainted"], false);
+    fleet.place.write("a/files/one", "by hand");
+    wait_until("it is repaired", || fleet.read("a", "one") == "first");
+    wait_until("it shows", || fleet.summary("a")["tainted"] == true);
+    assert_eq!(fleet.summary("b")["tainted"], false);
+
+    let second = fleet.deploy(&hosts, &[("one", "second"), ("two", "same")], &["--wait", "--timeout", "15"]);
+    assert_eq!(second.ends_with(0).stdout, "2\n");
+    assert_eq!(hosts.map(|host| fleet.read(host, "one")), ["second"; 3]);
+    assert_eq!(hosts.map(inode), inodes, "what is the same is not touched");
+    wait_until("a new release clears it", || fleet.summary("a")["tainted"] == false);
+
+    let list = fleet.operator(&["deploys", "list", "--format", "json"]).ends_with(0).json();
+    assert_eq!((&list[0]["hosts"], &list[1]["hosts"]), (&0.into(), &3.into()));
+    assert_eq!(list[1]["signed_by"], "ann");
+    let diff = fleet.operator(&["deploys", "diff", "1", "2"]);
+    assert!(diff.ends_with(1).stdout.contains("content: second"), "{diff:#?}");
+    fleet.operator(&["deploys", "show", "2"]).ends_with(0);
+
+    let back = fleet.operator(&["deploys", "rollback", "--wait", "--timeout", "15"]);
+    assert_eq!(back.ends_with(0).stdout, "3\n");
+    assert_eq!(hosts.map(|host| fleet.read(host, "one")), ["first"; 3]);
+    for agent in agents {
+        stop(agent).ends_with(0);
+    }
+}
+
+#[test]
+fn what_does_not_check_is_refused_and_logged_once_and_the_last_good_one_goes_on() {
+    let Some(fleet) = Fleet::new(&["a"]) else { return };
+    let mut agents = fleet.agents(&["a"]);
+    fleet.deploy(&["a"], &[("one", "first")], &["--wait", "--timeout", "15"]).ends_with(0);
+    let good = fleet.stored(1);
+
+    // One bit of what is signed.
+    let mut flipped = good.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    fleet.store(2, &flipped);
+    // An older release under a new number.
+    fleet.store(3, &good);
+    // For another cluster.
+    fleet
+        .place
+        .write("x.yaml", "graph: x\nresources:\n  file:\n  - {name: DIR/a/files/one, content: other}\n");
+    let etcd = fleet.server.url();
+    let other = ["deploy", "--etcd", &etcd, "--fleet", "other", "DIR/x.yaml"];
+    assert_eq!(fleet.place.homeostat(&other).ends_with(0).stdout, "4\n");
+    // By somebody else.
+    fleet.place.homeostat(&["operator", "init", "--name", "eve", "--key", "DIR/eve.key"]).ends_with(0);
+    let eve = fleet.operator(&["deploy", "--key", "DIR/eve.key", "DIR/x.yaml"]);
+    assert_eq!(eve.ends_with(0).stdout, "5\n");
+    // Nothing at all.
+    fleet.store(6, b"");
+    // Nothing is released that would be refused.
+    fleet.place.write("bad.yaml", "graph: x\nresources:\n  file:\n  - {name: /x, contnet: y}\n");
+    fleet.operator(&["deploy", "DIR/bad.yaml"]).ends_with(2);
+
+    std::fs::remove_file(fleet.place.path("a/files/one")).unwrap();
+    wait_until("the first goes on", || fleet.read("a", "one") == "first");
+    fleet.deploy(&["a"], &[("one", "good")], &["--wait", "--timeout", "15"]).ends_with(0);
+    assert_eq!(fleet.read("a", "one"), "good");
+    // What was seen is not taken again, whatever the store says.
+    for number in 1..=7 {
+        let key = keys::deploy(number);
+        let delete = vec![homeostat_engine::store::Operation::Delete(key.into())];
+        fleet.raw(async |store| store.transaction(Vec::new(), delete).await.map(drop));
+    }
+    fleet.store(1, &good);
+    std::fs::remove_file(fleet.place.path("a/files/one")).unwrap();
+    wait_until("the last one goes on", || fleet.read("a", "one") == "good");
+
+    let log = stop(agents.remove(0)).ends_with(0).stderr.clone();
+    for (number, why) in [
+        (2, "signature is wrong"),
+        (3, "it is number 1"),
+        (4, "cluster `other`"),
+        (5, "signed by nobody"),
+        (6, "form"),
+    ] {
+        let key = keys::deploy(number);
+        let said: Vec<&str> = log.lines().filter(|line| line.contains(&key)).collect();
+        assert_eq!(said.len(), 1, "{number}: {log}");
+        assert!(said[0].contains(why), "{number}: {log}");
+    }
+}
+
+#[test]
+fn a_canary_that_fails_stops_the_rollout() {
+    let hosts = ["a", "b", "c"];
+    let Some(fleet) = Fleet::new(&hosts) else { return };
+    let agents = fleet.agents(&hosts);
+    let wait = ["--wait", "--timeout", "18"];
+    fleet.deploy(&hosts, &[("one", "first")], &wait).ends_with(0);
+    // In a directory that is not there.
+    let staged = [&wait[..], &["--canary", "1"]].concat();
+    let failed = fleet.deploy(&hosts, &[("one", "second"), ("none/x", "y")], &staged);
+    assert!(failed.ends_with(1).stderr.contains("failed on"), "{failed:#?}");
+    let took = || hosts.iter().filter(|host| fleet.summary(host)["deploy"] == 2).count();
+    assert_eq!(took(), 1);
+    assert_eq!(hosts.iter().filter(|host| fleet.read(host, "one") == "second").count(), 1);
+
+    // With the operator's word hosts go back by themselves, and the command puts the release before it back.
+    fleet.deploy(&hosts, &[("one", "third")], &wait).ends_with(0);
+    let staged = [&staged[..], &["--rollback-on-failure"]].concat();
+    let failed = fleet.deploy(&hosts, &[("one", "fourth"), ("none/x", "y")], &staged);
+    assert!(failed.ends_with(1).stderr.contains("release 3 is released again as 5"), "{failed:#?}");
+    wait_until("all have it", || hosts.iter().all(|host| fleet.summary(host)["deploy"] == 5));
+    assert_eq!(hosts.map(|host| fleet.read(host, "one")), ["third"; 3]);
+    agents.into_iter().for_each(|agent| drop(stop(agent)));
+}
+
+#[test]
+fn an_agent_begins_with_what_it_took_last_while_the_store_is_away() {
+    let Some(mut fleet) = Fleet::new(&["a"]) else { return };
+    let mut agents = fleet.agents(&["a"]);
+    fleet.place.write("files/motd", "hello");
+    let source = "graph: a\nresources:\n  file:\n  - name: DIR/a/files/motd\n    source: DIR/a/prefix/release/files/motd\n";
+    fleet.place.write("a.yaml", source);
+    let with = ["deploy", "DIR/a.yaml", "--with", "files", "--wait", "--timeout", "15"];
+    fleet.operator(&with).ends_with(0);
+    assert_eq!(fleet.read("a", "motd"), "hello");
+    agents.remove(0).kill();
+    fleet.server.kill();
+    std::fs::remove_file(fleet.place.path("a/files/motd")).unwrap();
+    let agent = fleet.agent("a");
+    wait_until("it is there again", || fleet.read("a", "motd") == "hello");
+    // The store comes back with something newer.
+    fleet.server.start_again();
+    fleet.place.write("files/motd", "hello again");
+    fleet.operator(&with).ends_with(0);
+    assert_eq!(fleet.read("a", "motd"), "hello again");
+    stop(agent).ends_with(0);
+}
+
+#[test]
+fn operators_change_by_the_word_of_an_operator() {
+    let Some(fleet) = Fleet::new(&["a"]) else { return };
+    let mut agents = fleet.agents(&["a"]);
+    let key = ["--key", "DIR/bob.key"];
+    fleet.place.homeostat(&[&["operator", "init", "--name", "bob"], &key[..]].concat()).ends_with(0);
+    // Nobody adds himself.
+    fleet.operator(&[&["operator", "add", "DIR/bob.pub"], &key[..]].concat()).ends_with(2);
+    fleet.operator(&["operator", "add", "DIR/bob.pub"]).ends_with(0);
+    fleet.place.write("a.yaml", "graph: a\nresources:\n  file:\n  - {name: DIR/a/files/one, content: bob}\n");
+    let deploy = ["deploy", "DIR/a.yaml", "--wait", "--timeout", "15"];
+    fleet.operator(&[&deploy[..], &key].concat()).ends_with(0);
+    assert_eq!(fleet.read("a", "one"), "bob");
+    fleet.operator(&["operator", "remove", "bob"]).ends_with(0);
+    let listed = || fleet.place.homeostat(&["operator", "list", "--prefix", "DIR/a/prefix"]).stdout;
+    wait_until("he is gone", || !listed().contains("bob"));
+    assert!(listed().contains("ann"));
+    stop(agents.remove(0)).ends_with(0);
+}
