@@ -107,7 +107,7 @@ impl Administration {
         let mut options = self.link.options().clone();
         options.urls = vec![url.into()];
         options.check()?;
-        Ok(Self { link: Arc::new(Link::new(options)), namespace: self.namespace.clone() })
+        Ok(Self { link: Arc::new(Link::to_one(options)), namespace: self.namespace.clone() })
     }
 
     /// All members, as the one that is asked knows them.

@@ -53,6 +53,8 @@ pub(super) struct Link {
     pub(super) current: watch::Sender<u64>,
     /// Tells those who wait that etcd is back.
     returns: watch::Sender<u64>,
+    /// That one member is away is no news that concerns everybody.
+    is_of_one: bool,
 }
 
 pub(super) struct State {
@@ -84,7 +86,13 @@ impl Link {
             state: Mutex::new(state),
             current: watch::Sender::new(0),
             returns: watch::Sender::new(0),
+            is_of_one: false,
         }
+    }
+
+    /// To one member, whoever else there is.
+    pub(super) fn to_one(options: EtcdOptions) -> Self {
+        Self { is_of_one: true, ..Self::new(options) }
     }
 
     pub(super) fn options(&self) -> &EtcdOptions {
@@ -228,7 +236,9 @@ impl Link {
         state.failures = 0;
         if let Some(away) = state.away.take() {
             state.mute.clear();
-            tracing::info!("the store is back after {:.1?}", away.since.elapsed());
+            if !self.is_of_one {
+                tracing::info!("the store is back after {:.1?}", away.since.elapsed());
+            }
             self.returns.send_modify(|times| *times += 1);
         }
     }
@@ -247,7 +257,9 @@ impl Link {
         // As long as there are members that were not tried it is not away.
         if usize::try_from(state.failures).is_ok_and(|failures| failures >= state.urls.len()) {
             let away = state.away.get_or_insert_with(|| {
-                tracing::warn!("the store is away: {why}");
+                if !self.is_of_one {
+                    tracing::warn!("the store is away: {why}");
+                }
                 Away { since: now, retry_at: now, why: String::new() }
             });
             away.retry_at = now + pause;

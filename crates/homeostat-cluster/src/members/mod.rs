@@ -241,7 +241,7 @@ fn value_of<T: serde::de::DeserializeOwned>(sight: Sight, key: &str) -> Option<O
 /// Keeps in the store what this host offers as a member.
 async fn make_offer(store: &EtcdStore, mut offer: Offer, mut condition: watch::Receiver<Condition>) {
     let key = keys::member(&offer.host);
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(30));
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     loop {
         offer.ability = condition.borrow_and_update().ability();
         let form = records::encode(&offer);

@@ -199,12 +199,14 @@ impl Rig {
         serde_json::from_str(&done.stdout).unwrap_or_default()
     }
 
-    /// The members that are well, as a host sees them.
+    /// The members that are well, as a host sees them, in the order of their names.
     pub(crate) fn members(&self, host: usize) -> Vec<String> {
         let status = self.status(host);
         let all = status["members"]["hosts"].as_array().cloned().unwrap_or_default();
         let well = all.iter().filter(|one| one["role"] == "member" && one["trouble"].is_null());
-        well.map(|one| one["host"].as_str().unwrap().to_owned()).collect()
+        let mut names: Vec<_> = well.map(|one| one["host"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
     }
 
     /// Waits until these hosts are the members, as each of them sees it.
@@ -213,9 +215,7 @@ impl Rig {
         wanted.sort();
         for host in hosts {
             self.until(&format!("{} sees the members {wanted:?}", name(*host)), |rig| {
-                let mut members = rig.members(*host);
-                members.sort();
-                members == wanted
+                rig.members(*host) == wanted
             });
         }
     }

@@ -6,12 +6,13 @@ use homeostat_cluster::identity::{HostName, Role};
 use homeostat_cluster::join::Refusal;
 use homeostat_cluster::members::{self, Roster};
 use homeostat_cluster::tls::Peer;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{Cluster, Own, Seen};
 
 /// A member that is taken out is replaced first. Whoever asks waits a little longer than that.
 const UNSEATED_MAX: Duration = Duration::from_secs(50);
+const WITHDRAW_AGAIN: Duration = Duration::from_secs(1);
 
 impl Cluster {
     /// A host takes itself out.
@@ -37,8 +38,7 @@ impl Cluster {
         if let Some(own) = &self.own {
             let etcd = own.store.administration();
             if role == Role::Member {
-                members::withdraw(&own.store, host.as_str()).await.map_err(unavailable)?;
-                own.unseated(host).await?;
+                own.unseat(host).await?;
                 members::demote(&etcd, host.as_str()).await.map_err(unavailable)?;
             }
             members::remove_host(&etcd, host.as_str()).await.map_err(unavailable)?;
@@ -58,16 +58,24 @@ impl Own {
         }
     }
 
-    /// Waits until a host is no member.
-    async fn unseated(&self, host: &HostName) -> Result<(), Refusal> {
+    /// Has a host let go as a member, and waits until it is none.
+    async fn unseat(&self, host: &HostName) -> Result<(), Refusal> {
         let still = || Refusal::Unavailable(format!("`{host}` is still a member of the store; try again"));
         let Seen::Following { mut roster, .. } = self.seen.borrow().clone() else { return Err(still()) };
         let is_off = |roster: &Option<Roster>| {
             roster.as_ref().is_some_and(|roster| roster.of(host.as_str()).is_none())
         };
-        match timeout(UNSEATED_MAX, roster.wait_for(is_off)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(still()),
+        let until = Instant::now() + UNSEATED_MAX;
+        loop {
+            // It may have offered itself once more: while it starts, it knows nothing of this.
+            if let Err(error) = members::withdraw(&self.store, host.as_str()).await {
+                tracing::debug!("the members change, and the store with them: {error}");
+            }
+            match timeout(WITHDRAW_AGAIN, roster.wait_for(is_off)).await {
+                Ok(Ok(_)) => return Ok(()),
+                Err(_) if Instant::now() < until => {}
+                Ok(Err(_)) | Err(_) => return Err(still()),
+            }
         }
     }
 }

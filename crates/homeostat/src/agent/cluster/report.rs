@@ -38,7 +38,9 @@ impl Cluster {
 
 fn members(overview: &Overview) -> Json {
     let zone = |host: &str| overview.offers.iter().find(|offer| offer.host == host).map(|offer| &*offer.zone);
-    let seats = overview.roster.seats.iter().map(|seat| {
+    let mut seats: Vec<&Seat> = overview.roster.seats.iter().collect();
+    seats.sort_by_key(|seat| &seat.host);
+    let seats = seats.into_iter().map(|seat| {
         let mut shown = shown(seat);
         shown["zone"] = zone(&seat.host).into();
         shown["trouble"] = overview.unwell.get(&seat.id).map(String::as_str).into();
