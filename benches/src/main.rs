@@ -40,6 +40,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "idle", about: "100,000 watched files, and nothing happens", run: rows::idle::all },
     Bench { name: "chain", about: "four commands, three of them in a chain", run: rows::chain::all },
     Bench { name: "edges", about: "automatic edges of a tree of 10,000 files", run: rows::edges::all },
+    Bench { name: "language", about: "an MCL program of 10,000 resources", run: rows::language::all },
     Bench { name: "batch", about: "a batch out of 1,000 ready packages", run: rows::batch::all },
 ];
 

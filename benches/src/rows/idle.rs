@@ -75,7 +75,7 @@ pub(crate) fn run_child(args: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn resident_bytes() -> anyhow::Result<u64> {
+pub(crate) fn resident_bytes() -> anyhow::Result<u64> {
     Ok(field(Path::new("/proc/self/status"), "VmRSS:")? * 1024)
 }
 

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+pub mod network;
+
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -49,6 +51,15 @@ pub fn skip(why: &str) {
     }
 }
 
+/// Whether there is an etcd; a test that cannot run without is counted.
+pub fn etcd_is_installed() -> bool {
+    let asked = Command::new("etcd").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if asked.is_err() {
+        skip("etcd is not installed");
+    }
+    asked.is_ok()
+}
+
 impl EtcdServer {
     /// One member alone; none if etcd is not installed.
     pub fn start() -> Option<Self> {
@@ -72,11 +83,7 @@ impl EtcdServer {
     }
 
     fn prepare(size: usize) -> Option<Vec<Self>> {
-        if Command::new("etcd").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
-        {
-            skip("etcd is not installed");
-            return None;
-        }
+        etcd_is_installed().then_some(())?;
         // All at once, so that no port is given twice.
         let free: Vec<_> = (0..size * 2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let ports: Vec<u16> = free.iter().map(|listener| listener.local_addr().unwrap().port()).collect();

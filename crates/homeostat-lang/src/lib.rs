@@ -7,9 +7,14 @@
 #![warn(missing_docs)]
 
 pub mod ast;
+pub mod eval;
 pub mod format;
 pub mod functions;
+pub mod infer;
 mod interpolate;
+pub mod modules;
+pub mod program;
+pub mod scope;
 pub mod syntax;
 pub mod types;
 pub mod value;

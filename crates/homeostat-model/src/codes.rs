@@ -66,6 +66,31 @@ codes! {
     UNKNOWN_ESCAPE = "unknown-escape";
     /// What stands in `${…}` in a string is no expression. A literal `${` is written `\${`.
     INVALID_INTERPOLATION = "invalid-interpolation";
+    /// There is nothing of that name here. What a module or a class defines is reached by the name of its import, or of its
+    /// include with `as`; names of functions, variables and classes are separate.
+    UNKNOWN_NAME = "unknown-name";
+    /// A variable, function or class needs itself to be computed. The labels show the way around. There is no recursion: use
+    /// a loop, or `iter.reduce`.
+    RECURSION = "recursion";
+    /// A class or function is given too many arguments, too few, or one that it does not have.
+    ARGUMENTS = "arguments";
+    /// Nothing says what type this has: an empty list or map, or a call whose result could be anything. Say it where a
+    /// variable is defined: `$name []str = []`.
+    AMBIGUOUS_TYPE = "ambiguous-type";
+    /// What a program asks of the world (files, commands, the clock, facts, the store) is not known before it runs, and neither
+    /// is what depends on it. `graph --live` asks for real.
+    UNKNOWN_VALUE = "unknown-value";
+    /// What cannot be imported: an absolute path, one that leads out of the program, or a file that does more than define.
+    INVALID_IMPORT = "invalid-import";
+    /// The module is neither in the function library nor where the program has its modules.
+    UNKNOWN_MODULE = "unknown-module";
+    /// A file imports itself, mostly by way of others. Move what both need into a third file.
+    RECURSIVE_IMPORT = "recursive-import";
+    /// `metadata.yaml` of a module cannot be meant.
+    INVALID_METADATA = "invalid-metadata";
+    /// A value could not be computed, and no `<|>` catches it. The labels show the values that led to it. What ran before goes
+    /// on running, and the program goes on when the value can be computed again.
+    FAILED = "failed";
     /// The document is nested deeper than what is accepted.
     TOO_DEEP = "too-deep";
     /// The aliases of the document expand to more than what is accepted.

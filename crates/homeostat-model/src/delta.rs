@@ -1,6 +1,6 @@
 //! What changed of a catalog.
 
-use crate::catalog::{EdgeDecl, ResourceDecl, SendDecl};
+use crate::catalog::{EdgeDecl, ExportDecl, ResourceDecl, SendDecl};
 use crate::name::ResourceId;
 
 /// A change of the catalog that a front end gave last. Removing what is not there is no error, so that a delta can be sent
@@ -19,6 +19,10 @@ pub struct CatalogDelta {
     pub set_sends: Vec<SendDecl>,
     /// Sends that go, by receiver and its parameter.
     pub remove_sends: Vec<(ResourceId, std::sync::Arc<str>)>,
+    /// Exports that are new or different.
+    pub set_exports: Vec<ExportDecl>,
+    /// Exports that are withdrawn.
+    pub remove_exports: Vec<ResourceId>,
 }
 
 impl CatalogDelta {
@@ -30,5 +34,7 @@ impl CatalogDelta {
             && self.remove_edges.is_empty()
             && self.set_sends.is_empty()
             && self.remove_sends.is_empty()
+            && self.set_exports.is_empty()
+            && self.remove_exports.is_empty()
     }
 }

@@ -16,6 +16,7 @@ mod engine;
 mod exit;
 mod front;
 mod inputs;
+mod mcl;
 mod picture;
 mod place;
 pub mod reference;

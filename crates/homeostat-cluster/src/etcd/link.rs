@@ -1,8 +1,9 @@
 //! The connection to etcd: one member at a time, the next one when it does not answer.
 //!
 //! Requests wait out a change of members within their deadline. Once etcd has been away for longer than that, one request
-//! tries now and then and the others fail at once, so that nobody who needs etcd holds up those who do not.
+//! tries all members now and then and the others fail at once, so that nobody who needs etcd holds up those who do not.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::error::Failed;
 use super::options::{EtcdOptions, OptionsError};
-use crate::pace::{grown, random};
+use crate::pace::{about, grown, random};
 
 /// No answer above this is taken. Ranges are read in pieces; a watch that has so much to tell has lost track.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -41,40 +42,43 @@ pub(super) struct Connection {
     pub(super) auth: AuthClient,
     /// Connections are counted, so that a late failure is not held against its successor.
     pub(super) number: u64,
-    url: Arc<str>,
+    pub(super) url: Arc<str>,
 }
 
 /// The connection that is used now, and how it goes.
 pub(super) struct Link {
     options: EtcdOptions,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// Tells watches on an earlier connection to move.
-    current: watch::Sender<u64>,
+    pub(super) current: watch::Sender<u64>,
     /// Tells those who wait that etcd is back.
     returns: watch::Sender<u64>,
 }
 
-struct State {
+pub(super) struct State {
     /// In the order in which they are tried.
-    urls: Vec<String>,
-    number: u64,
-    connection: Option<Connection>,
+    pub(super) urls: Vec<String>,
+    pub(super) number: u64,
+    pub(super) connection: Option<Connection>,
     /// In a row.
     failures: u32,
-    away: Option<Away>,
+    pub(super) away: Option<Away>,
+    /// While it is away: connections to those who answer, and cannot say anything without the others.
+    pub(super) mute: BTreeMap<String, Connection>,
 }
 
 /// No member answers.
-struct Away {
+pub(super) struct Away {
     since: Instant,
     retry_at: Instant,
-    why: String,
+    pub(super) why: String,
 }
 
 impl Link {
     pub(super) fn new(options: EtcdOptions) -> Self {
         let urls = in_random_order(options.urls.clone());
-        let state = State { urls, number: 0, connection: None, failures: 0, away: None };
+        let state =
+            State { urls, number: 0, connection: None, failures: 0, away: None, mute: BTreeMap::new() };
         Self {
             options,
             state: Mutex::new(state),
@@ -161,21 +165,22 @@ impl Link {
     async fn connection(&self) -> Result<Connection, Failed> {
         let number = {
             let mut state = self.lock();
-            let backoff = self.backoff(state.failures, state.urls.len());
-            if let Some(away) = &mut state.away
-                && away.since.elapsed() > self.options.times.request
-            {
-                let now = Instant::now();
-                if now < away.retry_at {
-                    return Err(Failed::Gone { why: away.why.clone(), doubtful: false });
+            let state = &mut *state;
+            match (&mut state.away, &state.connection) {
+                (Some(away), _) if away.since.elapsed() > self.options.times.request => {
+                    let now = Instant::now();
+                    if now < away.retry_at {
+                        return Err(Failed::Gone { why: away.why.clone(), doubtful: false });
+                    }
+                    // The next round does not wait for the end of this one: what is sent into the void stays there.
+                    away.retry_at = now + about(self.options.times.round);
+                    None
                 }
-                away.retry_at = now + backoff;
+                (_, Some(connection)) => return Ok(connection.clone()),
+                (_, None) => Some(state.number),
             }
-            if let Some(connection) = &state.connection {
-                return Ok(connection.clone());
-            }
-            state.number
         };
+        let Some(number) = number else { return self.round().await };
         let opened = self.open(number).await?;
         let mut state = self.lock();
         // Somebody else may have been faster: one connection is enough.
@@ -185,15 +190,19 @@ impl Link {
         Ok(opened)
     }
 
-    /// A connection that will be made by its first request.
     async fn open(&self, number: u64) -> Result<Connection, Failed> {
-        let gone = |why: String| Failed::Gone { why, doubtful: false };
         let url = {
             let state = self.lock();
             let members = u64::try_from(state.urls.len().max(1)).unwrap_or(1);
             state.urls[usize::try_from(number % members).unwrap_or(0)].clone()
         };
-        let endpoint = self.options.endpoint(&url).map_err(|error| gone(error.to_string()))?;
+        self.open_at(&url, number).await
+    }
+
+    /// A connection that will be made by its first request.
+    pub(super) async fn open_at(&self, url: &str, number: u64) -> Result<Connection, Failed> {
+        let gone = |why: String| Failed::Gone { why, doubtful: false };
+        let endpoint = self.options.endpoint(url).map_err(|error| gone(error.to_string()))?;
         // A member that lost the others is none to talk to.
         let options = ConnectOptions::new().with_require_leader(true);
         let channel = etcd_client::Channel::Tonic(endpoint.connect_lazy());
@@ -207,17 +216,18 @@ impl Link {
             maintenance: client.maintenance_client(),
             auth: client.auth_client(),
             number,
-            url: url.as_str().into(),
+            url: url.into(),
         })
     }
 
-    fn works(&self, connection: &Connection) {
+    pub(super) fn works(&self, connection: &Connection) {
         let mut state = self.lock();
         if state.number != connection.number {
             return;
         }
         state.failures = 0;
         if let Some(away) = state.away.take() {
+            state.mute.clear();
             tracing::info!("the store is back after {:.1?}", away.since.elapsed());
             self.returns.send_modify(|times| *times += 1);
         }
@@ -275,7 +285,7 @@ impl Link {
         timeout(self.after(attempts), returns.changed()).await.ok();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -371,11 +381,13 @@ mod tests {
         options.times.backoff = (Duration::from_secs(60), Duration::from_secs(60));
         let link = Link::new(options);
         fail(&link).await;
-        assert!(link.connection().await.is_err());
+        let due = || link.lock().away.as_ref().is_some_and(|away| away.retry_at <= Instant::now());
+        assert!(link.connection().await.is_err() && !due());
         if let Some(away) = &mut link.lock().away {
             away.retry_at = Instant::now();
         }
-        assert!(link.connection().await.is_ok());
-        assert!(link.connection().await.is_err());
+        assert!(due());
+        assert!(link.connection().await.is_err(), "nobody answers");
+        assert!(!due(), "it is not our turn any more");
     }
 }

@@ -12,6 +12,7 @@ mod form;
 mod link;
 mod options;
 mod range;
+mod round;
 mod users;
 mod watch;
 

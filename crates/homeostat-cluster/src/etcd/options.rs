@@ -47,6 +47,8 @@ pub struct Times {
     pub watch_silence: Duration,
     /// Between attempts to reach an etcd that is away: from the first, doubling, to the second.
     pub backoff: (Duration, Duration),
+    /// Between rounds in which all members of an etcd that has been away for long are asked at once.
+    pub round: Duration,
 }
 
 /// Why the options cannot be used.
@@ -170,6 +172,7 @@ impl Default for Times {
             ping_answer: Duration::from_secs(5),
             watch_silence: Duration::from_secs(60),
             backoff: (Duration::from_millis(50), Duration::from_secs(5)),
+            round: Duration::from_millis(800),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | `host.pem`, `server.pem`, `peer.pem` | its certificates, to show as client, as server, and to other stores (members) |
 //! | `revoked.pem` | on members: what etcd refuses although it is signed |
 //! | `operators/<name>.pub` | whose signatures make a deploy |
+//! | `first` | on the host that made the cluster: its store is still to be made |
 //! | `etcd/` | the data of our part of the store |
 //!
 //! Invariants: the directory is 0700 and every file 0600, from the moment that it is there; each is replaced whole. Our key
@@ -237,6 +238,19 @@ impl ClusterDir {
     /// Writes what etcd refuses although it is signed.
     pub fn save_revocations(&self, list: &str) -> Result<(), DirError> {
         self.write("revoked.pem", list)
+    }
+
+    /// Notes that this host is to make the store of its cluster, or that it has.
+    pub fn set_first(&self, is_first: bool) -> Result<(), DirError> {
+        match is_first {
+            true => self.write("first", "the store of this cluster is still to be made\n"),
+            false => write::remove(&self.file("first")).map_err(|source| self.cannot("first", source)),
+        }
+    }
+
+    /// Whether this host is to make the store of its cluster.
+    pub fn is_first(&self) -> bool {
+        self.file("first").exists()
     }
 
     /// How the cluster's own store is reached as this host. Only members are taken for it, whatever their addresses.

@@ -33,10 +33,18 @@ impl Registrar {
         Err(Refusal::Unavailable("its record changes all the time".into()))
     }
 
-    /// A host takes itself out.
-    pub async fn leave(&self, who: &Peer, now: SystemTime) -> Result<(), Refusal> {
-        self.known(who).await?;
-        self.remove(&who.host, now).await.map(drop)
+    /// Whether it is a host that we know who asks, and shows a certificate that is good.
+    pub async fn is_known(&self, who: &Peer) -> Result<(), Refusal> {
+        self.known(who).await.map(drop)
+    }
+
+    /// Whether a host may be taken out, and what it is.
+    pub async fn may_remove(&self, name: &HostName) -> Result<Role, Refusal> {
+        let (_, host) = self.named(name).await?;
+        if host.role == Role::Member {
+            self.another_candidate(name).await?;
+        }
+        Ok(host.role)
     }
 
     /// Takes a host out: its certificates are refused from now on, and what it wrote about itself goes. Says what it was: who
@@ -44,15 +52,12 @@ impl Registrar {
     pub async fn remove(&self, name: &HostName, now: SystemTime) -> Result<Role, Refusal> {
         let key = keys::cluster_host(name.as_str());
         for _ in 0..ATTEMPTS {
-            let found = self.get::<Host>(&key).await?.filter(|(_, host)| host.host == *name);
-            let (entry, host) = found.ok_or_else(|| Refusal::UnknownHost(name.clone()))?;
+            let (entry, host) = self.named(name).await?;
             let mut when = vec![Compare::Revision(entry.key, entry.mod_revision)];
             if host.role == Role::Member {
                 // Two that remove each other at the same time must not both succeed.
-                let (others, _) = self.range(keys::CLUSTER_CANDIDATES).await?;
-                let other = others.iter().find(|entry| *entry.key != *keys::cluster_candidate(name.as_str()));
-                let other = other.ok_or_else(|| Refusal::LastMember(name.clone()))?;
-                when.push(Compare::Revision(other.key.clone(), other.mod_revision));
+                let other = self.another_candidate(name).await?;
+                when.push(Compare::Revision(other.key, other.mod_revision));
             }
             let mut then = vec![
                 Operation::Delete(key.as_str().into()),
@@ -72,6 +77,18 @@ impl Registrar {
             }
         }
         Err(Refusal::Unavailable("its record changes all the time".into()))
+    }
+
+    async fn named(&self, name: &HostName) -> Result<(Entry, Host), Refusal> {
+        let found = self.get::<Host>(&keys::cluster_host(name.as_str())).await?;
+        found.filter(|(_, host)| host.host == *name).ok_or_else(|| Refusal::UnknownHost(name.clone()))
+    }
+
+    /// Somebody else who may be a member.
+    async fn another_candidate(&self, name: &HostName) -> Result<Entry, Refusal> {
+        let (others, _) = self.range(keys::CLUSTER_CANDIDATES).await?;
+        let other = others.into_iter().find(|entry| *entry.key != *keys::cluster_candidate(name.as_str()));
+        other.ok_or_else(|| Refusal::LastMember(name.clone()))
     }
 
     /// Makes the store tell everybody of a new authority; it is used by us only once that is done. `false` if somebody else

@@ -140,6 +140,9 @@ pub enum Refusal {
     /// It is the last.
     #[error("`{0}` is the only one that may be a member: the cluster would be lost")]
     LastMember(HostName),
+    /// It is the one that is asked.
+    #[error("`{0}` cannot remove itself: stop its agent, then `homeostat cluster leave` there")]
+    Itself(HostName),
     /// It asks too often.
     #[error("too many attempts: try again later")]
     TooOften,

@@ -15,7 +15,7 @@ use super::registrar::{members, refused};
 use crate::identity::{MemberAddress, Serial};
 
 /// Between attempts to read it, while the store is away: from the first, doubling, to the second.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
 /// What the store says of whom to trust.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

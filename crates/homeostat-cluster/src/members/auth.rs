@@ -12,8 +12,9 @@ const ROOT: &str = "root";
 /// What every host may do.
 const EVERYBODY: &str = "homeostat";
 /// What every host may read. The rest of `cluster/` is for members.
-const SHARED: [Keys<'static>; 8] = [
+const SHARED: [Keys<'static>; 11] = [
     Keys::Below(keys::HOSTS),
+    Keys::Below(keys::KEYS),
     Keys::Below("vertices/"),
     Keys::Below("exports/"),
     Keys::Below("facts/"),
@@ -21,9 +22,17 @@ const SHARED: [Keys<'static>; 8] = [
     Keys::Below("deploys/"),
     Keys::Below("blobs/"),
     Keys::Below(keys::MEMBERS),
+    Keys::Below(keys::CLUSTER_CANDIDATES),
+    Keys::Below(keys::CLUSTER_REFUSED),
 ];
 /// What every host may read, one by one.
-const TOLD: [&str; 3] = [keys::CLUSTER_MEMBERS, keys::CLUSTER_SIZE, keys::CLUSTER_ELECTED];
+const TOLD: [&str; 5] = [
+    keys::CLUSTER_MEMBERS,
+    keys::CLUSTER_SIZE,
+    keys::CLUSTER_ELECTED,
+    keys::CLUSTER_STEP,
+    keys::CLUSTER_AUTHORITY,
+];
 
 /// Sets up a new etcd for its first member, and closes it: from then on, roles count. Doing it again is as good as once.
 pub(super) async fn begin(etcd: &Administration, host: &str) -> Result<(), Refusal> {
@@ -51,7 +60,7 @@ pub async fn add_host(etcd: &Administration, host: &str) -> Result<(), Refusal> 
     }
     let role = role_of(host);
     etcd.add_role(&role).await?;
-    for key in [keys::host(host), keys::facts(host)] {
+    for key in [keys::host(host), keys::facts(host), keys::key_of(host)] {
         etcd.allow(&role, Access::ReadWrite, Keys::One(&key)).await?;
     }
     for prefix in [keys::vertices_of(host), keys::exports_of(host)] {

@@ -3,7 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::server::Server;
+use super::server::{Server, ServerTls};
+use crate::identity::{ClusterDir, PEER_NAME, Settings};
+
+/// A file that is larger takes no more; etcd's own limit.
+const QUOTA_BYTES: u64 = 2 << 30;
+/// A watch that was away for longer reads everything again.
+const RETENTION: Duration = Duration::from_secs(3600);
 
 /// Which host this is, and whether it may be a member.
 #[derive(Debug, Clone)]
@@ -25,6 +31,30 @@ pub struct Candidacy {
     pub server: Server,
     /// Where it is: members spread over zones.
     pub zone: String,
+}
+
+impl Candidacy {
+    /// What the identity of a host makes of it.
+    pub fn of(dir: &ClusterDir, settings: &Settings, zone: String) -> Self {
+        let own = settings.own_address();
+        let key = dir.file("host.key");
+        let tls = ServerTls {
+            authority: dir.file("authority.pem"),
+            server: (dir.file("server.pem"), key.clone()),
+            peer: (dir.file("peer.pem"), key),
+            peer_name: Some(PEER_NAME.into()),
+            revoked: Some(dir.file("revoked.pem")),
+        };
+        let server = Server {
+            program: "etcd".into(),
+            client_urls: vec![own.client],
+            peer_urls: vec![own.peer],
+            tls: Some(tls),
+            quota_bytes: QUOTA_BYTES,
+            retention: RETENTION,
+        };
+        Self { server, zone }
+    }
 }
 
 /// How long things may take.

@@ -116,7 +116,7 @@ impl Governor<'_> {
                 Ok(about(WAIT_INTERVAL))
             }
             Next::Take(step) => {
-                self.say(Some(describe(step, &look.roster)));
+                self.say(Some(step.describe(&look.roster)));
                 if view.step.as_ref() != Some(step) {
                     self.commit(vec![put(keys::CLUSTER_STEP, step)]).await?;
                 }
@@ -154,7 +154,7 @@ impl Governor<'_> {
         match taken {
             // The next look shows it, and it is told.
             Ok(()) => {
-                tracing::info!("members: {}", describe(step, &look.roster));
+                tracing::info!("members: {}", step.describe(&look.roster));
                 Ok(Duration::ZERO)
             }
             Err(Refusal::Behind) => Ok(PROMOTE_INTERVAL),
@@ -206,14 +206,17 @@ impl Governor<'_> {
     }
 }
 
-fn describe(step: &Step, roster: &Roster) -> String {
-    let name = |id: &u64| {
-        let seat = roster.seats.iter().find(|seat| seat.id == *id);
-        seat.map_or_else(|| format!("{id:x}"), |seat| seat.host.clone())
-    };
-    match step {
-        Step::Add { host } => format!("{host} becomes a learner"),
-        Step::Promote { id } => format!("{} gets a vote", name(id)),
-        Step::Remove { id } => format!("{} is removed", name(id)),
+impl Step {
+    /// For a person.
+    pub(super) fn describe(&self, roster: &Roster) -> String {
+        let name = |id: &u64| {
+            let seat = roster.seats.iter().find(|seat| seat.id == *id);
+            seat.map_or_else(|| format!("{id:x}"), |seat| seat.host.clone())
+        };
+        match self {
+            Self::Add { host } => format!("{host} becomes a learner"),
+            Self::Promote { id } => format!("{} gets a vote", name(id)),
+            Self::Remove { id } => format!("{} is removed", name(id)),
+        }
     }
 }

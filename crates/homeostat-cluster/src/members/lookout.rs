@@ -22,7 +22,7 @@ pub(super) enum Sight {
 
 /// Tells of all entries below a prefix, and of every change; never returns.
 pub(super) async fn follow(store: &EtcdStore, prefix: &str, mut see: impl FnMut(Sight)) {
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     loop {
         let since = Instant::now();
         match once(store, prefix, &mut see).await {

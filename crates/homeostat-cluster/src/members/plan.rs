@@ -119,6 +119,10 @@ pub(crate) fn next(view: &View) -> Next {
         return view.with_learner(learner);
     }
     if let Some(gone) = view.voters().find(|voter| view.fitness(voter) == Fitness::Gone) {
+        // The only one hands over before it goes, as long as it is there.
+        if let Some(heir) = view.candidate().filter(|_| view.needs_heir()) {
+            return Next::Take(Step::Add { host: heir.clone() });
+        }
         return view.remove(gone, "too few members answer to remove one that is gone");
     }
     let target = view.target();
@@ -157,6 +161,11 @@ impl View {
         let host = member.host.as_ref().and_then(|host| self.hosts.get(host));
         // A host that offers itself no longer is to be let go.
         host.map_or(Fitness::Gone, |host| host.fitness)
+    }
+
+    /// Whether the only voter is to be let go.
+    fn needs_heir(&self) -> bool {
+        self.voters().count() == 1 && self.voters().all(|voter| self.fitness(voter) == Fitness::Gone)
     }
 
     fn zone(&self, member: &MemberSeen) -> &str {
@@ -204,7 +213,7 @@ impl View {
     fn with_learner(&self, learner: &MemberSeen) -> Next {
         let count = self.voters().count();
         let is_fit = self.fitness(learner) == Fitness::Fit;
-        let is_wanted = count < self.target() || self.spreads_better(self.zone(learner));
+        let is_wanted = count < self.target() || self.needs_heir() || self.spreads_better(self.zone(learner));
         if !is_fit || !is_wanted || self.learner_is_late {
             return Next::Take(Step::Remove { id: learner.id });
         }

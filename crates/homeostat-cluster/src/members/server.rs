@@ -30,6 +30,8 @@ pub struct ServerTls {
     pub server: (PathBuf, PathBuf),
     /// For members: the certificate and its key.
     pub peer: (PathBuf, PathBuf),
+    /// The common name that the certificates of members have.
+    pub peer_name: Option<String>,
     /// The list of certificates that are no longer to be trusted.
     pub revoked: Option<PathBuf>,
 }
@@ -88,6 +90,9 @@ impl Server {
                 all.push(joined(name, path));
             }
             all.extend(["--client-cert-auth=true", "--peer-client-cert-auth=true"].map(Into::into));
+            if let Some(name) = &tls.peer_name {
+                all.push(format!("--peer-cert-allowed-cn={name}").into());
+            }
             if let Some(revoked) = &tls.revoked {
                 all.extend([joined("--client-crl-file=", revoked), joined("--peer-crl-file=", revoked)]);
             }
@@ -117,6 +122,7 @@ mod tests {
             authority: path("ca"),
             server: (path("server.pem"), path("server.key")),
             peer: (path("peer.pem"), path("peer.key")),
+            peer_name: Some("peers".into()),
             revoked: Some(path("crl")),
         };
         let server = Server {
@@ -135,6 +141,7 @@ mod tests {
             "--peer-client-cert-auth=true",
             "--enable-grpc-gateway=false",
             "--client-crl-file=/p/crl",
+            "--peer-cert-allowed-cn=peers",
             "--initial-cluster=a=https://10.0.0.1:2380,b=u",
             "--initial-cluster-state=existing",
             "--data-dir=/p/etcd",

@@ -22,8 +22,7 @@ async fn a_host_renews_with_its_certificate_until_it_is_removed() {
     // Its name is free again; the old certificate still opens nothing.
     cluster.join("a", 2, Role::Agent).await;
     assert_eq!(cluster.renew(&who, &key).await, Err(Refusal::NotAuthorized));
-    let again = cluster.registrar.leave(&who, SystemTime::now()).await;
-    assert_eq!(again, Err(Refusal::NotAuthorized));
+    assert_eq!(cluster.registrar.is_known(&who).await, Err(Refusal::NotAuthorized));
 }
 
 #[tokio::test]
@@ -43,7 +42,8 @@ async fn all_certificates_of_a_removed_host_are_refused_and_what_it_wrote_goes()
     following.spawn(follow(cluster.store.clone(), tell));
     let is_empty = |news: &Option<News>| news.as_ref().is_some_and(|news| news.refused.is_empty());
     timeout(PATIENCE, told.wait_for(is_empty)).await.unwrap().unwrap();
-    cluster.registrar.leave(&who, SystemTime::now()).await.unwrap();
+    cluster.registrar.is_known(&who).await.unwrap();
+    cluster.registrar.remove(&who.host, SystemTime::now()).await.unwrap();
     let all_of_it = |news: &Option<News>| {
         news.as_ref().is_some_and(|news| news.refused.len() == 6 && news.refused.contains(&who.serial))
     };

@@ -93,6 +93,7 @@ pub(crate) fn options(dir: &Path, host: &str, urls: &[String]) -> EtcdOptions {
         ping_answer: Duration::from_secs(1),
         watch_silence: Duration::from_secs(5),
         backoff: (Duration::from_millis(50), Duration::from_millis(500)),
+        round: Duration::from_millis(500),
     };
     EtcdOptions {
         authority: Some(dir.join("ca.pem")),
@@ -105,7 +106,13 @@ pub(crate) fn options(dir: &Path, host: &str, urls: &[String]) -> EtcdOptions {
 /// The server that a host would run.
 pub(crate) fn candidacy(dir: &Path, host: &str, address: &str, ports: (u16, u16)) -> Candidacy {
     let files = pair(dir, &format!("{host}-server"));
-    let tls = ServerTls { authority: dir.join("ca.pem"), server: files.clone(), peer: files, revoked: None };
+    let tls = ServerTls {
+        authority: dir.join("ca.pem"),
+        server: files.clone(),
+        peer: files,
+        peer_name: None,
+        revoked: None,
+    };
     let server = Server {
         program: "etcd".into(),
         client_urls: vec![format!("https://{address}:{}", ports.0)],

@@ -3,18 +3,15 @@
 //! The networks have no names, and agents end with who started them: nothing is left behind, however a test ends.
 
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use homeostat_cluster::EtcdStore;
 use homeostat_cluster::members::{self, Roster};
-use homeostat_cluster::testing::skip;
+use homeostat_cluster::testing::network::{Networks, address};
 use homeostat_engine::Store;
 use homeostat_engine::store::keys;
-use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
@@ -24,20 +21,17 @@ use super::authority::{Authority, options};
 /// Longer than anything here takes on a busy machine; nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(50);
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
 pub(crate) struct Rig {
     dir: TempDir,
+    networks: Networks,
     hosts: Vec<Host>,
     /// As the first host, which is trusted with everything.
     pub(crate) store: EtcdStore,
     /// Keys of ours that were put and acknowledged.
     acknowledged: Vec<String>,
-    _alone: MutexGuard<'static, ()>,
 }
 
 struct Host {
-    network: OwnedFd,
     agent: Option<Child>,
     zone: String,
     program: PathBuf,
@@ -58,10 +52,6 @@ pub(crate) fn name(host: usize) -> String {
     format!("h{host}")
 }
 
-fn address(host: usize) -> String {
-    format!("10.88.0.{host}")
-}
-
 fn url(host: usize) -> String {
     format!("https://{}:2379", address(host))
 }
@@ -69,44 +59,16 @@ fn url(host: usize) -> String {
 impl Rig {
     /// So many hosts, counted from 1, and no agent yet. This thread is at their switch from then on.
     pub(crate) fn new(hosts: usize) -> Option<Self> {
-        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        for program in ["etcd --version", "ip -V", "nsenter --version"] {
-            let (program, argument) = program.split_once(' ').unwrap();
-            if Command::new(program).arg(argument).stdout(Stdio::null()).status().is_err() {
-                skip(&format!("{program} is not installed"));
-                return None;
-            }
-        }
-        let Some(networks) = (0..=hosts).map(|_| network()).collect::<Option<Vec<_>>>() else {
-            skip("networks of their own need root");
-            return None;
-        };
-        let mut networks = networks.into_iter();
-        enter(&networks.next().unwrap());
-        run("ip", "link add br0 type bridge");
-        run("ip", "link set br0 up");
-        run("ip", "addr add 10.88.0.254/24 dev br0");
-        let hosts: Vec<_> = networks
-            .map(|network| Host { network, agent: None, zone: String::new(), program: "etcd".into() })
-            .collect();
+        let networks = Networks::new(hosts)?;
+        let hosts: Vec<_> =
+            (0..hosts).map(|_| Host { agent: None, zone: String::new(), program: "etcd".into() }).collect();
         let dir = tempfile::Builder::new().prefix("homeostat-rig-").tempdir().unwrap();
         let authority = Authority::new(&dir.path().join("certificates"));
-        for (at, host) in hosts.iter().enumerate() {
-            let at = at + 1;
-            let network = format!("/proc/{}/fd/{}", std::process::id(), host.network.as_raw_fd());
-            run("ip", &format!("link add v{at} type veth peer name eth0 netns {network}"));
-            run("ip", &format!("link set v{at} master br0 up"));
-            for command in [
-                "link set lo up".into(),
-                "link set eth0 up".into(),
-                format!("addr add {}/24 dev eth0", address(at)),
-            ] {
-                run("nsenter", &format!("--net={network} ip {command}"));
-            }
+        for at in 1..=hosts.len() {
             authority.sign(&name(at), &address(at));
         }
         let store = EtcdStore::new(options(authority.dir(), &name(1), &[url(1)])).unwrap();
-        Some(Self { dir, hosts, store, acknowledged: Vec::new(), _alone: alone })
+        Some(Self { dir, networks, hosts, store, acknowledged: Vec::new() })
     }
 
     /// The hosts lie in so many zones, in turn.
@@ -159,9 +121,9 @@ impl Rig {
         let file = dir.join("orders");
         std::fs::write(&file, serde_json::to_vec(&orders).unwrap()).unwrap();
         let log = File::options().create(true).append(true).open(dir.join("log")).unwrap();
-        let network = self.hosts[host - 1].network.as_raw_fd();
-        let agent = Command::new("nsenter")
-            .arg(format!("--net=/proc/{}/fd/{network}", std::process::id()))
+        let agent = self
+            .networks
+            .command(host)
             .arg(std::env::current_exe().unwrap())
             .args(["--exact", "agent::agent_of_the_rig", "--nocapture"])
             .env(ORDERS, &file)
@@ -196,11 +158,11 @@ impl Rig {
 
     /// Takes a host off the switch, and puts it back.
     pub(crate) fn cut(&self, host: usize) {
-        run("ip", &format!("link set v{host} down"));
+        self.networks.cut(host);
     }
 
     pub(crate) fn heal(&self, host: usize) {
-        run("ip", &format!("link set v{host} up"));
+        self.networks.heal(host);
     }
 
     /// Where a host keeps its part.
@@ -304,29 +266,4 @@ impl Drop for Rig {
     fn drop(&mut self) {
         (1..=self.hosts.len()).for_each(|host| self.kill(host));
     }
-}
-
-/// A network of its own, which ends with its last user.
-#[allow(
-    unsafe_code,
-    reason = "the call is unsafe for what it may do to descriptors, which are not asked for here"
-)]
-fn network() -> Option<OwnedFd> {
-    let before = File::open("/proc/thread-self/ns/net").unwrap();
-    // SAFETY: only the network of this thread changes.
-    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }.ok()?;
-    let network = File::open("/proc/thread-self/ns/net").unwrap();
-    enter(&before.into());
-    Some(network.into())
-}
-
-fn enter(network: &OwnedFd) {
-    use std::os::fd::AsFd;
-    move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-}
-
-#[track_caller]
-fn run(program: &str, arguments: &str) {
-    let done = Command::new(program).args(arguments.split(' ')).output().unwrap();
-    assert!(done.status.success(), "{program} {arguments}: {}", String::from_utf8_lossy(&done.stderr));
 }

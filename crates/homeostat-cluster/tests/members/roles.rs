@@ -27,7 +27,15 @@ async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
     members::allow_service(&etcd, "b", "web").await.unwrap();
     assert!(members::add_host(&etcd, "root").await.is_err());
 
-    for own in ["hosts/b", "vertices/b/x", "exports/b/file//tmp/a", "facts/b", "services/web/b", "kv/one/a"] {
+    for own in [
+        "hosts/b",
+        "vertices/b/x",
+        "exports/b/file//tmp/a",
+        "facts/b",
+        "keys/b",
+        "services/web/b",
+        "kv/one/a",
+    ] {
         host.put(own, b"1", None).await.unwrap_or_else(|error| panic!("{own}: {error}"));
         assert!(host.get(own).await.unwrap().is_some());
     }
@@ -40,6 +48,7 @@ async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
         "exports/b",
         "facts/a",
         "facts/bb",
+        "keys/a",
         "services/web/a",
         "services/dns/b",
         "deploys/1",
@@ -49,6 +58,11 @@ async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
         "cluster/size",
         "cluster/elected",
         "cluster/step",
+        "cluster/authority",
+        "cluster/refused/a.1",
+        "cluster/candidates/b",
+        "cluster/hosts/b",
+        "cluster/tokens/1",
         "cluster/anything",
         "other",
         "",
@@ -57,12 +71,23 @@ async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
         let delete = vec![Operation::Delete(foreign.into())];
         is_refused(host.transaction(vec![], delete).await, foreign);
     }
-    for shared in ["hosts/", "vertices/a/", "exports/", "facts/", "services/", "kv/", "deploys/", "members/"]
-    {
+    for shared in [
+        "hosts/",
+        "keys/",
+        "vertices/a/",
+        "exports/",
+        "facts/",
+        "services/",
+        "kv/",
+        "deploys/",
+        "members/",
+        "cluster/refused/",
+        "cluster/candidates/",
+    ] {
         host.range(shared).await.unwrap_or_else(|error| panic!("{shared}: {error}"));
     }
     assert!(host.get("cluster/members").await.unwrap().is_some());
-    for secret in ["cluster/", "cluster/step", "cluster/secret", ""] {
+    for secret in ["cluster/", "cluster/tokens/", "cluster/hosts/", "cluster/secret", ""] {
         is_refused(host.range(secret).await, secret);
     }
     // Members and users are not its business.

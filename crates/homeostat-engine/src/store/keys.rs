@@ -72,10 +72,9 @@ pub fn cluster_refused(host: &str, serial: &str) -> String {
 }
 
 /// What a host has written about itself: keys, and prefixes of more of them.
-pub fn of_host(host: &str) -> ([String; 2], [String; 2]) {
-    let part = part(host);
-    let keys = [format!("hosts/{part}"), format!("facts/{part}")];
-    (keys, [format!("vertices/{part}/"), format!("exports/{part}/")])
+pub fn of_host(name: &str) -> ([String; 4], [String; 2]) {
+    let keys = [host(name), facts(name), key_of(name), member(name)];
+    (keys, [vertices_of(name), exports_of(name)])
 }
 /// The summaries of all hosts.
 pub const HOSTS: &str = "hosts/";

@@ -5,6 +5,7 @@
 //! colon in their name lie in the class that they belong to. Where the text is wrong, there is [`ExprKind::Error`], so that what
 //! is right can be looked at further. The formatter and editors use [`crate::syntax`] instead.
 
+mod children;
 mod class;
 mod expr;
 mod lower;
@@ -54,6 +55,11 @@ impl Program {
     /// A statement of this file.
     pub fn statement(&self, id: StatementId) -> &Statement {
         &self.statements[id.index()]
+    }
+
+    /// The statement of that number, if there is one.
+    pub fn statement_id(&self, index: usize) -> Option<StatementId> {
+        (index < self.statements.len()).then(|| StatementId::new(index))
     }
 
     /// All expressions; [`ExprId::index`] is the place of each.

@@ -1,5 +1,7 @@
 //! Variables that are always there, and those that come with a module.
 
+use std::sync::LazyLock;
+
 use crate::value::Value;
 
 /// A variable of the library.
@@ -49,4 +51,11 @@ pub fn variables() -> Vec<Variable> {
     let mut all: Vec<Variable> = texts.chain(numbers).collect();
     all.sort_by_key(|variable| (variable.module, variable.name));
     all
+}
+
+/// The value of the variable of that name in a module; in what needs no import for the empty name.
+pub fn constant(module: &str, name: &str) -> Option<Value> {
+    static ALL: LazyLock<Vec<Variable>> = LazyLock::new(variables);
+    let at = ALL.binary_search_by(|variable| (variable.module, variable.name).cmp(&(module, name))).ok()?;
+    Some(ALL[at].value.clone())
 }

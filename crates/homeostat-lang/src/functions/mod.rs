@@ -36,7 +36,7 @@ use std::sync::LazyLock;
 
 pub use args::Args;
 pub use check::{KnownArg, Misuse, StaticCheck};
-pub use constants::{Variable, variables};
+pub use constants::{Variable, constant, variables};
 pub use declaration::{Body, Call, EachBody, Example, FoldBody, Function, Opened, Site, SourceBody};
 pub use error::{Error, Result};
 pub use sources::{Answer, MachineFact, ProcessFact, Sink, SourceRequest, Sources, Subscription};
@@ -93,6 +93,21 @@ pub fn registry() -> &'static [&'static Function] {
 pub fn find(name: &str) -> Option<&'static Function> {
     let at = REGISTRY.binary_search_by(|function| function.name.cmp(name)).ok()?;
     Some(REGISTRY[at])
+}
+
+static MODULE_NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let variables = variables();
+    let mut names: Vec<&str> = REGISTRY.iter().map(|function| function.module()).collect();
+    names.extend(variables.iter().map(|variable| variable.module));
+    names.retain(|name| !name.is_empty());
+    names.sort_unstable();
+    names.dedup();
+    names
+});
+
+/// The names of all modules that can be imported, sorted.
+pub fn modules() -> &'static [&'static str] {
+    &MODULE_NAMES
 }
 
 /// The functions of a module, sorted by name; those that need no import for the empty name.

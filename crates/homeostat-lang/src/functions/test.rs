@@ -69,10 +69,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::source(
         "test.forkvloop",
         &["func() map{str: str}"],
-        "First `{\"key\": \"foo\"}`, then `{\"key\": \"bar\"}`.",
-        &[told("test.forkvloop()", "1", "{\"key\": \"bar\"}")],
+        "First `{\"foo\": \"bar\"}`, then `{\"foo\": \"baz\"}`.",
+        &[told("test.forkvloop()", "1", "{\"foo\": \"baz\"}")],
         tick,
-        |_, _, count| Ok(Value::map([(Value::from("key"), Value::from(first_or_later(count)))])),
+        |_, _, count| {
+            let value = if *count == Value::Int(0) { "bar" } else { "baz" };
+            Ok(Value::map([(Value::from("foo"), Value::from(value))]))
+        },
     ),
 ];
 

@@ -142,6 +142,10 @@ impl<'a> Parser<'a> {
         while !self.take("}") {
             if !fields.is_empty() {
                 self.expect(";")?;
+                // A last one is allowed.
+                if self.take("}") {
+                    break;
+                }
             }
             let name = self.name()?;
             if fields.iter().any(|field| field.name == name) {

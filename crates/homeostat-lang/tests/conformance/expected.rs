@@ -29,14 +29,18 @@ impl Expected {
             "errGraph" | "errStream" => Stage::Evaluation,
             _ => Stage::Catalog,
         };
-        Self::Error { stage, places: output.lines().filter_map(place).collect() }
+        Self::Error { stage, places: output.lines().flat_map(places).collect() }
     }
 }
 
-/// The place at the end of a line: `…: /main.mcl @ 3:7-3:9`.
-fn place(line: &str) -> Option<(String, u32, u32)> {
-    let (before, range) = line.rsplit_once(" @ ")?;
-    let file = before.rsplit(": ").next()?.trim_start_matches('/').to_owned();
+/// The places in a line: `…: /main.mcl @ 3:7-3:9`; there may be several.
+fn places(line: &str) -> Vec<(String, u32, u32)> {
+    let parts: Vec<&str> = line.split(" @ ").collect();
+    parts.windows(2).filter_map(|pair| place(pair[0], pair[1])).collect()
+}
+
+fn place(before: &str, range: &str) -> Option<(String, u32, u32)> {
+    let file = before.rsplit([' ', ',']).next()?.trim_start_matches('/').to_owned();
     let (row, column) = range.split('-').next()?.split_once(':')?;
     Some((file, row.parse().ok()?, column.parse().ok()?))
 }

@@ -23,7 +23,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-pub(crate) use cluster::{Cluster, Keeper, address};
+use cluster::Playing;
+pub(crate) use cluster::{Cluster, Keeper, Own, Part, address};
 pub(crate) use host::{HostArgs, LimitArgs};
 use quiet::Quiet;
 use shared::{Hold, Shared, Turn};
@@ -35,6 +36,7 @@ use crate::engine::{self, Engine, EngineHandle, EngineOptions, Mode, Progress, S
 use crate::exit::{Exit, refused};
 use crate::front::Pool;
 use crate::inputs::{Followed, Follower, Inputs};
+use crate::mcl::{Programs, Update};
 use crate::picture;
 use crate::place::desk::Desk;
 use crate::place::socket::Server;
@@ -80,6 +82,8 @@ pub(crate) struct Opened {
     pub(crate) journal: Arc<dyn Journal>,
     /// The identity of this host, if it has one.
     pub(crate) cluster: Option<(Arc<Cluster>, Keeper)>,
+    /// What it is to do in the store of its cluster.
+    pub(crate) part: Option<Part>,
 }
 
 /// Why a run ends.
@@ -98,10 +102,25 @@ struct Agent<'a> {
     engine: EngineHandle,
     progress: watch::Receiver<Progress>,
     shared: Option<Shared>,
+    playing: Option<Playing>,
     shown: Shown,
     engine_after: Duration,
     /// When the last load began that was not refused.
     loaded: Instant,
+    /// What the engine has comes from these.
+    programs: Running,
+    /// What was read since, and does not know enough of the world yet.
+    coming: Option<Running>,
+    /// Whether the engine has anything.
+    has_loaded: bool,
+}
+
+/// The programs of one reading of the inputs, with the texts that their places are in.
+struct Running {
+    programs: Programs,
+    sources: Arc<SourceMap>,
+    /// What was said of them last.
+    said: Vec<Diagnostic>,
 }
 
 /// Keeps the host until the run ends. `first` was read before anything was opened.
@@ -118,6 +137,7 @@ pub(crate) async fn keep(
     let server = Server::bind(&opened.prefix)
         .inspect_err(|error| tracing::warn!("commands cannot reach this agent: {error}"));
     let (cluster, keeper) = opened.cluster.unzip();
+    let playing = opened.part.map(Part::start);
     if let Some(keeper) = keeper {
         beside.spawn(keeper.run());
     }
@@ -156,12 +176,25 @@ pub(crate) async fn keep(
         shared.announce(store.clone(), engine.clone());
     }
     if let Ok(server) = server {
-        let status = status::teller(task.hostname.clone(), &engine, shared.as_ref());
+        let status = status::teller(task.hostname.clone(), &engine, shared.as_ref(), cluster.as_ref());
         beside.spawn(server.serve(Desk { store, cluster, status }));
     }
-    let mut agent =
-        Agent { task, terminal, engine, progress, shared, shown, engine_after, loaded: Instant::now() };
-    if let Err(error) = agent.load(first).await {
+    let (first, notes) = running(first);
+    let mut agent = Agent {
+        task,
+        terminal,
+        engine,
+        progress,
+        shared,
+        playing,
+        shown,
+        engine_after,
+        loaded: Instant::now(),
+        programs: first,
+        coming: None,
+        has_loaded: false,
+    };
+    if let Err(error) = agent.begin(notes).await {
         agent.engine.stop(Stop::Cancel).await;
         agent.shown.finish(None);
         return Err(error);
@@ -177,24 +210,44 @@ pub(crate) async fn keep(
 }
 
 impl Agent<'_> {
-    /// Loads what was read. The error says that the text is refused and what ran before goes on.
-    async fn load(&mut self, read: Read) -> anyhow::Result<()> {
-        if read.is_refused() {
-            read.show(self.terminal);
-            return Err(read.refusal());
+    /// Loads what was read first, if that can be said already.
+    async fn begin(&mut self, notes: Vec<Diagnostic>) -> anyhow::Result<()> {
+        match self.programs.programs.step() {
+            Some(Ok(update)) => self.load(update, notes).await,
+            Some(Err(wrong)) => Err(self.refuse(wrong)),
+            None => {
+                self.show(&notes, &self.programs.sources);
+                let wrong = self.programs.programs.diagnostics();
+                if wrong.is_empty() { Ok(()) } else { Err(self.refuse(wrong)) }
+            }
         }
-        let Read { catalog, mut diagnostics, sources } = read;
-        let sources = Arc::new(sources);
+    }
+
+    fn refuse(&self, wrong: Vec<Diagnostic>) -> anyhow::Error {
+        self.show(&wrong, &self.programs.sources);
+        refused(format!("{}; nothing was touched", crate::diagnostics::counts(&wrong)))
+    }
+
+    /// Hands the engine what is desired. The error says that it is refused and what ran before goes on.
+    async fn load(&mut self, update: Update, mut diagnostics: Vec<Diagnostic>) -> anyhow::Result<()> {
+        let sources = self.programs.sources.clone();
         let origins = self.shown.origins.as_ref();
         let before = origins.map(|origins| origins.replace(sources.clone()));
         let begun = Instant::now();
-        let loaded = match &mut self.shared {
-            Some(shared) => shared.load(&self.engine, catalog).await,
-            None => self.engine.load(catalog).await,
+        let loaded = match (&mut self.shared, update) {
+            (None, Update::Full(catalog)) => self.engine.load(catalog).await,
+            (None, Update::Delta(delta)) => self.engine.load_delta(delta).await,
+            (Some(shared), Update::Full(catalog)) => shared.load(&self.engine, catalog).await,
+            // What is exported and collected is decided over all that is declared.
+            (Some(shared), Update::Delta(_)) => {
+                let (catalog, _) = self.programs.programs.catalog();
+                shared.load(&self.engine, catalog).await
+            }
         };
         match loaded {
             Ok(summary) => {
                 self.loaded = begun;
+                self.has_loaded = true;
                 diagnostics.extend(summary.notes);
                 self.show(&diagnostics, &sources);
             }
@@ -208,6 +261,33 @@ impl Agent<'_> {
         }
         self.write_graph().await;
         Ok(())
+    }
+
+    /// The world has said something else: whatever that changes is handed to the engine.
+    async fn evaluate(&mut self) {
+        if let Some(mut coming) = self.coming.take() {
+            let step = coming.programs.step();
+            if let Some(Ok(_)) = step {
+                self.programs = coming;
+                return self.updated(step).await;
+            }
+            coming.complain(step, self.terminal);
+            self.coming = Some(coming);
+        }
+        let step = self.programs.programs.step();
+        self.updated(step).await;
+    }
+
+    async fn updated(&mut self, step: Option<Result<Update, Vec<Diagnostic>>>) {
+        match step {
+            Some(Ok(update)) => {
+                self.programs.said.clear();
+                if let Err(error) = self.load(update, Vec::new()).await {
+                    tracing::debug!("not loaded: {error:#}");
+                }
+            }
+            other => self.programs.complain(other, self.terminal),
+        }
     }
 
     /// A picture that cannot be written is no reason to stop keeping the host.
@@ -225,13 +305,22 @@ impl Agent<'_> {
     }
 
     /// Reads the inputs again; while they are wrong, what ran before goes on.
-    async fn load_again(&mut self) {
+    async fn load_again(&mut self, follower: &mut Option<Follower>) {
+        let before = paths(&self.task.inputs);
         let Task { inputs, registry, hostname, pool, .. } = &mut self.task;
         let read = Read::inputs(inputs, registry, hostname, *pool);
-        if let Err(error) = self.load(read).await {
-            tracing::debug!("not loaded: {error:#}");
-            self.terminal.say("the inputs were not loaded again: what was declared before goes on\n");
+        if follower.is_some() && paths(&self.task.inputs) != before {
+            *follower = self::follower(&self.task.inputs);
         }
+        if read.is_refused() {
+            read.show(self.terminal);
+            self.terminal.say("the inputs were not loaded again: what was declared before goes on\n");
+            return;
+        }
+        let (coming, notes) = running(read);
+        self.show(&notes, &coming.sources);
+        self.coming = Some(coming);
+        self.evaluate().await;
     }
 
     fn say_gone(&self, paths: &[PathBuf]) {
@@ -250,13 +339,13 @@ impl Agent<'_> {
         let quiet = Quiet::new(self.task.quiet_for);
         loop {
             let now = self.progress.borrow_and_update().clone();
-            if now.settled && reported != Some(now.activity) {
+            if self.has_loaded && now.settled && reported != Some(now.activity) {
                 reported = Some(now.activity);
                 if let Err(error) = self.write_report(self.standing()).await {
                     tracing::error!("{error:#}");
                 }
             }
-            let over_at = self.over_at(&quiet, &now);
+            let over_at = if self.has_loaded { self.over_at(&quiet, &now) } else { None };
             if over_at.is_some_and(|over| over <= tokio::time::Instant::now()) {
                 return Ok(End::Converged);
             }
@@ -265,17 +354,18 @@ impl Agent<'_> {
                 asked = signals.next() => match asked {
                     Asked::Interrupt => return Ok(End::Interrupted),
                     Asked::Terminate => return Ok(End::Terminated { settled: self.has_settled() }),
-                    Asked::Reload => self.load_again().await,
+                    Asked::Reload => self.load_again(follower).await,
                 },
                 () = until(last) => return Ok(End::Timeout),
                 changed = changed(follower.as_mut()) => match changed {
-                    Ok(Followed::Changed) => self.load_again().await,
+                    Ok(Followed::Changed) => self.load_again(follower).await,
                     Ok(Followed::Gone(paths)) => self.say_gone(&paths),
                     Err(error) => {
                         tracing::error!("the inputs are no longer followed: {error}");
                         *follower = None;
                     }
                 },
+                () = woken(&self.programs, self.coming.as_ref()) => self.evaluate().await,
                 changed = self.progress.changed() => changed.context("the engine ended by itself")?,
                 turn = next(self.shared.as_mut()) => match turn {
                     Turn::News(news) => self.take(news).await,
@@ -362,6 +452,9 @@ impl Agent<'_> {
         if let Some(shared) = self.shared.take() {
             shared.leave().await;
         }
+        if let Some(playing) = self.playing.take() {
+            playing.end().await;
+        }
         let written = self.write_report(result).await;
         let totals = views::totals_text(&self.progress.borrow().totals);
         self.shown.finish(Some(&totals));
@@ -395,6 +488,46 @@ impl Agent<'_> {
             }
         }
         self.engine.stop(Stop::Cancel).await;
+    }
+}
+
+impl Running {
+    /// Says why nothing new is declared, once.
+    fn complain(&mut self, step: Option<Result<Update, Vec<Diagnostic>>>, terminal: &Terminal) {
+        let wrong = match step {
+            Some(Err(wrong)) => wrong,
+            Some(Ok(_)) | None => self.programs.diagnostics(),
+        };
+        if wrong != self.said {
+            catalog::show(&wrong, &self.sources, terminal);
+            if !wrong.is_empty() {
+                terminal.say("what was declared before goes on\n");
+            }
+            self.said = wrong;
+        }
+    }
+}
+
+/// Starts the programs that were read; what was found besides is to be shown.
+fn running(read: Read) -> (Running, Vec<Diagnostic>) {
+    let Read { catalog, programs, diagnostics, sources } = read;
+    let programs = Programs::start(catalog, programs);
+    (Running { programs, sources: Arc::new(sources), said: Vec::new() }, diagnostics)
+}
+
+/// The files that the inputs were read from.
+fn paths(inputs: &Inputs) -> Vec<PathBuf> {
+    inputs.files().into_iter().map(|(path, _)| path).collect()
+}
+
+/// Waits until a program has something to do.
+async fn woken(programs: &Running, coming: Option<&Running>) {
+    match coming {
+        Some(coming) => tokio::select! {
+            () = programs.programs.woken() => {}
+            () = coming.programs.woken() => {}
+        },
+        None => programs.programs.woken().await,
     }
 }
 

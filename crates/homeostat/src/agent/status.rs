@@ -7,6 +7,7 @@ use homeostat_cluster::presence::Contact;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
+use super::cluster::{Cluster, own_part};
 use super::shared::{Facts, Shared, cut_off};
 use super::summary::trouble;
 use crate::engine::EngineHandle;
@@ -16,11 +17,17 @@ use crate::place::about::Status;
 const TROUBLES_MAX: usize = 100;
 
 /// What tells it, for as long as it is asked.
-pub(super) fn teller(host: Arc<str>, engine: &EngineHandle, shared: Option<&Shared>) -> Status {
+pub(super) fn teller(
+    host: Arc<str>,
+    engine: &EngineHandle,
+    shared: Option<&Shared>,
+    cluster: Option<&Arc<Cluster>>,
+) -> Status {
     let engine = engine.clone();
     let views = shared.map(Shared::views);
+    let seen = cluster.and_then(|cluster| cluster.seen());
     Arc::new(move || {
-        let (host, engine, views) = (host.clone(), engine.clone(), views.clone());
+        let (host, engine, views, seen) = (host.clone(), engine.clone(), views.clone(), seen.clone());
         Box::pin(async move {
             let progress = engine.progress().borrow().clone();
             let totals = progress.totals;
@@ -36,6 +43,7 @@ pub(super) fn teller(host: Arc<str>, engine: &EngineHandle, shared: Option<&Shar
                 "converged": in_order,
                 "totals": totals,
                 "not_in_order": troubles,
+                "store": seen.map(|seen| own_part(&seen.borrow(), &host)),
                 "exchange": views.map(|views| exchange(&views)),
             })
         })

@@ -34,7 +34,7 @@ const STRANGER_WAIT_MAX: Duration = Duration::from_secs(10);
 const STRANGER_MAX: Duration = Duration::from_secs(60);
 /// How long a request may take to come, and how long its answer.
 const HEADER_MAX: Duration = Duration::from_secs(30);
-const ANSWER_MAX: Duration = Duration::from_secs(30);
+const ANSWER_MAX: Duration = Duration::from_secs(60);
 const BUFFER_BYTES_MAX: usize = 32 << 10;
 const BIND_AGAIN: Duration = Duration::from_secs(5);
 
@@ -239,9 +239,10 @@ impl IntoResponse for Refused {
             | Refusal::TokenUsed
             | Refusal::NotAuthorized => StatusCode::FORBIDDEN,
             Refusal::UnknownHost(_) => StatusCode::NOT_FOUND,
-            Refusal::HostTaken(_) | Refusal::AddressTaken { .. } | Refusal::LastMember(_) => {
-                StatusCode::CONFLICT
-            }
+            Refusal::HostTaken(_)
+            | Refusal::AddressTaken { .. }
+            | Refusal::LastMember(_)
+            | Refusal::Itself(_) => StatusCode::CONFLICT,
             Refusal::NotAMember => StatusCode::MISDIRECTED_REQUEST,
             Refusal::TooOften => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -7,7 +7,7 @@ use clap::Args;
 use homeostat_model::suggest::printable;
 use serde_json::Value as Json;
 
-use super::{TextOrJson, ask_agent, pretty, runtime};
+use super::{TextOrJson, ask_agent, columns, pretty, runtime};
 use crate::exit::Exit;
 use crate::place::Prefix;
 use crate::place::about::{self, About};
@@ -59,38 +59,27 @@ pub(crate) fn run(args: HostsArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
 /// A line for each host.
 fn table(hosts: &Json) -> String {
     let head = ["HOST", "ALIVE", "CONVERGED", "FAILED", "BLOCKED", "SINCE", "WHY NOT"].map(str::to_owned);
-    let rows = hosts.as_array().into_iter().flatten().map(row);
-    let rows: Vec<[String; 7]> = std::iter::once(head).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..7).map(width).collect();
-    let mut out = String::new();
-    for row in &rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count())))
-            .collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
+    columns(std::iter::once(head).chain(hosts.as_array().into_iter().flatten().map(row)))
+}
+
+pub(super) fn yes_or_no(value: &Json) -> String {
+    match value.as_bool() {
+        Some(true) => "yes".to_owned(),
+        Some(false) => "no".to_owned(),
+        None => "-".to_owned(),
     }
-    out
 }
 
 fn row(host: &Json) -> [String; 7] {
     let summary = &host["summary"];
-    let yes = |value: &Json| match value.as_bool() {
-        Some(true) => "yes".to_owned(),
-        Some(false) => "no".to_owned(),
-        None => "-".to_owned(),
-    };
     let count = |name: &str| summary[name].as_u64().map_or_else(|| "-".to_owned(), |count| count.to_string());
     let since = summary["since_ms"].as_u64().map(|ms| time_text(UNIX_EPOCH + Duration::from_millis(ms)));
     let since = since.unwrap_or_else(|| "-".to_owned());
     let first = summary["why"].get(0).and_then(Json::as_str).unwrap_or_default();
     [
         printable(host["host"].as_str().unwrap_or_default()).into_owned(),
-        yes(&host["alive"]),
-        yes(&host["converged"]),
+        yes_or_no(&host["alive"]),
+        yes_or_no(&host["converged"]),
         count("failed"),
         count("blocked"),
         since,

@@ -16,7 +16,7 @@ use crate::place::desk::Question;
 use crate::place::etcd::EtcdArgs;
 use crate::place::kv::{Answer, Change, Request};
 use crate::place::socket::Client;
-use crate::place::{Holder, Lock, Prefix, kv, store};
+use crate::place::{Holder, Lock, Prefix, cluster, kv, store};
 use crate::terminal::Terminal;
 
 /// How long an agent that is starting may take to listen, or a short command to free the lock.
@@ -166,6 +166,10 @@ async fn ask(prefix: &Prefix, request: Request) -> anyhow::Result<Answer> {
     loop {
         if let Some(mut agent) = Client::connect(prefix).await.context("cannot reach the agent")? {
             return agent.ask(&Question::Kv(request)).await.context("cannot reach the agent");
+        }
+        // What hosts share needs no lock of ours.
+        if let Some(shared) = cluster::shared(prefix)? {
+            return Ok(kv::handle(&*shared, request).await);
         }
         match Lock::take(prefix, "kv").context("cannot lock the prefix")? {
             Ok(_lock) => {

@@ -74,3 +74,21 @@ pub(crate) async fn ask_agent(prefix: &Prefix, about: About) -> anyhow::Result<J
 pub(crate) fn pretty(json: &serde_json::Value) -> String {
     format!("{json:#}\n")
 }
+
+/// Rows below each other, each column as wide as it has to be.
+fn columns<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> = rows.collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut out = String::new();
+    for row in &rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count())))
+            .collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}

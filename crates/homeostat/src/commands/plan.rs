@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::front::Pool;
 use crate::inputs::Inputs;
 use crate::place::etcd::EtcdArgs;
-use crate::place::{self, Prefix, key, store};
+use crate::place::{self, Prefix, cluster, key, store};
 use crate::terminal::{Paint, Terminal};
 use crate::views::report::{RunFacts, RunResult, plan_report};
 use crate::views::{describe_change, push_diff, totals_text};
@@ -57,8 +57,11 @@ pub(crate) struct PlanArgs {
 
 pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let (started, clock) = (SystemTime::now(), Instant::now());
-    let etcd = args.etcd.store()?;
     let prefix = Prefix::choose(args.prefix.as_deref())?;
+    let etcd = match args.etcd.store()? {
+        Some(etcd) => Some(etcd),
+        None => cluster::shared(&prefix)?,
+    };
     let hostname = match place::own_name(&prefix) {
         Some(ours) if args.input.hostname.is_none() => ours,
         _ => catalog::hostname(&args.input)?,
@@ -68,13 +71,14 @@ pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut inputs = Inputs::new(&args.input)?;
     let pool = if etcd.is_some() { Pool::Shared } else { Pool::ThisHost };
     let mut read = Read::inputs(&mut inputs, &registry, &hostname, pool);
+    let runtime = runtime()?;
+    read.evaluate(&runtime);
     let mut plan = None;
     if !read.is_refused() {
         let opened = store::open_for_reading(&prefix, etcd);
         let own_store = Arc::clone(opened.mirror.as_ref().unwrap_or(&opened.store));
         let host = args.host.host_to_look_at(&hostname, root, Arc::clone(&opened.store), own_store)?;
         let options = EngineOptions { mode: Mode::Noop, watch: false, ..args.limits.options() };
-        let runtime = runtime()?;
         let mut catalog = std::mem::take(&mut read.catalog);
         if let Some(mirror) = &opened.mirror {
             let key = key::sealing_key_to_look(&prefix);

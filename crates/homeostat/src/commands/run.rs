@@ -9,7 +9,7 @@ use homeostat_cluster::identity::{ClusterDir, HostName};
 use homeostat_engine::Store;
 
 use super::runtime;
-use crate::agent::{self, Cluster, HostArgs, LimitArgs, Opened, Task};
+use crate::agent::{self, Cluster, HostArgs, LimitArgs, Opened, Own, Part, Task};
 use crate::catalog::{self, Read};
 use crate::cli::{InputArgs, seconds};
 use crate::engine::{EngineOptions, Mode};
@@ -17,7 +17,7 @@ use crate::exit::{Exit, refused};
 use crate::front::Pool;
 use crate::inputs::Inputs;
 use crate::place::etcd::EtcdArgs;
-use crate::place::{self, Holder, Lock, Prefix, key, store};
+use crate::place::{self, Holder, Lock, Prefix, cluster, key, store};
 use crate::terminal::Terminal;
 
 /// How long a short command, such as `kv`, may hold the lock.
@@ -99,8 +99,11 @@ struct ClusterArgs {
     #[arg(long)]
     no_cluster: bool,
     /// With a converged timeout: wait for every live host
-    #[arg(long, requires_all = ["converged_timeout", "etcd"])]
+    #[arg(long, requires = "converged_timeout")]
     cluster_converged: bool,
+    /// Where this host is: members of the cluster's store spread over zones
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    zone: String,
     #[command(flatten)]
     etcd: EtcdArgs,
 }
@@ -129,6 +132,14 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
         Some(identity) => own_name(args.input.hostname.as_deref(), &identity.settings.host)?,
         None => catalog::hostname(&args.input)?,
     };
+    let dir = ClusterDir::below(prefix.path());
+    // With an etcd of somebody else's, the cluster runs none.
+    let own = identity.as_ref().filter(|_| etcd.is_none());
+    let own = own.map(|identity| cluster::store(&dir, &identity.settings)).transpose()?;
+    let etcd = etcd.or_else(|| own.clone().map(|own| own as Arc<dyn Store>));
+    if args.cluster.cluster_converged && etcd.is_none() {
+        return Err(refused("--cluster-converged needs a cluster, or --etcd"));
+    }
     let registry = catalog::registry();
     let mut inputs = Inputs::new(&args.input)?;
     let pool = if etcd.is_some() { Pool::Shared } else { Pool::ThisHost };
@@ -171,11 +182,26 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
         Some(mirror) => Some((mirror, key::sealing_key(&prefix).map_err(|error| no_key(&prefix, &error))?)),
         None => None,
     };
-    let dir = ClusterDir::below(prefix.path());
-    let cluster = identity.map(|identity| Cluster::open(dir, identity, opened.store.clone()));
+    let part = match (&identity, own) {
+        (Some(identity), Some(own)) => {
+            Some((Part::new(dir.clone(), &identity.settings, args.cluster.zone, own.clone()), own))
+        }
+        _ => None,
+    };
+    let own = part.as_ref().map(|(part, store)| Own { store: store.clone(), seen: part.seen() });
+    let cluster = identity.map(|identity| Cluster::open(dir, identity, opened.store.clone(), own));
     let cluster = cluster.transpose().map_err(|error| refused(format!("{error:#}")))?;
     let store::Opened { store, journal, .. } = opened;
-    let opened = Opened { prefix, host: args.host, root, store, mirror, journal, cluster };
+    let opened = Opened {
+        prefix,
+        host: args.host,
+        root,
+        store,
+        mirror,
+        journal,
+        cluster,
+        part: part.map(|(part, _)| part),
+    };
     let runtime = runtime()?;
     let exit = runtime.block_on(agent::keep(task, opened, read, terminal));
     // What still blocks in a thread, such as reading a hung file system, must not hold up the end.

@@ -62,6 +62,11 @@ fn text(status: &Json) -> String {
     if let Some(collected) = exchange["collected"].as_u64() {
         out.push_str(&format!("  collected: {collected}\n"));
     }
+    let store = &status["store"];
+    if let Some(role) = store["role"].as_str() {
+        let trouble = store["trouble"].as_str().map(|why| format!(": {}", printable(why)));
+        out.push_str(&format!("  in the store: {role}{}\n", trouble.unwrap_or_default()));
+    }
     if let Some(why) = exchange["cut_off"].as_str() {
         out.push_str(&format!("  cut off from other hosts: {}\n", printable(why)));
     }
@@ -79,12 +84,14 @@ mod tests {
             "host": "a", "settled": true, "converged": false, "totals": { "resources": 3 },
             "not_in_order": ["file[/x]: denied"],
             "exchange": { "cut_off": "no answer", "collected": 2, "left_out": ["file[/y] is wrong"] },
+            "store": { "role": "client", "trouble": "`etcd` cannot be run: no such file" },
         });
         let want = "\
 a: settled, and not everything is in order; resources: 3
   not in order: file[/x]: denied
   left out: file[/y] is wrong
   collected: 2
+  in the store: client: `etcd` cannot be run: no such file
   cut off from other hosts: no answer
 ";
         assert_eq!(text(&status), want);

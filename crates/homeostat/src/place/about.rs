@@ -8,6 +8,8 @@ use homeostat_engine::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::desk::{Desk, NO_CLUSTER};
+
 /// A question.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
@@ -16,6 +18,8 @@ pub(crate) enum About {
     Status,
     /// Which hosts there are, and how they stand.
     Hosts,
+    /// How the cluster stands, its members and its hosts.
+    Cluster,
 }
 
 /// An answer.
@@ -30,12 +34,16 @@ pub(crate) enum Told {
 pub(crate) type Status = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Json> + Send>> + Send + Sync>;
 
 /// Answers.
-pub(super) async fn answer(about: About, store: &dyn Store, status: &Status) -> Told {
+pub(super) async fn answer(about: About, desk: &Desk) -> Told {
     match about {
-        About::Status => Told::Told(status().await),
-        About::Hosts => match hosts(store).await {
+        About::Status => Told::Told((desk.status)().await),
+        About::Hosts => match hosts(&*desk.store).await {
             Ok(hosts) => Told::Told(hosts),
             Err(error) => Told::Error(format!("{error:#}")),
+        },
+        About::Cluster => match &desk.cluster {
+            Some(cluster) => Told::Told(cluster.report(&*desk.store).await),
+            None => Told::Error(NO_CLUSTER.into()),
         },
     }
 }

@@ -12,6 +12,10 @@ use super::about::{self, About, Status, Told};
 use super::kv::{self, Answer};
 use crate::agent::Cluster;
 
+/// What a host that is alone answers.
+pub(super) const NO_CLUSTER: &str =
+    "the agent is part of no cluster: `homeostat cluster init` or `join`, and start it again";
+
 /// A question.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -42,6 +46,8 @@ pub(crate) enum ClusterRequest {
     Remove { host: HostName },
     /// Replace the authority, or drop those before it.
     RenewAuthority { drop_older: bool },
+    /// Have so many members.
+    Size { members: usize },
 }
 
 /// Who answers.
@@ -57,16 +63,13 @@ impl Desk {
         match question {
             Question::Kv(request) => Reply::Answer(kv::handle(&*self.store, request).await),
             Question::Cluster(request) => Reply::Answer(self.cluster(request).await),
-            Question::About(about) => Reply::Told(about::answer(about, &*self.store, &self.status).await),
+            Question::About(about) => Reply::Told(about::answer(about, self).await),
         }
     }
 
     async fn cluster(&self, request: ClusterRequest) -> Answer {
         let Some(cluster) = &self.cluster else {
-            return Answer::Error(
-                "the agent is part of no cluster: `homeostat cluster init` or `join`, and start it again"
-                    .into(),
-            );
+            return Answer::Error(NO_CLUSTER.into());
         };
         answer(cluster, request).await.unwrap_or_else(|refusal| Answer::Error(refusal.to_string()))
     }
@@ -89,6 +92,10 @@ async fn answer(cluster: &Cluster, request: ClusterRequest) -> Result<Answer, Re
         }
         ClusterRequest::RenewAuthority { drop_older } => {
             Answer::Value(Some(cluster.renew_authority(drop_older).await?))
+        }
+        ClusterRequest::Size { members } => {
+            cluster.set_size(members).await?;
+            Answer::Done
         }
     })
 }

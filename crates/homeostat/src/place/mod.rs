@@ -3,6 +3,7 @@
 //! Invariants: it is closed to other users, and at most one process has it open for writing.
 
 pub(crate) mod about;
+pub(crate) mod cluster;
 pub(crate) mod desk;
 pub(crate) mod etcd;
 pub(crate) mod key;

@@ -38,7 +38,7 @@ fn tls(hosts: &Hosts, host: &str) -> Tls {
 
 #[tokio::test]
 async fn strangers_reach_nothing_but_join() {
-    let hosts = Hosts::new();
+    let Some(hosts) = Hosts::new() else { return };
     hosts.init("a").ends_with(0);
     let agent = hosts.start("a");
     let dir = ClusterDir::below(&hosts.place.path("a/prefix"));
@@ -67,7 +67,7 @@ async fn strangers_reach_nothing_but_join() {
 
 #[tokio::test]
 async fn a_removed_host_is_cut_off_in_the_middle_of_a_connection() {
-    let hosts = Hosts::new();
+    let Some(hosts) = Hosts::new() else { return };
     hosts.init("a").ends_with(0);
     let agent = hosts.start("a");
     hosts.join("b", &hosts.token("a", &[])).ends_with(0);

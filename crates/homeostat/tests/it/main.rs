@@ -13,6 +13,7 @@ mod exchange;
 mod fmt;
 mod graph;
 mod kv;
+mod mcl;
 mod place;
 mod plan;
 mod reload;

@@ -1,7 +1,7 @@
 use super::*;
 
 /// Members and hosts from one line: `a:z1 b:z2* c:z1-` are voters in zones; `*` a learner, `+` one that was added, `?` a
-/// fit host that is none, `-` a member that is gone, `~` one that is away, `!` one that is there and does not answer.
+/// fit host that is none, `-` a member that is gone, `^` one that is to be let go and answers, `~` one that is away, `!` one that is there and does not answer.
 fn view(wanted: usize, text: &str) -> View {
     let mut view = View { wanted, ..View::default() };
     for (at, word) in text.split(' ').enumerate() {
@@ -9,7 +9,7 @@ fn view(wanted: usize, text: &str) -> View {
         let mark = rest.trim_start_matches(char::is_alphanumeric);
         let zone = rest[..rest.len() - mark.len()].to_owned();
         let fitness = match mark {
-            "-" => Fitness::Gone,
+            "-" | "^" => Fitness::Gone,
             "~" => Fitness::Away,
             _ => Fitness::Fit,
         };
@@ -48,6 +48,15 @@ fn it_grows_to_the_wanted_size_and_stays_odd() {
     check(5, "a:z b:z?", &Next::Settled);
     check(4, "a:z b:z c:z d:z? e:z?", &Next::Settled);
     check(1, "a:z b:z c:z", &remove(2));
+}
+
+#[test]
+fn the_only_member_hands_over_before_it_goes() {
+    check(5, "a:z^ b:z?", &add("b"));
+    check(5, "a:z^ b:z*", &Next::Take(Step::Promote { id: 1 }));
+    check(5, "a:z^ b:z", &remove(0));
+    check(5, "a:z^", &Next::Wait("too few members answer to remove one that is gone"));
+    check(5, "a:z^ b:z c:z d:z?", &remove(0));
 }
 
 #[test]

@@ -20,6 +20,8 @@ use crate::api::{self, client, path};
 const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 /// Between attempts to renew: from the first, doubling, to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
+/// Between attempts to make the store of a new cluster know its first host.
+const ENROL_AGAIN: Duration = Duration::from_millis(300);
 /// Hosts that renew because the authority changed do not all ask within one moment.
 const SPREAD: Duration = Duration::from_secs(1);
 
@@ -80,10 +82,9 @@ impl Keeper {
     /// Makes a new cluster's store know us, once it is there.
     async fn enrol(&self) {
         let Ok(registrar) = self.cluster.registrar() else { return };
-        let mut wait = BACKOFF.0;
         while let Err(refusal) = registrar.enrol_first(&self.cluster.identity()).await {
             tracing::debug!("the store does not know us yet: {refusal}");
-            sleep(longer(&mut wait)).await;
+            sleep(ENROL_AGAIN).await;
         }
     }
 
@@ -100,7 +101,10 @@ impl Keeper {
         }
         self.change_settings(|settings| {
             settings.refused = refused;
-            settings.members = news.members.clone();
+            // A store that knows nobody is one that we have not told of us yet.
+            if !news.members.is_empty() {
+                settings.members = news.members.clone();
+            }
         })
     }
 

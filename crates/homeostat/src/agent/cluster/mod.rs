@@ -4,20 +4,28 @@
 //! owner, the [`Keeper`].
 
 mod keeper;
+mod part;
+mod removal;
+mod report;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::Context;
-use homeostat_cluster::identity::{ClusterDir, HostName, Identity, MemberAddress, Role};
+use homeostat_cluster::EtcdStore;
+use homeostat_cluster::identity::{ClusterDir, Identity, MemberAddress, Role};
 use homeostat_cluster::join::{Granted, JoinAnswer, JoinRequest, NewToken, Refusal, Registrar, Renewal};
+use homeostat_cluster::members;
 use homeostat_cluster::tls::{Peer, Tls};
 use homeostat_engine::Store;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use keeper::Keeper;
 use keeper::NewAuthority;
+use part::word;
+pub(crate) use part::{Part, Playing, Seen};
+pub(crate) use report::own_part;
 
 /// Requests that change files wait for each other; there are few.
 const WAITING_MAX: usize = 8;
@@ -29,6 +37,13 @@ pub(crate) struct Cluster {
     /// On members.
     registrar: Option<Registrar>,
     changes: mpsc::Sender<NewAuthority>,
+    own: Option<Own>,
+}
+
+/// The store that the cluster itself runs; there is none where somebody else's is used.
+pub(crate) struct Own {
+    pub(crate) store: Arc<EtcdStore>,
+    pub(crate) seen: watch::Receiver<Seen>,
 }
 
 impl Cluster {
@@ -37,6 +52,7 @@ impl Cluster {
         dir: ClusterDir,
         identity: Identity,
         store: Arc<dyn Store>,
+        own: Option<Own>,
     ) -> anyhow::Result<(Arc<Self>, Keeper)> {
         let tls = Tls::new(&identity).context("the identity of this host cannot be used")?;
         let registrar = match (identity.settings.member, dir.authority()?) {
@@ -48,7 +64,8 @@ impl Cluster {
             (false, _) => None,
         };
         let (changes, asked) = mpsc::channel(WAITING_MAX);
-        let cluster = Arc::new(Self { tls, identity: Mutex::new(Arc::new(identity)), registrar, changes });
+        let cluster =
+            Arc::new(Self { tls, identity: Mutex::new(Arc::new(identity)), registrar, changes, own });
         let keeper = Keeper::new(cluster.clone(), dir, store, asked);
         Ok((cluster, keeper))
     }
@@ -68,6 +85,11 @@ impl Cluster {
             JoinRequest::Where => Ok(JoinAnswer::Members(self.identity().settings.members.clone())),
             JoinRequest::Admit(admission) => {
                 let admitted = self.registrar()?.admit(&admission, SystemTime::now()).await?;
+                if let Some(own) = &self.own {
+                    let is_candidate = admitted.granted.authority.is_some();
+                    let role = if is_candidate { Role::Member } else { Role::Agent };
+                    own.let_in(&admission.host, role).await?;
+                }
                 Ok(JoinAnswer::Admitted(Box::new(admitted)))
             }
         }
@@ -78,21 +100,20 @@ impl Cluster {
         self.registrar()?.renew(who, asked, SystemTime::now()).await
     }
 
-    /// A host takes itself out.
-    pub(crate) async fn answer_leave(&self, who: &Peer) -> Result<(), Refusal> {
-        self.registrar()?.leave(who, SystemTime::now()).await
-    }
-
     /// Makes a token; the word to hand over.
     pub(crate) async fn token(&self, new: NewToken) -> Result<String, Refusal> {
         Ok(self.registrar()?.token(new, SystemTime::now()).await?.reveal())
     }
 
-    /// Takes a host out; says what it was.
-    pub(crate) async fn remove(&self, host: &HostName) -> Result<Role, Refusal> {
-        let role = self.registrar()?.remove(host, SystemTime::now()).await?;
-        tracing::warn!("`{host}` was removed from the cluster");
-        Ok(role)
+    /// How many members of the store there are to be.
+    pub(crate) async fn set_size(&self, size: usize) -> Result<(), Refusal> {
+        let own = self.own.as_ref().ok_or_else(|| Refusal::Unavailable("somebody else runs it".into()))?;
+        members::set_size(&own.store, size).await.map_err(|error| Refusal::Unavailable(error.to_string()))
+    }
+
+    /// How the part of this host in the store goes.
+    pub(crate) fn seen(&self) -> Option<watch::Receiver<Seen>> {
+        self.own.as_ref().map(|own| own.seen.clone())
     }
 
     /// Replaces the authority by a new one, or drops those before it; says which one it is now.

@@ -53,6 +53,7 @@ pub(super) fn run(args: InitArgs, prefix: &Prefix, terminal: &Terminal) -> anyho
     let identity = Identity::first(&authority, settings, now).context("cannot make an identity")?;
     dir.create(&identity, Some(&authority.files()), &[])?;
     dir.save_revocations(&authority.revocations(&[], now)?)?;
+    dir.set_first(true)?;
     let at = identity.settings.agent_address();
     terminal.say(&format!(
         "`{host}` at {at} is the first host of a new cluster; `homeostat run` with this prefix starts it\n"

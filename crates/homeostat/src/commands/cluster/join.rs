@@ -1,10 +1,13 @@
 //! `homeostat cluster join`
 
 use std::io::Read;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use clap::Args;
-use homeostat_cluster::identity::{ClusterDir, HostName, Identity, Ports, SETTINGS_VERSION, Settings};
+use homeostat_cluster::identity::{
+    Authority, ClusterDir, HostName, Identity, Ports, SETTINGS_VERSION, Settings,
+};
 use homeostat_cluster::join::{Granted, JoinString};
 
 use super::super::runtime;
@@ -68,6 +71,11 @@ pub(super) fn run(args: JoinArgs, prefix: &Prefix, terminal: &Terminal) -> anyho
         members,
         refused,
     };
+    // etcd wants the list from its start on.
+    if let Some(files) = &authority {
+        let authority = Authority::load(files).context("the authority cannot be used")?;
+        dir.save_revocations(&authority.revocations(&settings.refused, SystemTime::now())?)?;
+    }
     let identity = Identity { settings, trusted, certificates, key: key.pem() };
     dir.create(&identity, authority.as_ref(), &admitted.operators)?;
     let at = identity.settings.agent_address();

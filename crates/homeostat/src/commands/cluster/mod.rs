@@ -5,7 +5,10 @@ mod init;
 mod join;
 mod leave;
 mod listen;
+mod members;
+mod recover;
 mod remove;
+mod status;
 mod token;
 
 use std::path::PathBuf;
@@ -32,6 +35,8 @@ Examples:
   homeostat cluster init                     on the first host, then `homeostat run` there
   homeostat cluster token --uses 10          there, while it runs
   homeostat cluster join - < join-string     on another host, then `homeostat run` there
+  homeostat cluster status
+  homeostat cluster members --size 3
   homeostat cluster remove web-7
 
 Exit codes:
@@ -52,7 +57,10 @@ enum ClusterCommand {
     Token(token::TokenArgs),
     Join(join::JoinArgs),
     Leave(leave::LeaveArgs),
+    Status(status::StatusArgs),
+    Members(members::MembersArgs),
     Remove(remove::RemoveArgs),
+    Recover(recover::RecoverArgs),
     Authority(authority::AuthorityArgs),
 }
 
@@ -63,7 +71,10 @@ pub(crate) fn run(args: ClusterArgs, terminal: &Terminal) -> anyhow::Result<Exit
         ClusterCommand::Token(args) => token::run(&args, &prefix, terminal),
         ClusterCommand::Join(args) => join::run(args, &prefix, terminal),
         ClusterCommand::Leave(args) => leave::run(&args, &prefix, terminal),
+        ClusterCommand::Status(args) => status::run(&args, &prefix, terminal),
+        ClusterCommand::Members(args) => members::run(&args, &prefix, terminal),
         ClusterCommand::Remove(args) => remove::run(args, &prefix, terminal),
+        ClusterCommand::Recover(args) => recover::run(&args, &prefix, terminal),
         ClusterCommand::Authority(args) => authority::run(&args, &prefix, terminal),
     }
 }

@@ -1,0 +1,167 @@
+//! From what operations declare to deltas of the catalog.
+//!
+//! Invariants: a batch costs what it touches; catalogs are never compared. What was given stands until something is given
+//! that is better in every respect: while anything has failed, contradicts itself or is not known, nothing is given, and
+//! what changes meanwhile is given together when that is over.
+
+mod exports;
+mod references;
+mod report;
+mod resources;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use homeostat_model::{CatalogDelta, Diagnostic, ResourceId};
+
+use super::flow::OpId;
+use super::outcome::Failure;
+use exports::Exports;
+use references::{EdgeKey, References, SendKey};
+pub use report::{Pieces, Report, Unknown, UnknownPart};
+use resources::Resources;
+
+/// What to do about what is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknowns {
+    /// Wait for the world to answer.
+    Wait,
+    /// Leave it out: nobody will answer. [`Collector::unknown`] lists it.
+    LeaveOut,
+}
+
+/// Everything that operations declare.
+pub struct Collector {
+    unknowns: Unknowns,
+    declared: HashMap<OpId, Keys>,
+    resources: Resources,
+    references: References,
+    exports: Exports,
+    failures: BTreeMap<OpId, Failure>,
+    unknown: BTreeMap<OpId, Vec<Unknown>>,
+    /// How many of the unknown things may stand for resources.
+    hiding: usize,
+}
+
+/// What to take back when an operation says something else.
+#[derive(Default)]
+struct Keys {
+    resources: Vec<ResourceId>,
+    edges: Vec<EdgeKey>,
+    sends: Vec<SendKey>,
+    exports: Vec<ResourceId>,
+}
+
+impl Collector {
+    /// An empty one.
+    pub fn new(unknowns: Unknowns) -> Self {
+        Self {
+            unknowns,
+            declared: HashMap::new(),
+            resources: Resources::default(),
+            references: References::default(),
+            exports: Exports::default(),
+            failures: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+            hiding: 0,
+        }
+    }
+
+    /// Takes what operations have to say, in order.
+    pub fn take(&mut self, reports: Vec<(OpId, Report)>) {
+        for (op, report) in reports {
+            self.withdraw(op);
+            match report {
+                Report::Pieces(pieces) => self.declare(op, pieces),
+                Report::Failed(failure) => {
+                    self.failures.insert(op, failure);
+                }
+                Report::Gone => {}
+            }
+        }
+        let moved = self.resources.settle();
+        self.references.settle(&self.resources, &moved);
+        self.exports.settle();
+    }
+
+    /// What has changed since something was given last; `None` while nothing can be given.
+    pub fn give(&mut self) -> Option<CatalogDelta> {
+        let is_waiting = self.unknowns == Unknowns::Wait && !self.unknown.is_empty();
+        if is_waiting || self.failures().next().is_some() {
+            return None;
+        }
+        let mut delta = CatalogDelta::default();
+        self.resources.give(&mut delta);
+        self.references.give(&mut delta);
+        self.exports.give(&mut delta);
+        Some(delta)
+    }
+
+    /// What keeps anything from being given, in the order of the places; the same at the same place once.
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        let mut seen = BTreeSet::new();
+        let mut all: Vec<Diagnostic> = self.failures().map(Failure::diagnostic).collect();
+        all.retain(|diagnostic| seen.insert((diagnostic.span, diagnostic.code, diagnostic.message.clone())));
+        all.sort_by(|a, b| (a.span, &a.message).cmp(&(b.span, &b.message)));
+        all
+    }
+
+    /// What is not known, in the order of the places.
+    pub fn unknown(&self) -> Vec<&Unknown> {
+        let mut all: Vec<&Unknown> = self.unknown.values().flatten().collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    fn failures(&self) -> impl Iterator<Item = &Failure> {
+        // What is not known may be what an edge refers to.
+        let dangling = (self.hiding == 0).then_some(&self.references.dangling);
+        let of_names = self.resources.conflicts.values().chain(self.exports.conflicts.values());
+        let of_references =
+            dangling.into_iter().flat_map(BTreeMap::values).chain(self.references.refused.values());
+        self.failures.values().chain(of_names).chain(of_references)
+    }
+
+    fn declare(&mut self, op: OpId, pieces: Pieces) {
+        let mut keys = Keys::default();
+        for resource in pieces.resources {
+            keys.resources.push(resource.id.clone());
+            self.resources.declare(op, resource);
+        }
+        for edge in pieces.edges {
+            keys.edges.push((edge.from.clone(), edge.to.clone()));
+            self.references.declare_edge(op, edge);
+        }
+        for send in pieces.sends {
+            keys.sends.push((send.to.clone(), send.param.clone()));
+            self.references.declare_send(op, send);
+        }
+        for export in pieces.exports {
+            keys.exports.push(export.resource.id.clone());
+            self.exports.declare(op, export);
+        }
+        if !pieces.unknown.is_empty() {
+            self.hiding += hiding(&pieces.unknown);
+            self.unknown.insert(op, pieces.unknown);
+        }
+        self.declared.insert(op, keys);
+    }
+
+    fn withdraw(&mut self, op: OpId) {
+        self.failures.remove(&op);
+        if let Some(unknown) = self.unknown.remove(&op) {
+            self.hiding -= hiding(&unknown);
+        }
+        let Some(keys) = self.declared.remove(&op) else { return };
+        keys.resources.iter().for_each(|id| self.resources.withdraw(op, id));
+        keys.edges.iter().for_each(|key| self.references.withdraw_edge(op, key));
+        keys.sends.iter().for_each(|key| self.references.withdraw_send(op, key));
+        keys.exports.iter().for_each(|id| self.exports.withdraw(op, id));
+    }
+}
+
+fn hiding(unknown: &[Unknown]) -> usize {
+    unknown.iter().filter(|one| one.hides_resources()).count()
+}

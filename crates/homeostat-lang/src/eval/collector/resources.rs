@@ -1,0 +1,168 @@
+//! The resources that operations declare, by their names.
+//!
+//! Invariant: what a name stands for is worked out once per batch, and only for names that were touched.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use homeostat_model::{CatalogDelta, Digest, Params, ResourceDecl, ResourceId, Value, codes};
+
+use crate::eval::flow::OpId;
+use crate::eval::outcome::Failure;
+
+#[derive(Default)]
+pub(super) struct Resources {
+    names: HashMap<ResourceId, Declarations>,
+    touched: BTreeSet<ResourceId>,
+    /// Names whose meaning was worked out since something was given last, and may differ from it.
+    changed: BTreeSet<ResourceId>,
+    /// Names that are declared twice, differently.
+    pub(super) conflicts: BTreeMap<ResourceId, Failure>,
+}
+
+#[derive(Default)]
+struct Declarations {
+    by: Vec<Declared>,
+    /// What the name stands for.
+    meaning: Option<Arc<ResourceDecl>>,
+    /// What was given last.
+    given: Option<Digest>,
+}
+
+struct Declared {
+    op: OpId,
+    resource: Arc<ResourceDecl>,
+    digest: Digest,
+}
+
+impl Resources {
+    pub(super) fn declare(&mut self, op: OpId, resource: ResourceDecl) {
+        self.touched.insert(resource.id.clone());
+        let declarations = self.names.entry(resource.id.clone()).or_default();
+        let digest = resource.digest();
+        declarations.by.push(Declared { op, resource: Arc::new(resource), digest });
+    }
+
+    /// Takes one declaration of an operation back.
+    pub(super) fn withdraw(&mut self, op: OpId, id: &ResourceId) {
+        let Some(declarations) = self.names.get_mut(id) else { return };
+        if let Some(at) = declarations.by.iter().rposition(|declared| declared.op == op) {
+            declarations.by.remove(at);
+            self.touched.insert(id.clone());
+        }
+    }
+
+    pub(super) fn is_declared(&self, id: &ResourceId) -> bool {
+        self.names.get(id).is_some_and(|declarations| declarations.meaning.is_some())
+    }
+
+    /// Whether nobody applies it, since it is only there to be referred to.
+    pub(super) fn is_hidden(&self, id: &ResourceId) -> bool {
+        let meaning = self.names.get(id).and_then(|declarations| declarations.meaning.as_ref());
+        meaning.is_some_and(|resource| resource.meta.hidden)
+    }
+
+    /// Works out what the touched names stand for, and says which have come or gone.
+    pub(super) fn settle(&mut self) -> Vec<ResourceId> {
+        let mut moved = Vec::new();
+        for id in std::mem::take(&mut self.touched) {
+            let Some(declarations) = self.names.get_mut(&id) else { continue };
+            let was = declarations.meaning.is_some();
+            match declarations.meaning() {
+                Ok(meaning) => {
+                    declarations.meaning = meaning;
+                    self.conflicts.remove(&id);
+                }
+                Err(conflict) => {
+                    self.conflicts.insert(id.clone(), conflict);
+                }
+            }
+            if declarations.meaning.is_some() != was {
+                moved.push(id.clone());
+            }
+            self.changed.insert(id);
+        }
+        moved
+    }
+
+    /// What differs from what was given last.
+    pub(super) fn give(&mut self, delta: &mut CatalogDelta) {
+        for id in std::mem::take(&mut self.changed) {
+            let Some(declarations) = self.names.get_mut(&id) else { continue };
+            match &declarations.meaning {
+                Some(resource) => {
+                    let digest = Some(resource.digest());
+                    if declarations.given != digest {
+                        declarations.given = digest;
+                        delta.set.push((**resource).clone());
+                    }
+                }
+                None => {
+                    if declarations.given.is_some() {
+                        delta.remove.push(id.clone());
+                    }
+                    self.names.remove(&id);
+                }
+            }
+        }
+    }
+}
+
+impl Declarations {
+    /// The first that is not hidden, if all of those agree; else the first of the hidden ones, which need not agree.
+    fn meaning(&self) -> Result<Option<Arc<ResourceDecl>>, Failure> {
+        let mut visible = self.by.iter().filter(|declared| !declared.resource.meta.hidden);
+        let Some(first) = visible.next() else {
+            return Ok(self.by.first().map(|declared| declared.resource.clone()));
+        };
+        let mut meaning = first.resource.clone();
+        let mut digest = first.digest;
+        for other in visible.filter(|other| other.digest != first.digest) {
+            if other.digest != digest {
+                meaning = Arc::new(merge(&meaning, &other.resource)?);
+                digest = meaning.digest();
+            }
+        }
+        Ok(Some(meaning))
+    }
+}
+
+/// Two packages of one name are one if they only ask for another state of being there; all else has to be equal.
+fn merge(one: &ResourceDecl, other: &ResourceDecl) -> Result<ResourceDecl, Failure> {
+    let state = |resource: &ResourceDecl| resource.params.get("state").cloned();
+    let is_present = |state: &Option<Value>| {
+        matches!(state.as_ref().and_then(Value::as_str), None | Some("installed" | "newest"))
+    };
+    let rest = |resource: &ResourceDecl| -> Params {
+        let others = resource.params.iter().filter(|(name, _)| &***name != "state");
+        others.map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let is_compatible = one.id.kind.as_str() == "pkg"
+        && one.meta == other.meta
+        && rest(one) == rest(other)
+        && is_present(&state(one))
+        && is_present(&state(other));
+    if !is_compatible {
+        return Err(differs(one, other));
+    }
+    let mut merged = one.clone();
+    merged.params.set("state", Value::from("newest"));
+    Ok(merged)
+}
+
+fn differs(one: &ResourceDecl, other: &ResourceDecl) -> Failure {
+    let names = one.params.iter().chain(other.params.iter()).map(|(name, _)| name);
+    let differing: BTreeSet<_> = names
+        .filter(|name| one.params.get(name) != other.params.get(name))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let differing: Vec<_> = differing.into_iter().collect();
+    let what = if differing.is_empty() { "meta parameters".to_owned() } else { differing.join(", ") };
+    let (earlier, later) = if one.origin <= other.origin { (one, other) } else { (other, one) };
+    let message = format!("`{}` is declared twice, with different {what}", one.id);
+    let failure = Failure::new(codes::DUPLICATE_RESOURCE, message).at(later.origin);
+    match earlier.origin {
+        Some(place) if earlier.origin != later.origin => failure.because(place, "declared here first"),
+        _ => failure,
+    }
+}

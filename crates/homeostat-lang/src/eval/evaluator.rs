@@ -1,0 +1,72 @@
+//! A program that is evaluated, one batch of answers after the other.
+
+use std::sync::Arc;
+
+use homeostat_model::{CatalogDelta, Diagnostic};
+
+use super::build::Body;
+use super::collector::{Collector, Unknown, Unknowns};
+use super::flow::{Asking, Flow, SubscriptionId};
+use super::program::Program;
+use crate::functions::Answer;
+use crate::modules::FileId;
+
+/// A program and what it has come to. It does no input or output: it says what it wants to know, and takes answers.
+pub struct Evaluator {
+    program: Arc<Program>,
+    flow: Flow,
+    collector: Collector,
+    /// Everything else is kept by these.
+    _root: Body,
+}
+
+impl Evaluator {
+    /// Builds a program. Nothing is computed before [`settle`](Self::settle).
+    pub fn new(program: Program, unknowns: Unknowns) -> Self {
+        let program = Arc::new(program);
+        let mut flow = Flow::default();
+        let main = program.file(FileId::MAIN);
+        let root = Body::new(&mut flow, main, &program.checked.modules.file(FileId::MAIN).program.body);
+        Self { program, flow, collector: Collector::new(unknowns), _root: root }
+    }
+
+    /// What has to be asked of the world, and what not any more, since this was last called.
+    pub fn take_askings(&mut self) -> Vec<Asking> {
+        self.flow.take_askings()
+    }
+
+    /// Takes an answer; the latest of each subscription counts.
+    pub fn answer(&mut self, subscription: SubscriptionId, answer: Answer) {
+        self.flow.answer(subscription, answer);
+    }
+
+    /// Computes what has changed. `None` while nothing can be said: see [`diagnostics`](Self::diagnostics) and
+    /// [`unknown`](Self::unknown) for why.
+    pub fn settle(&mut self) -> Option<CatalogDelta> {
+        self.flow.settle();
+        self.collector.take(self.flow.take_reports());
+        self.collector.give()
+    }
+
+    /// What is wrong at present.
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        self.collector.diagnostics()
+    }
+
+    /// What is not known at present.
+    pub fn unknown(&self) -> Vec<&Unknown> {
+        self.collector.unknown()
+    }
+
+    /// How many operations there are, and how many times one has run.
+    pub fn size(&self) -> (usize, u64) {
+        (self.flow.len(), self.flow.runs())
+    }
+}
+
+impl Drop for Evaluator {
+    fn drop(&mut self) {
+        // Frames refer to the program, and to each other.
+        self.program.close();
+    }
+}

@@ -1,0 +1,137 @@
+//! From what was declared to a catalog.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use homeostat_model::catalog::ExportDecl;
+use homeostat_model::suggest::did_you_mean;
+use homeostat_model::{Catalog, Diagnostic, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Stage, codes};
+
+use crate::eval::collector::{Pieces, UnknownPart};
+
+/// One catalog of everything that was declared: what is there twice and equal is there once.
+///
+/// # Errors
+/// What contradicts itself, and what refers to nothing.
+pub fn assemble(pieces: &Pieces) -> Result<Catalog, Vec<Diagnostic>> {
+    let mut wrong = Vec::new();
+    let resources = resources(&pieces.resources, &mut wrong);
+    let catalog = Catalog {
+        name: None,
+        edges: edges(pieces, &resources, &mut wrong),
+        sends: sends(pieces, &resources, &mut wrong),
+        exports: exports(&pieces.exports, &mut wrong),
+        collects: Vec::new(),
+        resources,
+    };
+    if wrong.is_empty() { Ok(catalog) } else { Err(wrong) }
+}
+
+fn error(code: &'static str, message: String) -> Diagnostic {
+    Diagnostic::error(code, Stage::Catalog, message)
+}
+
+/// A resource that is hidden stands back for one of its name that is not.
+fn resources(declared: &[ResourceDecl], wrong: &mut Vec<Diagnostic>) -> Vec<ResourceDecl> {
+    let mut kept: Vec<ResourceDecl> = Vec::new();
+    let mut places: HashMap<&ResourceId, usize> = HashMap::new();
+    for resource in declared {
+        let Some(at) = places.get(&resource.id) else {
+            places.insert(&resource.id, kept.len());
+            kept.push(resource.clone());
+            continue;
+        };
+        let first = &mut kept[*at];
+        match (first.meta.hidden, resource.meta.hidden) {
+            (true, false) => *first = resource.clone(),
+            (_, true) => {}
+            (false, false) => wrong.extend(contradiction(first, resource)),
+        }
+    }
+    kept
+}
+
+fn contradiction(first: &ResourceDecl, second: &ResourceDecl) -> Option<Diagnostic> {
+    let names = first.params.iter().chain(second.params.iter()).map(|(name, _)| name);
+    let differing: Vec<&Arc<str>> =
+        names.filter(|name| first.params.get(name) != second.params.get(name)).collect();
+    let what = match differing.first() {
+        Some(name) => format!("`{name}` differs"),
+        None if first.meta != second.meta => "how it is to be treated differs".to_owned(),
+        None => return None,
+    };
+    let message = format!("`{}` is declared twice, differently", second.id);
+    let twice = error(codes::DUPLICATE_RESOURCE, message).at(second.origin).saying(what);
+    Some(twice.label(first.origin, "first here"))
+}
+
+fn edges(pieces: &Pieces, resources: &[ResourceDecl], wrong: &mut Vec<Diagnostic>) -> Vec<EdgeDecl> {
+    let known: HashMap<&ResourceId, ()> = resources.iter().map(|resource| (&resource.id, ())).collect();
+    // What is not known may be what an edge refers to.
+    let is_hiding =
+        pieces.unknown.iter().any(|one| matches!(one.part, UnknownPart::Names(_) | UnknownPart::Block));
+    let mut kept: Vec<EdgeDecl> = Vec::new();
+    let mut places: HashMap<(&ResourceId, &ResourceId), usize> = HashMap::new();
+    for edge in &pieces.edges {
+        if let Some(missing) = [&edge.from, &edge.to].into_iter().find(|end| !known.contains_key(end)) {
+            if !is_hiding {
+                wrong.push(dangling(missing, edge, resources));
+            }
+            continue;
+        }
+        match places.get(&(&edge.from, &edge.to)) {
+            Some(at) => kept[*at].notify |= edge.notify,
+            None => {
+                places.insert((&edge.from, &edge.to), kept.len());
+                kept.push(edge.clone());
+            }
+        }
+    }
+    kept
+}
+
+fn dangling(missing: &ResourceId, edge: &EdgeDecl, resources: &[ResourceDecl]) -> Diagnostic {
+    let of_kind = resources.iter().filter(|resource| resource.id.kind == missing.kind);
+    let close = did_you_mean(&missing.name, of_kind.map(|resource| &*resource.id.name));
+    let message = format!("the edge refers to `{missing}`, which is not declared");
+    let mut dangling = error(codes::UNKNOWN_RESOURCE, message).at(edge.origin);
+    dangling.help = close.map(|close| format!("did you mean `{}[{close}]`?", missing.kind));
+    dangling
+}
+
+fn sends(pieces: &Pieces, resources: &[ResourceDecl], wrong: &mut Vec<Diagnostic>) -> Vec<SendDecl> {
+    let hidden: BTreeMap<&ResourceId, bool> =
+        resources.iter().map(|resource| (&resource.id, resource.meta.hidden)).collect();
+    let mut kept: BTreeMap<(&ResourceId, &Arc<str>), &SendDecl> = BTreeMap::new();
+    for send in &pieces.sends {
+        let Some(is_hidden) = hidden.get(&send.from).filter(|_| hidden.contains_key(&send.to)) else {
+            continue;
+        };
+        if *is_hidden {
+            let message = format!("`{}` is hidden, so it never has anything to send", send.from);
+            wrong.push(error(codes::CANNOT_SEND, message).at(send.origin));
+            continue;
+        }
+        let first = kept.entry((&send.to, &send.param)).or_insert(send);
+        if (&first.from, &first.key) != (&send.from, &send.key) {
+            let message = format!("`{}` receives `{}` from two resources", send.to, send.param);
+            let twice = error(codes::DUPLICATE_RECEIVE, message).at(send.origin);
+            wrong.push(twice.label(first.origin, format!("from `{}` here", first.from)));
+        }
+    }
+    kept.into_values().cloned().collect()
+}
+
+fn exports(declared: &[ExportDecl], wrong: &mut Vec<Diagnostic>) -> Vec<ExportDecl> {
+    let mut kept: BTreeMap<&ResourceId, &ExportDecl> = BTreeMap::new();
+    for export in declared {
+        let first = kept.entry(&export.resource.id).or_insert(export);
+        let is_same = first.resource.digest() == export.resource.digest() && first.hosts == export.hosts;
+        if !is_same {
+            let message = format!("`{}` is exported twice, differently", export.resource.id);
+            let twice = error(codes::DUPLICATE_RESOURCE, message).at(export.resource.origin);
+            wrong.push(twice.label(first.resource.origin, "first here"));
+        }
+    }
+    kept.into_values().cloned().collect()
+}

@@ -1,0 +1,274 @@
+//! `kind name { … }`
+
+use std::sync::Arc;
+
+use homeostat_model::catalog::ExportDecl;
+use homeostat_model::{
+    EdgeDecl, KindSchema, Meta, ParamSchema, Params, ResourceDecl, ResourceId, Span, codes,
+};
+
+use super::declared::{complaint, ends, names};
+use super::params::param;
+use crate::Value;
+use crate::ast::{EdgeProperty, Field, Line, LineKind, Resource, StatementId, StatementKind};
+use crate::eval::collector::{Pieces, Report, Unknown, UnknownPart};
+use crate::eval::flow::{Operate, Step};
+use crate::eval::frame::Frame;
+use crate::eval::outcome::{Failure, Outcome};
+
+/// Declares resources. Its inputs are the name, and for each line its condition, if it has one, and its value.
+pub(in crate::eval) struct ResourceStatement {
+    frame: Arc<Frame>,
+    id: StatementId,
+}
+
+impl ResourceStatement {
+    pub(in crate::eval) fn new(frame: Arc<Frame>, id: StatementId) -> Self {
+        Self { frame, id }
+    }
+}
+
+impl Operate for ResourceStatement {
+    fn run(&mut self, step: &mut Step<'_>) -> Outcome {
+        let program = &self.frame.program;
+        let statement = program.statement(self.frame.file, self.id);
+        let StatementKind::Resource(resource) = &statement.kind else { return Outcome::NOTHING };
+        let kind = &*resource.kind.text;
+        let report = match program.kinds.schema(kind) {
+            Some(schema) => match step.value(0) {
+                Ok(name) => {
+                    declare(step, resource, schema, name, statement.span).unwrap_or_else(Report::Failed)
+                }
+                Err(other) => {
+                    let part = UnknownPart::Names(homeostat_model::KindName::new(kind));
+                    complaint(&other, statement.span, part)
+                }
+            },
+            None => {
+                let message = format!("there is no kind `{kind}`");
+                Report::Failed(Failure::new(codes::UNKNOWN_KIND, message).at(resource.kind.span))
+            }
+        };
+        step.report(report);
+        Outcome::NOTHING
+    }
+}
+
+fn declare(
+    step: &Step<'_>,
+    resource: &Resource,
+    schema: &KindSchema,
+    name: &Value,
+    place: Span,
+) -> Result<Report, Failure> {
+    let names = names(name, resource.kind.span)?;
+    if names.is_empty() {
+        // What they would be is nobody's concern.
+        return Ok(Report::Pieces(Pieces::default()));
+    }
+    let mut body = Lines::new(place);
+    body.read(step, 1, resource, schema)?;
+    let mut pieces = Pieces::default();
+    for name in names {
+        let id = ResourceId::new(resource.kind.text.clone(), name);
+        body.declare(id, &mut pieces)?;
+    }
+    Ok(Report::Pieces(pieces))
+}
+
+/// What the lines of a resource say.
+pub(super) struct Lines {
+    place: Span,
+    params: Params,
+    /// Where each parameter is, by its name.
+    places: Vec<(Arc<str>, Span)>,
+    meta: Params,
+    edges: Vec<(EdgeProperty, ResourceId, Span)>,
+    unknown: Vec<(Span, Part, Option<Span>)>,
+}
+
+/// What of a resource is not known.
+enum Part {
+    Param(Arc<str>),
+    Meta(Arc<str>),
+    Edge,
+}
+
+impl Lines {
+    pub(super) fn new(place: Span) -> Self {
+        Self {
+            place,
+            params: Params::new(),
+            places: Vec::new(),
+            meta: Params::new(),
+            edges: Vec::new(),
+            unknown: Vec::new(),
+        }
+    }
+
+    /// Goes through the lines, whose inputs begin at `at`.
+    pub(super) fn read(
+        &mut self,
+        step: &Step<'_>,
+        mut at: usize,
+        resource: &Resource,
+        schema: &KindSchema,
+    ) -> Result<(), Failure> {
+        for line in &resource.lines {
+            let condition = line.condition.map(|_| step.input(at));
+            at += usize::from(condition.is_some());
+            let value = step.input(at);
+            at += 1;
+            let value = match condition {
+                None => value,
+                Some(Outcome::Value(holds)) if *holds.reveal() == Value::Bool(true) => value,
+                Some(Outcome::Value(_)) => continue,
+                Some(other) => other,
+            };
+            match value {
+                Outcome::Value(value) => self.line(line, value, schema)?,
+                Outcome::Failed(failure) => return Err(failure.clone()),
+                Outcome::Unknown(because) => self.unknown.push((line.span, part(line), *because)),
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &Line, value: &Value, schema: &KindSchema) -> Result<(), Failure> {
+        match &line.kind {
+            LineKind::Field(Field { name, .. }) => {
+                let declared = schema.param(&name.text).ok_or_else(|| {
+                    let message = format!("`{}` has no parameter `{}`", schema.kind, name.text);
+                    Failure::new(codes::UNKNOWN_PARAM, message).at(name.span)
+                })?;
+                self.params.set(declared.name.clone(), param(declared, value, line.span)?);
+                self.places.push((declared.name.clone(), line.span));
+            }
+            LineKind::Meta(Field { name, .. }) => self.meta(&name.text, value, line.span)?,
+            LineKind::MetaStruct(_) => {
+                let Value::Struct(fields) = value.reveal() else {
+                    let message = format!("`Meta` is a struct, and this is `{}`", value.type_of());
+                    return Err(Failure::new(codes::INVALID_META, message).at(line.span));
+                };
+                for (name, value) in fields.iter() {
+                    self.meta(name, value, line.span)?;
+                }
+            }
+            LineKind::Edge(property, other) => {
+                let others = ends(other, value)?;
+                self.edges.extend(others.into_iter().map(|other| (*property, other, line.span)));
+            }
+        }
+        Ok(())
+    }
+
+    fn meta(&mut self, name: &str, value: &Value, place: Span) -> Result<(), Failure> {
+        let known: Option<&ParamSchema> = Meta::schema().iter().find(|param| &*param.name == name);
+        let Some(known) = known else {
+            let message = format!("there is no meta parameter `{name}`");
+            return Err(Failure::new(codes::UNKNOWN_META, message).at(place));
+        };
+        match self.meta.set(known.name.clone(), param(known, value, place)?) {
+            None => Ok(()),
+            Some(_) => {
+                let message = format!("the meta parameter `{name}` is given twice");
+                Err(Failure::new(codes::DUPLICATE_NAME, message).at(self.place))
+            }
+        }
+    }
+
+    /// Adds parameters that somebody else gave, where these lines say nothing.
+    pub(super) fn complete(&mut self, others: &Params) {
+        for (name, value) in others.iter() {
+            if self.params.get(name).is_none() {
+                self.params.set(name.clone(), value.clone());
+            }
+        }
+    }
+
+    /// Declares one resource that these lines are about.
+    pub(super) fn declare(&self, id: ResourceId, pieces: &mut Pieces) -> Result<(), Failure> {
+        let meta = self.parsed_meta()?;
+        if id.name.starts_with('$') && !meta.dollar {
+            let message = format!("the name of `{id}` begins with `$`");
+            let failure = Failure::new(codes::INVALID_NAME, message).at(self.place);
+            return Err(failure.because(self.place, "allow it with `Meta:dollar => true`"));
+        }
+        for (place, part, because) in &self.unknown {
+            let part = match part {
+                Part::Param(name) => UnknownPart::Param(id.clone(), name.clone()),
+                Part::Meta(name) => UnknownPart::Meta(id.clone(), name.clone()),
+                Part::Edge => UnknownPart::Edge,
+            };
+            pieces.unknown.push(Unknown { place: *place, part, because: *because });
+        }
+        for (property, other, place) in &self.edges {
+            pieces
+                .edges
+                .push(EdgeDecl { origin: Some(*place), ..edge(*property, id.clone(), other.clone()) });
+        }
+        let spans = self.params.iter().map(|(name, _)| {
+            let place = self.places.iter().find(|(known, _)| known == name);
+            place.map_or(self.place, |(_, place)| *place)
+        });
+        let resource = ResourceDecl {
+            id,
+            params: self.params.clone(),
+            meta: meta.clone(),
+            origin: Some(self.place),
+            param_spans: spans.collect(),
+        };
+        if !meta.export.is_empty() {
+            pieces.exports.push(export(&resource));
+        }
+        pieces.resources.push(resource);
+        Ok(())
+    }
+
+    fn parsed_meta(&self) -> Result<Arc<Meta>, Failure> {
+        if self.meta.is_empty() {
+            return Ok(Meta::shared_default());
+        }
+        match Meta::parse(&self.meta) {
+            Ok(meta) => Ok(Arc::new(meta)),
+            Err(errors) => {
+                let messages: Vec<String> = errors
+                    .into_iter()
+                    .map(|error| match error.param {
+                        Some(param) => format!("`{param}` {}", error.message),
+                        None => error.message,
+                    })
+                    .collect();
+                Err(Failure::new(codes::INVALID_META, messages.join("; ")).at(self.place))
+            }
+        }
+    }
+}
+
+fn part(line: &Line) -> Part {
+    match &line.kind {
+        LineKind::Field(field) => Part::Param(field.name.text.clone()),
+        LineKind::Meta(field) => Part::Meta(field.name.text.clone()),
+        LineKind::MetaStruct(_) => Part::Meta("Meta".into()),
+        LineKind::Edge(..) => Part::Edge,
+    }
+}
+
+fn edge(property: EdgeProperty, this: ResourceId, other: ResourceId) -> EdgeDecl {
+    match property {
+        EdgeProperty::Before => EdgeDecl::before(this, other),
+        EdgeProperty::Notify => EdgeDecl::notify(this, other),
+        EdgeProperty::Depend => EdgeDecl::before(other, this),
+        EdgeProperty::Listen => EdgeDecl::notify(other, this),
+    }
+}
+
+/// What others get: for them it is neither hidden nor to be offered further.
+fn export(resource: &ResourceDecl) -> ExportDecl {
+    let mut hosts = resource.meta.export.clone();
+    if hosts.iter().any(|host| &**host == "*") {
+        hosts.clear();
+    }
+    let meta = Meta { hidden: false, export: Vec::new(), ..(*resource.meta).clone() };
+    ExportDecl { resource: ResourceDecl { meta: Arc::new(meta), ..resource.clone() }, hosts }
+}

@@ -1,0 +1,129 @@
+//! Modules: from an entry point to all files of a program.
+//!
+//! Paths are those of a small file system of the program's own: absolute, separated by `/`, with the entry's module at the
+//! root. Whoever implements [`Files`] says what they are on the machine. Nothing is said of an import that is wrong until
+//! something that is used needs it: [`crate::scope`] does that.
+
+mod import;
+mod load;
+mod metadata;
+mod path;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use homeostat_model::{Diagnostic, Stage};
+
+use crate::ast::{Program, StatementId};
+
+pub use import::default_alias;
+pub use load::load;
+
+/// Who reads the files of a program.
+pub trait Files {
+    /// The text at a path.
+    ///
+    /// # Errors
+    /// [`Unreadable`], with what people should know.
+    fn read(&self, path: &str) -> Result<Arc<str>, Unreadable>;
+
+    /// What people call the file at a path.
+    fn name(&self, path: &str) -> String;
+}
+
+/// Why a file could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    /// There is none.
+    Missing,
+    /// Something else; the words continue "cannot read it: ".
+    Failed(String),
+}
+
+/// The number of a file of a program; 0 is the one that everything begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(u32);
+
+impl FileId {
+    /// The file that everything begins with.
+    pub const MAIN: FileId = FileId(0);
+
+    fn new(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    /// Its place among the files.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What an import leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Imported {
+    /// A file, with all that is visible at its top.
+    File(FileId),
+    /// A module of the function library.
+    Library(Arc<str>),
+}
+
+/// A file of a program.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// Its path.
+    pub path: Arc<str>,
+    /// The directory of its module, ending in a slash: what paths of `deploy` functions are below.
+    pub module: Arc<str>,
+    /// What it says.
+    pub program: Program,
+    /// What is wrong with its text.
+    pub diagnostics: Vec<Diagnostic>,
+    text: Arc<str>,
+    imports: HashMap<StatementId, Result<Imported, Box<Diagnostic>>>,
+}
+
+impl File {
+    /// What an import statement of this file leads to, or what is wrong with it.
+    pub fn import(&self, statement: StatementId) -> Option<&Result<Imported, Box<Diagnostic>>> {
+        self.imports.get(&statement)
+    }
+
+    /// Whether part of it could not be read.
+    pub fn is_broken(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.stage == Stage::Parse)
+    }
+
+    /// Whether a name stands on a line that could not be read, which may have defined it.
+    pub fn may_define(&self, name: &str) -> bool {
+        let is_word = |word: &str| word == name;
+        let lines = self.diagnostics.iter().filter(|diagnostic| diagnostic.stage == Stage::Parse);
+        lines.filter_map(|diagnostic| diagnostic.span).any(|span| {
+            let (before, after) = (self.text.get(..span.start as usize), self.text.get(span.end as usize..));
+            let start = before.and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+            let end =
+                after.and_then(|after| after.find('\n')).map_or(self.text.len(), |at| span.end as usize + at);
+            let lines = self.text.get(start..end).unwrap_or_default();
+            lines.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(is_word)
+        })
+    }
+}
+
+/// All files of a program.
+#[derive(Debug, Clone)]
+pub struct Modules {
+    files: Vec<File>,
+    /// Every path that was looked at, whether or not something was there: what has to be followed.
+    pub looked_at: Vec<Arc<str>>,
+}
+
+impl Modules {
+    /// A file.
+    pub fn file(&self, id: FileId) -> &File {
+        &self.files[id.index()]
+    }
+
+    /// All of them, in the order of their numbers.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = (FileId, &File)> {
+        self.files.iter().enumerate().map(|(at, file)| (FileId::new(at), file))
+    }
+}

@@ -1,0 +1,112 @@
+//! Members that are killed, restarted, or cannot run etcd.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use super::rig::{Rig, name, rig};
+
+/// As long as a repair may take while others are replaced; a busy machine is slow.
+const REPAIR_MAX: Duration = Duration::from_secs(2);
+
+fn cluster(hosts: usize) -> Option<Rig> {
+    let rig = Rig::cluster(hosts)?;
+    rig.until_members(&(1..=hosts).collect::<Vec<_>>());
+    Some(rig)
+}
+
+#[test]
+fn a_member_that_is_killed_stops_nobody_and_comes_back() {
+    let Some(mut rig) = cluster(3) else { return };
+    rig.kv(1, &["put", "before", "yes"]).ends_with(0);
+    rig.kill(2);
+    for host in [1, 3] {
+        let took = rig.repair(host);
+        assert!(took < REPAIR_MAX, "{took:?}");
+        rig.until("a value is taken", |rig| rig.kv(host, &["put", "now", &name(host)]).code == Some(0));
+        assert_eq!(rig.kv(4 - host, &["get", "now"]).ends_with(0).stdout, name(host) + "\n");
+    }
+    let seen = rig.until("the others see that it does not answer", |rig| rig.members(1) == ["h1", "h3"]);
+    assert!(seen < Duration::from_secs(20));
+    rig.start(2, &[]);
+    rig.repair(2);
+    rig.until_members(&[1, 2, 3]);
+    assert_eq!(rig.kv(2, &["get", "before"]).ends_with(0).stdout, "yes\n");
+}
+
+#[test]
+fn hosts_that_restart_one_after_the_other_interrupt_nobody() {
+    let Some(mut rig) = cluster(3) else { return };
+    for host in 1..=3 {
+        rig.stop(host);
+        for other in (1..=3).filter(|other| *other != host) {
+            let took = rig.repair(other);
+            assert!(took < REPAIR_MAX, "{took:?}");
+            rig.until("a value is taken", |rig| {
+                rig.kv(other, &["put", "round", &name(host)]).code == Some(0)
+            });
+        }
+        rig.start(host, &[]);
+        rig.repair(host);
+        rig.until_members(&[1, 2, 3]);
+        assert_eq!(rig.kv(host, &["get", "round"]).ends_with(0).stdout, name(host) + "\n");
+    }
+}
+
+#[test]
+fn without_an_etcd_that_can_run_the_host_is_kept_and_says_what_is_missing() {
+    let mut rig = rig!(2);
+    let programs = rig.host(1).join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let path = programs.to_str().unwrap().to_owned();
+    rig.init();
+    rig.start_with_path(1, &path);
+    rig.until("it is said", |rig| {
+        rig.run(1, &["status"]).stdout.contains("in the store: client: `etcd` cannot be run: No such file")
+    });
+    rig.repair(1);
+    let early = rig.run(1, &["cluster", "token"]);
+    assert!(early.ends_with(1).stderr.contains("the store cannot be asked now"), "{early:?}");
+
+    // Somebody installs it; nobody has to do anything else.
+    let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+        .map(|dir| dir.join("etcd"))
+        .find(|path| path.exists());
+    std::os::unix::fs::symlink(found.unwrap(), programs.join("etcd")).unwrap();
+    let token = rig.token(1, &["--member"]);
+    rig.until("nothing is missing", |rig| rig.run(1, &["status"]).stdout.contains("in the store: member\n"));
+
+    // Another host has one that is too old: it is part of the cluster, and no member.
+    let old = rig.host(2).join("etcd");
+    std::fs::write(&old, "#!/bin/sh\necho etcd Version: 3.3.25\n").unwrap();
+    std::fs::set_permissions(&old, PermissionsExt::from_mode(0o755)).unwrap();
+    rig.join(2, &token).ends_with(0);
+    let path = format!("{}:/usr/bin:/bin", rig.host(2).to_str().unwrap());
+    rig.start_with_path(2, &path);
+    rig.until("both say it", |rig| {
+        let known = |host| rig.run(host, &["cluster", "status"]).stdout;
+        known(1).contains("reserve") && (1..=2).all(|host| known(host).contains("etcd 3.3.25 is too old"))
+    });
+    rig.kv(2, &["put", "greeting", "hello"]).ends_with(0);
+    assert_eq!(rig.kv(1, &["get", "greeting"]).ends_with(0).stdout, "hello\n");
+}
+
+#[test]
+fn the_last_member_goes_on_alone_when_it_is_told_to() {
+    let Some(mut rig) = cluster(3) else { return };
+    rig.kv(1, &["put", "before", "yes"]).ends_with(0);
+    // What came last may be lost.
+    for round in 0..20 {
+        rig.kv(1, &["put", "later", &round.to_string()]).ends_with(0);
+    }
+    (1..=3).for_each(|host| rig.kill(host));
+    let asked = rig.run(1, &["cluster", "recover"]);
+    assert!(asked.ends_with(2).stderr.contains("goes on alone"), "{asked:?}");
+    rig.run(1, &["cluster", "recover", "--yes"]).ends_with(0);
+    rig.start(1, &[]);
+    rig.until("what it had is there", |rig| rig.kv(1, &["get", "before"]).stdout == "yes\n");
+    assert_eq!(rig.members(1), ["h1"]);
+    // One that was left behind notices, and is let in as a new one.
+    (2..=3).for_each(|host| rig.start(host, &[]));
+    rig.until_members(&[1, 2, 3]);
+    assert_eq!(rig.kv(2, &["get", "before"]).ends_with(0).stdout, "yes\n");
+}

@@ -1,0 +1,9 @@
+//! Clusters of the real binary with real etcds, each host with a network of its own. Needs root; counted as skipped without.
+#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stderr, reason = "what took how long is of interest")]
+
+mod faults;
+mod growth;
+mod partition;
+mod removal;
+mod rig;
