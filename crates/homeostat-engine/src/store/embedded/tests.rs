@@ -203,6 +203,21 @@ async fn the_journal_is_idempotent_and_in_order() {
 }
 
 #[tokio::test]
+async fn what_edges_across_hosts_need_is_there_after_a_restart() {
+    let directory = directory();
+    let store = EmbeddedStore::open(directory.path());
+    let (id, digest) = (ResourceId::new("file", "/etc/motd"), homeostat_model::Digest::of(&"motd"));
+    let counts = [3, 4].map(|count| Record::Count(id.clone(), count));
+    store.record([&counts[..], &[Record::Done(id.clone(), digest)]].concat()).await.unwrap();
+    drop(store);
+    let store = EmbeddedStore::open(directory.path());
+    let recorded = store.recorded().await.unwrap();
+    assert_eq!((recorded.done, recorded.counts), (vec![(id.clone(), digest)], vec![(id.clone(), 4)]));
+    store.record(vec![Record::ForgetCount(id.clone()), Record::ForgetDone(id)]).await.unwrap();
+    assert_eq!(store.recorded().await, Ok(Recorded::default()));
+}
+
+#[tokio::test]
 async fn records_are_no_revisions() {
     let directory = directory();
     let store = EmbeddedStore::open(directory.path());
