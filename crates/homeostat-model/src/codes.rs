@@ -77,6 +77,9 @@ codes! {
     /// Nothing says what type this has: an empty list or map, or a call whose result could be anything. Say it where a
     /// variable is defined: `$name []str = []`.
     AMBIGUOUS_TYPE = "ambiguous-type";
+    /// What a program asks of the world (files, commands, the clock, facts, the store) is not known before it runs, and neither
+    /// is what depends on it. `graph --live` asks for real.
+    UNKNOWN_VALUE = "unknown-value";
     /// What cannot be imported: an absolute path, one that leads out of the program, or a file that does more than define.
     INVALID_IMPORT = "invalid-import";
     /// The module is neither in the function library nor where the program has its modules.

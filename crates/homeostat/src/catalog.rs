@@ -11,6 +11,7 @@ use crate::engine::GraphView;
 use crate::exit::refused;
 use crate::front;
 use crate::inputs::Inputs;
+use crate::mcl;
 use crate::terminal::Terminal;
 
 /// Every kind.
@@ -44,7 +45,10 @@ fn is_hostname(name: &str) -> bool {
 
 /// What was read: a catalog that may be used unless it is refused, and what was found.
 pub(crate) struct Read {
+    /// What stands in texts; what programs declare comes in addition.
     pub(crate) catalog: Catalog,
+    /// Programs that are right, to be foreseen or run.
+    pub(crate) programs: Vec<mcl::Loaded>,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) sources: SourceMap,
 }
@@ -53,10 +57,54 @@ impl Read {
     /// Reads inputs into one catalog.
     pub(crate) fn inputs(inputs: &mut Inputs, registry: &Registry, hostname: &str) -> Self {
         let texts = inputs.read();
-        let loaded = front::load(texts.inputs, registry, hostname);
+        let front::Loaded { catalog, diagnostics: found, mut sources } =
+            front::load(texts.inputs, registry, hostname);
         let mut diagnostics = texts.unreadable;
-        diagnostics.extend(loaded.diagnostics);
-        Self { catalog: loaded.catalog, diagnostics, sources: loaded.sources }
+        diagnostics.extend(found);
+        let mut programs = Vec::new();
+        for mut program in texts.programs {
+            match mcl::load(&mut program, hostname, &mut sources) {
+                Ok(loaded) => programs.push(loaded),
+                Err(wrong) => diagnostics.extend(wrong),
+            }
+            inputs.remember(program);
+        }
+        Self { catalog, programs, diagnostics, sources }
+    }
+
+    /// Adds what programs declare, as far as it can be told without asking the world anything; the rest is noted.
+    pub(crate) fn foresee(&mut self) {
+        let programs = std::mem::take(&mut self.programs);
+        if programs.is_empty() || self.is_refused() {
+            return;
+        }
+        let mut catalogs = vec![std::mem::take(&mut self.catalog)];
+        for program in programs {
+            let (catalog, found) = mcl::foresee(program);
+            catalogs.push(catalog);
+            self.diagnostics.extend(found);
+        }
+        self.merge(catalogs);
+    }
+
+    /// Adds what programs declare when they have asked the world what they want to know.
+    pub(crate) fn evaluate(&mut self, runtime: &tokio::runtime::Runtime) {
+        let programs = std::mem::take(&mut self.programs);
+        if programs.is_empty() || self.is_refused() {
+            return;
+        }
+        let fixed = std::mem::take(&mut self.catalog);
+        let first = runtime.block_on(async { mcl::first(&mut mcl::Programs::start(fixed, programs)).await });
+        match first {
+            Ok(catalog) => self.catalog = catalog,
+            Err(wrong) => self.diagnostics.extend(wrong),
+        }
+    }
+
+    fn merge(&mut self, catalogs: Vec<Catalog>) {
+        let (catalog, wrong) = mcl::merge(catalogs);
+        self.catalog = catalog;
+        self.diagnostics.extend(wrong);
     }
 
     /// Whether the catalog must not be used.

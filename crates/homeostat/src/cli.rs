@@ -84,7 +84,8 @@ pub(crate) enum ColorWhen {
 /// Who this host is and what to read; the same for every command that takes inputs.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InputArgs {
-    /// What to read: graph YAML (.yaml, .yml) or a catalog (.json); `-` is standard input. Several inputs make one catalog
+    /// What to read: a program (.mcl, or a directory with a module), graph YAML (.yaml, .yml) or a catalog (.json); `-` is
+    /// standard input. Several inputs make one catalog
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<std::path::PathBuf>,
     /// What standard input holds

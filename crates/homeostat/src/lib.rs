@@ -15,6 +15,7 @@ mod engine;
 mod exit;
 mod front;
 mod inputs;
+mod mcl;
 mod picture;
 mod place;
 pub mod reference;

@@ -21,7 +21,7 @@ impl Infer<'_> {
         match names.function(at.file, id) {
             None => {
                 args.iter().for_each(|arg| drop(self.expr(at, arg.value)));
-                self.fresh()
+                self.of_wrong()
             }
             Some(FunctionTarget::Library(function)) => {
                 if let Some(named) = args.iter().find_map(|arg| arg.name.as_ref()) {
@@ -59,7 +59,7 @@ impl Infer<'_> {
             self.wrong_number(function, args.len(), span);
             return match function.types().first().map(|ty| ty.result.clone()) {
                 Some(result) if result.is_known() => result,
-                _ => self.fresh(),
+                _ => self.of_wrong(),
             };
         };
         let signature = self.unifier.instantiate(&signature);
@@ -74,7 +74,7 @@ impl Infer<'_> {
             };
             let place = if is_operator { span } else { *place };
             if !self.unify(&param.ty, ty, place, &because) {
-                return signature.result;
+                return self.result_of_wrong(function, signature.result);
             }
         }
         if function.check.is_some() || !function.forms.is_empty() {
@@ -83,7 +83,9 @@ impl Infer<'_> {
                 .map(|(ty, span, value)| KnownOperand { ty: ty.clone(), value: value.clone(), span: *span })
                 .collect();
             let what = What::Call { function, args, result: signature.result.clone() };
-            self.defer(at.home, Deferred { what, span, used: None });
+            if !self.defer(at.home, Deferred { what, span, used: None }) {
+                return self.result_of_wrong(function, signature.result);
+            }
         }
         if !matches!(function.body, Body::Pure(_) | Body::Each(_) | Body::Fold(_)) {
             let is_open = !self.unifier.resolve(&signature.result).is_known();
@@ -96,6 +98,12 @@ impl Infer<'_> {
             self.context(at.home).calls.push((at.file, id, ty));
         }
         signature.result
+    }
+
+    /// The result of a call that is wrong: what it always is, or anything.
+    fn result_of_wrong(&mut self, function: &Function, result: Type) -> Type {
+        let always = function.types().iter().all(|ty| ty.result.is_known());
+        if always { result } else { self.of_wrong() }
     }
 
     fn wrong_number(&mut self, function: &Function, given: usize, span: Span) {
@@ -133,7 +141,7 @@ impl Infer<'_> {
         };
         if let Some(misfit) = called.misfit(args) {
             self.say(misfit);
-            return self.fresh();
+            return self.of_wrong();
         }
         let Some((scope, scheme)) = self.scheme(file, function) else { return self.fresh() };
         let used = self.used(at, (scope, &scheme), place, (&declared.params, args, &types), span);
@@ -191,11 +199,12 @@ impl Infer<'_> {
         let types: Vec<Type> = args.iter().map(|arg| self.expr(at, arg.value)).collect();
         match self.unifier.shallow(&callee) {
             Type::Func(known) if known.params.len() == types.len() => {
+                let mut is_right = true;
                 for ((param, ty), arg) in known.params.iter().zip(&types).zip(args) {
                     let place = self.span(at.file, arg.value);
-                    self.unify(&param.ty, ty, place, &Because::NOTHING);
+                    is_right &= self.unify(&param.ty, ty, place, &Because::NOTHING);
                 }
-                known.result.clone()
+                if is_right { known.result.clone() } else { self.of_wrong() }
             }
             Type::Func(known) => {
                 let message =

@@ -42,6 +42,7 @@ pub(super) fn infer(modules: &Modules, names: &Resolution, kinds: &dyn Kinds) ->
         signatures: HashMap::new(),
         allowed: HashMap::new(),
         said: HashSet::new(),
+        wrong: Vec::new(),
         diagnostics: Vec::new(),
     };
     let at = At { file: FileId::MAIN, home: Home(None) };
@@ -110,6 +111,8 @@ pub(super) struct Infer<'a> {
     signatures: HashMap<(&'static str, usize), Option<Rc<FuncType>>>,
     allowed: HashMap<&'static str, Rc<Vec<FuncType>>>,
     said: HashSet<(Option<Span>, String)>,
+    /// What stands for something wrong, about which enough was said.
+    wrong: Vec<TypeVar>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
@@ -165,6 +168,25 @@ impl<'a> Infer<'a> {
 
     pub(super) fn fresh(&mut self) -> Type {
         Type::Var(self.unifier.fresh())
+    }
+
+    /// The type of something that is wrong: it fits everywhere, and nothing is said of it again.
+    pub(super) fn of_wrong(&mut self) -> Type {
+        let var = self.unifier.fresh();
+        self.wrong.push(var);
+        Type::Var(var)
+    }
+
+    /// The open types in a type; none if one of them stands for something wrong.
+    pub(super) fn open_types(&mut self, ty: &Type) -> Vec<TypeVar> {
+        let mut open = Vec::new();
+        self.unifier.resolve(ty).visit_variables(&mut |var| open.push(var));
+        let wrong: Vec<TypeVar> = self.wrong.clone();
+        let is_wrong = wrong.into_iter().any(|var| match self.unifier.shallow(&Type::Var(var)) {
+            Type::Var(root) => open.contains(&root),
+            _ => false,
+        });
+        if is_wrong { Vec::new() } else { open }
     }
 
     pub(super) fn context(&mut self, home: Home) -> &mut Context {
@@ -260,7 +282,7 @@ impl<'a> Infer<'a> {
                 let params: Vec<Type> = params.iter().map(|(_, ty)| self.written(ty)).collect();
                 Type::func(params, self.written(result))
             }
-            TypeKind::Error => self.fresh(),
+            TypeKind::Error => self.of_wrong(),
         }
     }
 

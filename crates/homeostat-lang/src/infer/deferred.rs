@@ -6,7 +6,7 @@ use homeostat_model::{Diagnostic, Span, Stage, codes};
 
 use super::context::{Because, Home, Infer};
 use crate::functions::{Function, KnownArg, Misuse};
-use crate::types::{FuncType, Type, Unifier};
+use crate::types::{FuncType, Type, TypeVar, Unifier};
 use crate::value::Value;
 
 /// Something to look at again.
@@ -43,6 +43,7 @@ pub(super) struct KnownOperand {
 enum Outcome {
     Done,
     Later,
+    Wrong,
 }
 
 impl Deferred {
@@ -74,11 +75,13 @@ impl Deferred {
 }
 
 impl Infer<'_> {
-    /// Looks at something, now or later.
-    pub(super) fn defer(&mut self, home: Home, deferred: Deferred) {
-        if self.attempt(&deferred) == Outcome::Later {
+    /// Looks at something, now or later. Says whether it may still be right.
+    pub(super) fn defer(&mut self, home: Home, deferred: Deferred) -> bool {
+        let outcome = self.attempt(&deferred);
+        if outcome == Outcome::Later {
             self.context(home).deferred.push(deferred);
         }
+        outcome != Outcome::Wrong
     }
 
     /// Looks at what was put off, until nothing more can be learnt.
@@ -106,21 +109,35 @@ impl Infer<'_> {
             }
         }
         self.solve(main);
-        for deferred in std::mem::take(&mut self.context(main).deferred) {
-            self.ambiguous(&deferred);
+        let mut open = std::mem::take(&mut self.context(main).deferred);
+        // What has no type of its own comes before what is made of it.
+        open.sort_by_key(|deferred| !matches!(deferred.what, What::Known(_)));
+        let mut said = Vec::new();
+        for deferred in open {
+            self.ambiguous(&deferred, &mut said);
         }
     }
 
-    fn ambiguous(&mut self, deferred: &Deferred) {
-        let ty = match &deferred.what {
+    fn ambiguous(&mut self, deferred: &Deferred, said: &mut Vec<TypeVar>) {
+        let types: Vec<Type> = match &deferred.what {
             What::Call { args, result, .. } => {
-                let mut types = args.iter().map(|arg| &arg.ty).chain([result]);
-                types.find(|ty| !self.unifier.resolve(ty).is_known()).cloned()
+                args.iter().map(|arg| &arg.ty).chain([result]).cloned().collect()
             }
-            What::Known(ty) => Some(ty.clone()),
-            What::Name(_) | What::Collected(_) => None,
+            What::Known(ty) => vec![ty.clone()],
+            What::Name(_) | What::Collected(_) => return,
         };
-        let Some(ty) = ty else { return };
+        let mut unsaid = None;
+        for ty in types {
+            let open = self.open_types(&ty);
+            if open.iter().any(|var| said.contains(var)) {
+                return;
+            }
+            if !open.is_empty() && unsaid.is_none() {
+                unsaid = Some((ty, open));
+            }
+        }
+        let Some((ty, open)) = unsaid else { return };
+        said.extend(open);
         let shown = self.shown(&ty);
         let message = match &*shown {
             "?" => "the type of this is not known".to_owned(),
@@ -180,7 +197,7 @@ impl Infer<'_> {
                 Ok(None) => {}
                 Err(misuse) => {
                     self.misuse(deferred, function, args, misuse);
-                    return Outcome::Done;
+                    return Outcome::Wrong;
                 }
             }
         }
@@ -190,7 +207,7 @@ impl Infer<'_> {
             match fitting.as_slice() {
                 [] => {
                     self.not_at(deferred, function, &types, &allowed);
-                    return Outcome::Done;
+                    return Outcome::Wrong;
                 }
                 [one] if !is_known => {
                     let form = self.unifier.instantiate(one);

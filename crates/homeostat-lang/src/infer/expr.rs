@@ -35,7 +35,7 @@ impl Infer<'_> {
             ExprKind::Int(_) => Type::Int,
             ExprKind::Float(_) => Type::Float,
             ExprKind::Str(_) => Type::Str,
-            ExprKind::Error => self.fresh(),
+            ExprKind::Error => self.of_wrong(),
             ExprKind::Interpolated(pieces) => {
                 for piece in pieces {
                     match piece {
@@ -130,8 +130,11 @@ impl Infer<'_> {
             .map(|(ty, span, value)| KnownOperand { ty: ty.clone(), value: value.clone(), span: *span })
             .collect();
         let what = What::Call { function, args, result: signature.result.clone() };
-        self.defer(at.home, Deferred { what, span, used: None });
-        signature.result
+        if self.defer(at.home, Deferred { what, span, used: None }) {
+            signature.result
+        } else {
+            self.of_wrong()
+        }
     }
 
     /// Values that have one type: the first says which.
@@ -226,7 +229,7 @@ impl Infer<'_> {
     fn variable(&mut self, at: At, id: ExprId) -> Type {
         let names = self.names;
         match names.variable(at.file, id) {
-            None => self.fresh(),
+            None => self.of_wrong(),
             Some(VariableTarget::Hostname) => Type::Str,
             Some(VariableTarget::Constant(value)) => value.type_of(),
             Some(VariableTarget::Slot(place, slot)) => {

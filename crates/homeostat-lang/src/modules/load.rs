@@ -129,6 +129,7 @@ impl Loader<'_> {
             program: parsed.program,
             diagnostics: parsed.diagnostics,
             imports: HashMap::new(),
+            text,
         });
         Open { file: id, module, imports: imports.into_iter() }
     }

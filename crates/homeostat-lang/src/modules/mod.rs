@@ -12,7 +12,7 @@ mod path;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use homeostat_model::Diagnostic;
+use homeostat_model::{Diagnostic, Stage};
 
 use crate::ast::{Program, StatementId};
 
@@ -78,6 +78,7 @@ pub struct File {
     pub program: Program,
     /// What is wrong with its text.
     pub diagnostics: Vec<Diagnostic>,
+    text: Arc<str>,
     imports: HashMap<StatementId, Result<Imported, Box<Diagnostic>>>,
 }
 
@@ -85,6 +86,25 @@ impl File {
     /// What an import statement of this file leads to, or what is wrong with it.
     pub fn import(&self, statement: StatementId) -> Option<&Result<Imported, Box<Diagnostic>>> {
         self.imports.get(&statement)
+    }
+
+    /// Whether part of it could not be read.
+    pub fn is_broken(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.stage == Stage::Parse)
+    }
+
+    /// Whether a name stands on a line that could not be read, which may have defined it.
+    pub fn may_define(&self, name: &str) -> bool {
+        let is_word = |word: &str| word == name;
+        let lines = self.diagnostics.iter().filter(|diagnostic| diagnostic.stage == Stage::Parse);
+        lines.filter_map(|diagnostic| diagnostic.span).any(|span| {
+            let (before, after) = (self.text.get(..span.start as usize), self.text.get(span.end as usize..));
+            let start = before.and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+            let end =
+                after.and_then(|after| after.find('\n')).map_or(self.text.len(), |at| span.end as usize + at);
+            let lines = self.text.get(start..end).unwrap_or_default();
+            lines.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(is_word)
+        })
     }
 }
 

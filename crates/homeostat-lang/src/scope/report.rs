@@ -3,9 +3,11 @@
 use homeostat_model::suggest::did_you_mean;
 use homeostat_model::{Diagnostic, Span, Stage, codes};
 
+use super::Alias;
 use super::lookup::Space;
 use super::resolve::{At, Resolver};
 use crate::functions;
+use crate::modules::Imported;
 
 /// What was meant is looked for that often at most: it costs as much as there are names.
 const SUGGESTIONS_MAX: usize = 200;
@@ -13,6 +15,9 @@ const SUGGESTIONS_MAX: usize = 200;
 impl Resolver<'_> {
     /// Says that a name stands for nothing, and what may have been meant.
     pub(super) fn unknown(&mut self, at: At, name: &str, space: Space, span: Span) {
+        if self.is_consequence(at, name) {
+            return;
+        }
         let message = match space {
             Space::Variables => format!("there is no variable `${name}` here"),
             Space::Functions => format!("there is no function `{name}` here"),
@@ -21,6 +26,31 @@ impl Resolver<'_> {
         let mut unknown = Diagnostic::error(codes::UNKNOWN_NAME, Stage::Scope, message).at(span);
         unknown.help = self.hint(at, name, space);
         self.diagnostics.push(unknown);
+    }
+
+    /// Whether a name may have been defined in what could not be read, about which enough was said.
+    fn is_consequence(&self, at: At, name: &str) -> bool {
+        let (head, is_dotted) = name.split_once('.').map_or((name, false), |(head, _)| (head, true));
+        if self.modules.file(at.file).may_define(head) {
+            return true;
+        }
+        let is_broken = |imported: &Imported| match imported {
+            Imported::File(file) => self.modules.file(*file).is_broken(),
+            Imported::Library(_) => false,
+        };
+        let mut scope = Some(at.scope);
+        while let Some(inner) = scope {
+            let names = &self.out.scope(inner).names;
+            let is_behind = match names.aliases.get(head) {
+                Some(Alias::Import(imported)) => is_dotted && is_broken(imported),
+                Some(Alias::Include(_)) | None => false,
+            };
+            if is_behind || names.stars.iter().any(is_broken) {
+                return true;
+            }
+            scope = self.out.scope(inner).parent;
+        }
+        false
     }
 
     fn hint(&mut self, at: At, name: &str, space: Space) -> Option<String> {

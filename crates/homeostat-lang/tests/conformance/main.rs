@@ -17,9 +17,13 @@ use std::sync::Arc;
 
 use archive::Archive;
 use expected::Expected;
-use homeostat_lang::eval::naive::{self, Evaluated, World};
+use homeostat_lang::eval::collector::Unknowns;
+use homeostat_lang::eval::flow::Asking;
+use homeostat_lang::eval::naive::{self, Answers, Asked, Evaluated, World};
+use homeostat_lang::eval::{Evaluator, Program};
+use homeostat_lang::format;
 use homeostat_lang::modules::{self, Files, Unreadable};
-use homeostat_lang::{format, program};
+use homeostat_lang::program::{self, Checked};
 use homeostat_model::{Catalog, Diagnostic, ResourceId, SourceId, SourceMap, Stage};
 use kinds::TextKinds;
 
@@ -141,6 +145,7 @@ fn evaluated(archive: &Archive, sources: &mut SourceMap) -> Result<Vec<String>, 
     let kinds = TextKinds::parse(include_str!("kinds.txt"));
     let checked = program::check(modules, &kinds)?;
     let output = naive::evaluate(&checked, World { kinds: &kinds, hostname: "", answers: archive });
+    let asked: Vec<String> = incremental(checked, archive);
     let hidden: Vec<String> = output
         .pieces
         .resources
@@ -150,7 +155,38 @@ fn evaluated(archive: &Archive, sources: &mut SourceMap) -> Result<Vec<String>, 
         .collect();
     match Evaluated::of(output) {
         Evaluated::Failed(wrong) => Err(wrong),
-        Evaluated::Partial(catalog, _) | Evaluated::Complete(catalog) => Ok(lines(&catalog, hidden)),
+        Evaluated::Partial(catalog, _) | Evaluated::Complete(catalog) => {
+            let lines = lines(&catalog, hidden.clone());
+            let open: Vec<&String> = lines.iter().filter(|line| !hidden.contains(line)).collect();
+            assert!(
+                asked.iter().filter(|line| !hidden.contains(line)).eq(open),
+                "both ways say the same: {asked:?}, {lines:?}"
+            );
+            Ok(lines)
+        }
+    }
+}
+
+/// The same by evaluation that follows changes.
+fn incremental(checked: Checked, archive: &Archive) -> Vec<String> {
+    let kinds = Arc::new(TextKinds::parse(include_str!("kinds.txt")));
+    let mut evaluator = Evaluator::new(Program::new(checked, kinds, "".into()), Unknowns::Wait);
+    let mut catalog = Catalog::default();
+    loop {
+        if let Some(delta) = evaluator.settle() {
+            catalog.resources.extend(delta.set);
+            catalog.edges.extend(delta.set_edges);
+        }
+        let askings = evaluator.take_askings();
+        if askings.is_empty() {
+            return lines(&catalog, Vec::new());
+        }
+        for asking in askings {
+            let Asking::Begin(id, request) = asking else { continue };
+            if let Some(answer) = archive.answer(&Asked { request, call: 0 }) {
+                evaluator.answer(id, answer);
+            }
+        }
     }
 }
 

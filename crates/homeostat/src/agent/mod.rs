@@ -26,6 +26,7 @@ use crate::catalog::{self, Read};
 use crate::engine::{self, Engine, EngineHandle, EngineOptions, Progress, Stop};
 use crate::exit::{Exit, refused};
 use crate::inputs::{Followed, Follower, Inputs};
+use crate::mcl::{Programs, Update};
 use crate::picture;
 use crate::place::socket::Server;
 use crate::place::{Prefix, write_whole};
@@ -83,6 +84,20 @@ struct Agent<'a> {
     engine_after: Duration,
     /// When the last load began that was not refused.
     loaded: Instant,
+    /// What the engine has comes from these.
+    programs: Running,
+    /// What was read since, and does not know enough of the world yet.
+    coming: Option<Running>,
+    /// Whether the engine has anything.
+    has_loaded: bool,
+}
+
+/// The programs of one reading of the inputs, with the texts that their places are in.
+struct Running {
+    programs: Programs,
+    sources: Arc<SourceMap>,
+    /// What was said of them last.
+    said: Vec<Diagnostic>,
 }
 
 /// Keeps the host until the run ends. `first` was read before anything was opened.
@@ -119,8 +134,20 @@ pub(crate) async fn keep(
     if let Some(live) = shown.live.take() {
         beside.spawn(Live::follow(live, engine.clone()));
     }
-    let mut agent = Agent { task, terminal, engine, progress, shown, engine_after, loaded: Instant::now() };
-    if let Err(error) = agent.load(first).await {
+    let (first, notes) = running(first);
+    let mut agent = Agent {
+        task,
+        terminal,
+        engine,
+        progress,
+        shown,
+        engine_after,
+        loaded: Instant::now(),
+        programs: first,
+        coming: None,
+        has_loaded: false,
+    };
+    if let Err(error) = agent.begin(notes).await {
         agent.engine.stop(Stop::Cancel).await;
         agent.shown.finish(None);
         return Err(error);
@@ -136,20 +163,38 @@ pub(crate) async fn keep(
 }
 
 impl Agent<'_> {
-    /// Loads what was read. The error says that the text is refused and what ran before goes on.
-    async fn load(&mut self, read: Read) -> anyhow::Result<()> {
-        if read.is_refused() {
-            read.show(self.terminal);
-            return Err(read.refusal());
+    /// Loads what was read first, if that can be said already.
+    async fn begin(&mut self, notes: Vec<Diagnostic>) -> anyhow::Result<()> {
+        match self.programs.programs.step() {
+            Some(Ok(update)) => self.load(update, notes).await,
+            Some(Err(wrong)) => Err(self.refuse(wrong)),
+            None => {
+                self.show(&notes, &self.programs.sources);
+                let wrong = self.programs.programs.diagnostics();
+                if wrong.is_empty() { Ok(()) } else { Err(self.refuse(wrong)) }
+            }
         }
-        let Read { catalog, mut diagnostics, sources } = read;
-        let sources = Arc::new(sources);
+    }
+
+    fn refuse(&self, wrong: Vec<Diagnostic>) -> anyhow::Error {
+        self.show(&wrong, &self.programs.sources);
+        refused(format!("{}; nothing was touched", crate::diagnostics::counts(&wrong)))
+    }
+
+    /// Hands the engine what is desired. The error says that it is refused and what ran before goes on.
+    async fn load(&mut self, update: Update, mut diagnostics: Vec<Diagnostic>) -> anyhow::Result<()> {
+        let sources = self.programs.sources.clone();
         let origins = self.shown.origins.as_ref();
         let before = origins.map(|origins| origins.replace(sources.clone()));
         let begun = Instant::now();
-        match self.engine.load(catalog).await {
+        let loaded = match update {
+            Update::Full(catalog) => self.engine.load(catalog).await,
+            Update::Delta(delta) => self.engine.load_delta(delta).await,
+        };
+        match loaded {
             Ok(summary) => {
                 self.loaded = begun;
+                self.has_loaded = true;
                 diagnostics.extend(summary.notes);
                 self.show(&diagnostics, &sources);
             }
@@ -163,6 +208,33 @@ impl Agent<'_> {
         }
         self.write_graph().await;
         Ok(())
+    }
+
+    /// The world has said something else: whatever that changes is handed to the engine.
+    async fn evaluate(&mut self) {
+        if let Some(mut coming) = self.coming.take() {
+            let step = coming.programs.step();
+            if let Some(Ok(_)) = step {
+                self.programs = coming;
+                return self.updated(step).await;
+            }
+            coming.complain(step, self.terminal);
+            self.coming = Some(coming);
+        }
+        let step = self.programs.programs.step();
+        self.updated(step).await;
+    }
+
+    async fn updated(&mut self, step: Option<Result<Update, Vec<Diagnostic>>>) {
+        match step {
+            Some(Ok(update)) => {
+                self.programs.said.clear();
+                if let Err(error) = self.load(update, Vec::new()).await {
+                    tracing::debug!("not loaded: {error:#}");
+                }
+            }
+            other => self.programs.complain(other, self.terminal),
+        }
     }
 
     /// A picture that cannot be written is no reason to stop keeping the host.
@@ -180,12 +252,21 @@ impl Agent<'_> {
     }
 
     /// Reads the inputs again; while they are wrong, what ran before goes on.
-    async fn load_again(&mut self) {
+    async fn load_again(&mut self, follower: &mut Option<Follower>) {
+        let before = paths(&self.task.inputs);
         let read = Read::inputs(&mut self.task.inputs, &self.task.registry, &self.task.hostname);
-        if let Err(error) = self.load(read).await {
-            tracing::debug!("not loaded: {error:#}");
-            self.terminal.say("the inputs were not loaded again: what was declared before goes on\n");
+        if follower.is_some() && paths(&self.task.inputs) != before {
+            *follower = self::follower(&self.task.inputs);
         }
+        if read.is_refused() {
+            read.show(self.terminal);
+            self.terminal.say("the inputs were not loaded again: what was declared before goes on\n");
+            return;
+        }
+        let (coming, notes) = running(read);
+        self.show(&notes, &coming.sources);
+        self.coming = Some(coming);
+        self.evaluate().await;
     }
 
     fn say_gone(&self, paths: &[PathBuf]) {
@@ -204,13 +285,13 @@ impl Agent<'_> {
         let quiet = Quiet::new(self.task.quiet_for);
         loop {
             let now = self.progress.borrow_and_update().clone();
-            if now.settled && reported != Some(now.activity) {
+            if self.has_loaded && now.settled && reported != Some(now.activity) {
                 reported = Some(now.activity);
                 if let Err(error) = self.write_report(self.standing()).await {
                     tracing::error!("{error:#}");
                 }
             }
-            if quiet.is_over(&now) {
+            if self.has_loaded && quiet.is_over(&now) {
                 return Ok(End::Converged);
             }
             tokio::select! {
@@ -218,19 +299,20 @@ impl Agent<'_> {
                 asked = signals.next() => match asked {
                     Asked::Interrupt => return Ok(End::Interrupted),
                     Asked::Terminate => return Ok(End::Terminated { settled: self.has_settled() }),
-                    Asked::Reload => self.load_again().await,
+                    Asked::Reload => self.load_again(follower).await,
                 },
                 () = until(last) => return Ok(End::Timeout),
                 changed = changed(follower.as_mut()) => match changed {
-                    Ok(Followed::Changed) => self.load_again().await,
+                    Ok(Followed::Changed) => self.load_again(follower).await,
                     Ok(Followed::Gone(paths)) => self.say_gone(&paths),
                     Err(error) => {
                         tracing::error!("the inputs are no longer followed: {error}");
                         *follower = None;
                     }
                 },
+                () = woken(&self.programs, self.coming.as_ref()) => self.evaluate().await,
                 changed = self.progress.changed() => changed.context("the engine ended by itself")?,
-                () = until(quiet.over_at(&now)) => {}
+                () = until(quiet.over_at(&now)), if self.has_loaded => {}
             }
         }
     }
@@ -313,6 +395,46 @@ impl Agent<'_> {
             }
         }
         self.engine.stop(Stop::Cancel).await;
+    }
+}
+
+impl Running {
+    /// Says why nothing new is declared, once.
+    fn complain(&mut self, step: Option<Result<Update, Vec<Diagnostic>>>, terminal: &Terminal) {
+        let wrong = match step {
+            Some(Err(wrong)) => wrong,
+            Some(Ok(_)) | None => self.programs.diagnostics(),
+        };
+        if wrong != self.said {
+            catalog::show(&wrong, &self.sources, terminal);
+            if !wrong.is_empty() {
+                terminal.say("what was declared before goes on\n");
+            }
+            self.said = wrong;
+        }
+    }
+}
+
+/// Starts the programs that were read; what was found besides is to be shown.
+fn running(read: Read) -> (Running, Vec<Diagnostic>) {
+    let Read { catalog, programs, diagnostics, sources } = read;
+    let programs = Programs::start(catalog, programs);
+    (Running { programs, sources: Arc::new(sources), said: Vec::new() }, diagnostics)
+}
+
+/// The files that the inputs were read from.
+fn paths(inputs: &Inputs) -> Vec<PathBuf> {
+    inputs.files().into_iter().map(|(path, _)| path).collect()
+}
+
+/// Waits until a program has something to do.
+async fn woken(programs: &Running, coming: Option<&Running>) {
+    match coming {
+        Some(coming) => tokio::select! {
+            () = programs.programs.woken() => {}
+            () = coming.programs.woken() => {}
+        },
+        None => programs.programs.woken().await,
     }
 }
 

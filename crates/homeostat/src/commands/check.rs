@@ -39,6 +39,7 @@ pub(crate) fn run(args: CheckArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
     let hostname = catalog::hostname(&args.input)?;
     let registry = catalog::registry();
     let mut read = Read::inputs(&mut Inputs::new(&args.input)?, &registry, &hostname);
+    read.foresee();
     let graph = read.graph(&registry, !args.no_autoedges);
     if graph.is_some() {
         read.warn(&registry);

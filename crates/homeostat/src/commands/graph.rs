@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::pretty;
+use super::{pretty, runtime};
 use crate::catalog::{self, Read};
 use crate::cli::InputArgs;
 use crate::diagnostics;
@@ -14,7 +14,8 @@ use crate::terminal::Terminal;
 
 /// Print the graph of resources and edges
 ///
-/// Automatic edges are dashed, edges that refresh are bold. Nothing is executed. The JSON form is a catalog that `run`,
+/// Automatic edges are dashed, edges that refresh are bold. Nothing is executed, unless --live says so: what a
+/// program asks of the world is left out, and said. The JSON form is a catalog that `run`,
 /// `plan` and `check` read again; secrets in it are redacted, and what was redacted is refused.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -28,7 +29,7 @@ pub(crate) struct GraphArgs {
     /// What to print
     #[arg(long, value_enum, default_value_t)]
     format: GraphFormat,
-    /// Evaluate the sources of the inputs for real and print the first complete graph; graph YAML and catalogs have none
+    /// Evaluate the sources of programs for real (commands, files, facts) and print the first complete graph
     #[arg(long)]
     live: bool,
     /// Leave automatic edges out
@@ -53,8 +54,9 @@ pub(crate) fn run(args: GraphArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
     let hostname = catalog::hostname(&args.input)?;
     let registry = catalog::registry();
     let mut read = Read::inputs(&mut Inputs::new(&args.input)?, &registry, &hostname);
-    if args.live {
-        tracing::debug!("these inputs have no sources: --live changes nothing");
+    match args.live {
+        true => read.evaluate(&runtime()?),
+        false => read.foresee(),
     }
     let Some(graph) = read.graph(&registry, !args.no_autoedges) else {
         return match args.format {

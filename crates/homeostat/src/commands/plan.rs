@@ -63,13 +63,15 @@ pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let registry = catalog::registry();
     let mut inputs = Inputs::new(&args.input)?;
     let mut read = Read::inputs(&mut inputs, &registry, &hostname);
+    let runtime = runtime()?;
+    read.evaluate(&runtime);
     let mut plan = None;
     if !read.is_refused() {
         let opened = store::open_for_reading(&prefix, etcd);
         let host = args.host.host_to_look_at(&hostname, root, Arc::clone(&opened.store))?;
         let options = EngineOptions { mode: Mode::Noop, watch: false, ..args.limits.options() };
         let catalog = std::mem::take(&mut read.catalog);
-        match runtime()?.block_on(engine::plan(catalog, options, registry, host, opened.journal)) {
+        match runtime.block_on(engine::plan(catalog, options, registry, host, opened.journal)) {
             Ok(made) => plan = Some(made),
             Err(found) => read.diagnostics.extend(found),
         }

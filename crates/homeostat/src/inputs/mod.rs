@@ -1,6 +1,7 @@
 //! Reading the inputs that were named, and following them.
 
 mod follow;
+mod program;
 mod replace;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use homeostat_model::{Diagnostic, SourceId, SourceMap, Span, Stage, codes};
 
 pub(crate) use follow::{Followed, Follower};
+pub(crate) use program::{MAX_PROGRAM_BYTES, ProgramInput, ProgramText};
 pub(crate) use replace::replace;
 
 use crate::cli::InputArgs;
@@ -27,6 +29,8 @@ pub(crate) struct Inputs {
     stdin: Option<Vec<u8>>,
     /// What the files were when they were last read.
     seen: BTreeMap<PathBuf, Identity>,
+    /// The files that programs were read from, by the input that names the program.
+    of_programs: BTreeMap<PathBuf, Vec<(PathBuf, Option<Identity>)>>,
 }
 
 /// Tells a file from what was at its path before, and from itself before it was written.
@@ -54,6 +58,8 @@ impl Identity {
 /// What was read of all inputs, and what could not be.
 pub(crate) struct Texts {
     pub(crate) inputs: Vec<Input>,
+    /// What is a program is read by who knows its modules.
+    pub(crate) programs: Vec<ProgramInput>,
     pub(crate) unreadable: Vec<Diagnostic>,
 }
 
@@ -76,6 +82,7 @@ impl Inputs {
             stdin_format: args.input_format,
             stdin: None,
             seen: BTreeMap::new(),
+            of_programs: BTreeMap::new(),
         })
     }
 
@@ -87,14 +94,41 @@ impl Inputs {
     /// The files among them, which can be followed, as they were read last.
     pub(crate) fn files(&self) -> Vec<(PathBuf, Option<Identity>)> {
         let files = self.paths.iter().filter(|path| !is_stdin(path));
-        files.map(|path| (path.clone(), self.seen.get(path).cloned())).collect()
+        let files = files.flat_map(|path| match self.of_programs.get(path) {
+            Some(files) => files.clone(),
+            None => vec![(path.clone(), self.seen.get(path).cloned())],
+        });
+        files.collect()
+    }
+
+    /// Notes the files that a program was read from.
+    pub(crate) fn remember(&mut self, program: ProgramInput) {
+        let ProgramInput { path, mut files, .. } = program;
+        if files.is_empty() {
+            files.push((path.clone(), None));
+        }
+        self.of_programs.insert(path, files);
     }
 
     /// Reads all of them.
     pub(crate) fn read(&mut self) -> Texts {
-        let mut texts = Texts { inputs: Vec::new(), unreadable: Vec::new() };
+        let mut texts = Texts { inputs: Vec::new(), programs: Vec::new(), unreadable: Vec::new() };
         for path in self.paths.clone() {
             let stdin = is_stdin(&path);
+            if let Some(text) = ProgramText::of(&path) {
+                texts.programs.push(ProgramInput { path, text, files: Vec::new() });
+                continue;
+            }
+            if stdin && self.stdin_format == Some(Format::Mcl) {
+                match self.read_stdin() {
+                    Ok(bytes) => {
+                        let text = ProgramText::Stdin(bytes);
+                        texts.programs.push(ProgramInput { path, text, files: Vec::new() });
+                    }
+                    Err(error) => texts.unreadable.push(unreadable(&path, &error)),
+                }
+                continue;
+            }
             let bytes = if stdin { self.read_stdin() } else { self.read_file(&path) };
             match bytes {
                 Ok(bytes) => texts.inputs.push(Input {
@@ -152,7 +186,7 @@ fn name_of(path: &Path) -> String {
 }
 
 /// Reads a file, and says what it was before it was read: what is written meanwhile makes it another.
-fn read_file(path: &Path) -> io::Result<(Vec<u8>, Identity)> {
+pub(crate) fn read_file(path: &Path) -> io::Result<(Vec<u8>, Identity)> {
     let file = File::open(path)?;
     let found = file.metadata()?;
     if found.is_dir() {

@@ -10,6 +10,7 @@ mod examples;
 mod fmt;
 mod graph;
 mod kv;
+mod mcl;
 mod place;
 mod plan;
 mod reload;

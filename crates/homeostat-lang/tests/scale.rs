@@ -1,0 +1,104 @@
+//! Programs that are large in one way or another are checked in time that follows their size, and exhaust no stack.
+
+#[path = "common/kinds.rs"]
+mod kinds;
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use homeostat_lang::eval::naive::{self, Evaluated, Silence, World};
+use homeostat_lang::modules::{self, Files, Unreadable};
+use homeostat_lang::program::{self, Checked};
+use homeostat_model::SourceMap;
+use kinds::TextKinds;
+
+struct One(String);
+
+impl Files for One {
+    fn read(&self, path: &str) -> Result<Arc<str>, Unreadable> {
+        if path == "/main.mcl" { Ok(self.0.as_str().into()) } else { Err(Unreadable::Missing) }
+    }
+
+    fn name(&self, path: &str) -> String {
+        path.to_owned()
+    }
+}
+
+fn kinds() -> TextKinds {
+    TextKinds::parse("test\n\tint int\n\tanotherstr str\n")
+}
+
+fn checked(text: String) -> Checked {
+    let modules = modules::load("/main.mcl", &One(text), &mut SourceMap::new()).expect("it can be read");
+    program::check(modules, &kinds()).expect("it is right")
+}
+
+/// How many resources a program declares.
+fn resources(text: String) -> usize {
+    let checked = checked(text);
+    let world = World { kinds: &kinds(), hostname: "here", answers: &Silence };
+    match Evaluated::of(naive::evaluate(&checked, world)) {
+        Evaluated::Complete(catalog) => catalog.resources.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_thousand_classes_in_each_other_included_ten_thousand_times_are_checked() {
+    let mut text = String::from("class c0($n, $m) {\n\ttest \"${n}\" { int => $m, }\n}\n");
+    for at in 1..1000 {
+        writeln!(text, "class c{at}($n, $m) {{\n\tinclude c{}($n, $m)\n}}", at - 1).unwrap();
+    }
+    for at in 0..10_000 {
+        writeln!(text, "include c999(\"{at}\", {at})").unwrap();
+    }
+    checked(text);
+}
+
+#[test]
+fn generic_classes_keep_what_only_their_uses_decide() {
+    let mut text = String::from(
+        "import \"fmt\"\nclass c0($n, $v) {\n\ttest \"${n}\" { anotherstr => fmt.printf(\"%v %d\", $v, len($v)), }\n}\n",
+    );
+    for at in 1..300 {
+        writeln!(text, "class c{at}($n, $v) {{\n\tinclude c{}($n, $v)\n}}", at - 1).unwrap();
+    }
+    for at in 0..200 {
+        writeln!(text, "include c299(\"a{at}\", [{at}])\ninclude c299(\"b{at}\", \"{at}\")").unwrap();
+    }
+    assert_eq!(resources(text), 400);
+}
+
+#[test]
+fn long_chains_of_variables_and_functions_need_no_deep_stack() {
+    let mut text = String::from("$v0 = 1\nfunc f0($x) { $x }\n");
+    for at in 1..20_000 {
+        writeln!(text, "$v{at} = $v{} + 1", at - 1).unwrap();
+    }
+    for at in 1..2_000 {
+        writeln!(text, "func f{at}($x) {{ f{}($x) }}", at - 1).unwrap();
+    }
+    text.push_str("test \"a\" { int => f1999($v19999), }\n");
+    assert_eq!(resources(text), 1);
+}
+
+#[test]
+fn a_hundred_thousand_literals_are_a_list() {
+    let mut text = String::from("$list = [\n");
+    for at in 0..100_000 {
+        writeln!(text, "\t\"{at}\",").unwrap();
+    }
+    text.push_str("]\ntest \"a\" { int => len($list), }\n");
+    assert_eq!(resources(text), 1);
+}
+
+#[test]
+fn errors_without_number_are_said_within_bounds() {
+    let mut text = String::new();
+    for at in 0..5_000 {
+        writeln!(text, "test \"{at}\" {{ int => $missing{at}, anotherstr => {at}, }}").unwrap();
+    }
+    let modules = modules::load("/main.mcl", &One(text), &mut SourceMap::new()).expect("it can be read");
+    let found = program::check(modules, &kinds()).expect_err("it is wrong");
+    assert!(found.len() >= 5_000);
+}

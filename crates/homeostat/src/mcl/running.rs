@@ -1,0 +1,127 @@
+//! Programs that run: what they desire together with what stands in other inputs, now and whenever the world says something else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use homeostat_lang::eval::{Change, Runner, Wake};
+use homeostat_model::{Catalog, CatalogDelta, Diagnostic};
+use tokio::sync::Notify;
+
+use super::Loaded;
+use super::current::{Current, merge};
+use super::world::World;
+
+/// How long everything that a program asks for may take to answer where somebody waits for it.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// What is desired, as far as it differs from before.
+#[derive(Debug)]
+pub(crate) enum Update {
+    Full(Catalog),
+    Delta(CatalogDelta),
+}
+
+/// All programs among the inputs.
+pub(crate) struct Programs {
+    /// What stands in the other inputs.
+    fixed: Catalog,
+    running: Vec<Running>,
+    woken: Arc<Notify>,
+    has_given: bool,
+}
+
+struct Running {
+    runner: Runner,
+    current: Option<Current>,
+}
+
+impl Programs {
+    /// Starts programs, within a runtime.
+    pub(crate) fn start(fixed: Catalog, programs: Vec<Loaded>) -> Self {
+        let woken = Arc::new(Notify::new());
+        let running = programs
+            .into_iter()
+            .map(|Loaded { program, root }| {
+                let notify = woken.clone();
+                let wake: Wake = Arc::new(move || notify.notify_one());
+                let world = Arc::new(World::new(root, program.hostname.clone()));
+                Running { runner: Runner::new(program, world, wake), current: None }
+            })
+            .collect();
+        Self { fixed, running, woken, has_given: false }
+    }
+
+    /// Waits until there is something for [`step`](Self::step) to do. Cancel-safe.
+    pub(crate) async fn woken(&self) {
+        self.woken.notified().await;
+    }
+
+    /// Evaluates what has changed. `None` while nothing is different, or not everything is known.
+    pub(crate) fn step(&mut self) -> Option<Result<Update, Vec<Diagnostic>>> {
+        let mut changes = Vec::new();
+        for running in &mut self.running {
+            let Some(change) = running.runner.step() else { continue };
+            changes.push(match change {
+                Change::Full(catalog) => {
+                    running.current = Some(catalog.into());
+                    None
+                }
+                Change::Delta(delta) => {
+                    running.current.get_or_insert_default().apply(delta.clone());
+                    Some(delta)
+                }
+            });
+        }
+        let is_complete = self.running.iter().all(|running| running.current.is_some());
+        if !is_complete || (changes.is_empty() && self.has_given) {
+            return None;
+        }
+        let is_alone = self.running.len() == 1 && self.fixed.resources.is_empty();
+        if let (true, Some(Some(delta))) = (is_alone, changes.pop()) {
+            return Some(Ok(Update::Delta(delta)));
+        }
+        let programs = self.running.iter().filter_map(|running| running.current.as_ref());
+        let (catalog, wrong) =
+            merge([self.fixed.clone()].into_iter().chain(programs.map(Current::catalog)).collect());
+        if wrong.is_empty() {
+            self.has_given = true;
+            Some(Ok(Update::Full(catalog)))
+        } else {
+            Some(Err(wrong))
+        }
+    }
+
+    /// What is wrong at present.
+    pub(crate) fn diagnostics(&self) -> Vec<Diagnostic> {
+        self.running.iter().flat_map(|running| running.runner.diagnostics()).collect()
+    }
+
+    /// What is waited for.
+    fn unknown(&self) -> Vec<Diagnostic> {
+        self.running.iter().flat_map(|running| running.runner.unknown()).map(super::note).collect()
+    }
+}
+
+/// The first complete catalog, for those who look once.
+pub(crate) async fn first(programs: &mut Programs) -> Result<Catalog, Vec<Diagnostic>> {
+    let deadline = tokio::time::Instant::now() + ANSWER_WITHIN;
+    loop {
+        match programs.step() {
+            Some(Ok(Update::Full(catalog))) => return Ok(catalog),
+            Some(Ok(Update::Delta(_))) => {}
+            Some(Err(wrong)) => return Err(wrong),
+            None => {
+                let wrong = programs.diagnostics();
+                if !wrong.is_empty() {
+                    return Err(wrong);
+                }
+            }
+        }
+        if tokio::time::timeout_at(deadline, programs.woken()).await.is_err() {
+            let late = programs.unknown().into_iter();
+            return Err(late
+                .map(|note| Diagnostic { severity: homeostat_model::Severity::Error, ..note })
+                .collect());
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Programs as inputs: what is foretold, what happens, and what follows a change of the program or of the world.
+
+use super::place::{Place, wait_until};
+
+const SITE: &str = r#"import "fmt"
+import "os"
+import "lib/words.mcl"
+
+class page($name str, $port int = 80 where 0 < $port) {
+	file "DIR/page-${name}" {
+		state => "exists",
+		content => fmt.printf("%s on %d", $words.greeting, $port),
+	}
+}
+for $i, $name in ["a", "b"] {
+	include page($name, port => 8000 + $i)
+}
+file "DIR/copy" {
+	state => "exists",
+	content => os.readfile("DIR/input") <|> "nothing",
+}
+File["DIR/page-a"] -> File["DIR/copy"]
+"#;
+
+fn program() -> Place {
+    let place = Place::new();
+    place.write("site.mcl", SITE);
+    place.write("lib/words.mcl", "$greeting = \"hello\"\n");
+    place
+}
+
+#[test]
+fn a_check_asks_the_world_nothing_and_says_what_is_not_known() {
+    let place = program();
+    let done = place.homeostat(&["check", "--format", "json", "site.mcl"]).ends_with(0).json();
+    let found = done["diagnostics"].as_array().unwrap();
+    let codes: Vec<&str> = found.iter().filter_map(|one| one["code"].as_str()).collect();
+    assert_eq!(codes, ["unknown-value"]);
+}
+
+#[test]
+fn a_live_graph_holds_what_the_world_says() {
+    let place = program();
+    place.write("input", "here");
+    let graph = place.homeostat(&["graph", "--live", "--format", "json", "site.mcl"]).ends_with(0).json();
+    let contents: Vec<&str> = graph["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|resource| resource["params"]["content"].as_str())
+        .collect();
+    for content in ["here", "hello on 8000", "hello on 8001"] {
+        assert!(contents.contains(&content), "{contents:?}");
+    }
+    assert_eq!(graph["edges"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn every_file_of_a_program_and_of_the_world_is_followed() {
+    let place = program();
+    let _agent = place.start_run(&["site.mcl"]);
+    wait_until("all is made", || place.read("page-b") == "hello on 8001" && place.read("copy") == "nothing");
+    place.write("lib/words.mcl", "$greeting = \"bye\"\n");
+    wait_until("the module is loaded again", || place.read("page-a") == "bye on 8000");
+    place.write("input", "new");
+    wait_until("the world is followed", || place.read("copy") == "new");
+    place.write("lib/words.mcl", "$greeting = \n");
+    // A repair shows that the old program is alive, whenever the bad text was read.
+    std::fs::remove_file(place.path("page-a")).unwrap();
+    wait_until("it is repaired", || place.read("page-a") == "bye on 8000");
+    place.write("lib/words.mcl", "$greeting = \"again\"\n");
+    wait_until("the good text is loaded", || place.read("page-a") == "again on 8000");
+}
+
+#[test]
+fn a_program_and_a_text_make_one_catalog() {
+    let place = program();
+    place.write("more.yaml", "graph: g\nresources:\n  file:\n  - {name: DIR/more, content: x}\n");
+    place.homeostat(&["run", "--once", "--prefix", "DIR/prefix", "site.mcl", "more.yaml"]).ends_with(0);
+    assert_eq!(place.read("more"), "x");
+    assert_eq!(place.read("page-a"), "hello on 8000");
+    place.write("more.yaml", "graph: g\nresources:\n  file:\n  - {name: DIR/page-a, content: x}\n");
+    let done = place.homeostat(&["check", "site.mcl", "more.yaml"]);
+    done.ends_with(2);
+    assert!(done.stderr.contains("duplicate-resource"), "{}", done.stderr);
+}
+
+#[test]
+fn a_wrong_program_is_refused_with_its_stages() {
+    let place = Place::new();
+    place.write("site.mcl", "file \"/tmp/x\" {\n\tcontnet => \"a\",\n\tmode => 1,\n}\n$x = $y\n");
+    for command in [&["check"] as &[&str], &["plan", "--prefix", "DIR/prefix"]] {
+        let args = [command, &["--format", "json", "site.mcl"]].concat();
+        let json = place.homeostat(&args).ends_with(2).json();
+        let found = json["diagnostics"].as_array().unwrap();
+        let said: Vec<(&str, &str)> =
+            found.iter().map(|one| (one["code"].as_str().unwrap(), one["stage"].as_str().unwrap())).collect();
+        assert_eq!(said, [("unknown-name", "scope"), ("unknown-param", "type"), ("wrong-type", "type")]);
+    }
+}
