@@ -284,6 +284,7 @@ impl Ord for Value {
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
             (Self::Int(a), Self::Int(b)) => a.cmp(b),
             (Self::Float(a), Self::Float(b)) => a.total_cmp(b),
+            (Self::Str(a), Self::Str(b)) if Arc::ptr_eq(a, b) => Ordering::Equal,
             (Self::Str(a), Self::Str(b)) => a.cmp(b),
             (Self::List(a), Self::List(b)) if Arc::ptr_eq(&a.0, &b.0) => Ordering::Equal,
             (Self::List(a), Self::List(b)) => a.0.inner.cmp(&b.0.inner),

@@ -13,9 +13,10 @@ use crate::eval::outcome::Failure;
 #[derive(Default)]
 pub(super) struct Resources {
     names: HashMap<ResourceId, Declarations>,
-    touched: BTreeSet<ResourceId>,
-    /// Names whose meaning was worked out since something was given last, and may differ from it.
-    changed: BTreeSet<ResourceId>,
+    /// In no order, and perhaps more than once, until they are looked at.
+    touched: Vec<ResourceId>,
+    /// Names whose meaning was worked out since something was given last, and may differ from it. Likewise.
+    changed: Vec<ResourceId>,
     /// Names that are declared twice, differently.
     pub(super) conflicts: BTreeMap<ResourceId, Failure>,
 }
@@ -24,23 +25,41 @@ pub(super) struct Resources {
 struct Declarations {
     by: Vec<Declared>,
     /// What the name stands for.
-    meaning: Option<Arc<ResourceDecl>>,
+    meaning: Option<Meaning>,
     /// What was given last.
     given: Option<Digest>,
 }
 
 struct Declared {
     op: OpId,
+    meaning: Meaning,
+}
+
+#[derive(Clone)]
+struct Meaning {
     resource: Arc<ResourceDecl>,
     digest: Digest,
 }
 
+impl Meaning {
+    fn of(resource: ResourceDecl) -> Self {
+        Self { digest: resource.digest(), resource: Arc::new(resource) }
+    }
+}
+
+/// Each once, in order.
+fn taken(ids: &mut Vec<ResourceId>) -> Vec<ResourceId> {
+    let mut ids = std::mem::take(ids);
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
 impl Resources {
     pub(super) fn declare(&mut self, op: OpId, resource: ResourceDecl) {
-        self.touched.insert(resource.id.clone());
+        self.touched.push(resource.id.clone());
         let declarations = self.names.entry(resource.id.clone()).or_default();
-        let digest = resource.digest();
-        declarations.by.push(Declared { op, resource: Arc::new(resource), digest });
+        declarations.by.push(Declared { op, meaning: Meaning::of(resource) });
     }
 
     /// Takes one declaration of an operation back.
@@ -48,7 +67,7 @@ impl Resources {
         let Some(declarations) = self.names.get_mut(id) else { return };
         if let Some(at) = declarations.by.iter().rposition(|declared| declared.op == op) {
             declarations.by.remove(at);
-            self.touched.insert(id.clone());
+            self.touched.push(id.clone());
         }
     }
 
@@ -59,13 +78,13 @@ impl Resources {
     /// Whether nobody applies it, since it is only there to be referred to.
     pub(super) fn is_hidden(&self, id: &ResourceId) -> bool {
         let meaning = self.names.get(id).and_then(|declarations| declarations.meaning.as_ref());
-        meaning.is_some_and(|resource| resource.meta.hidden)
+        meaning.is_some_and(|meaning| meaning.resource.meta.hidden)
     }
 
     /// Works out what the touched names stand for, and says which have come or gone.
     pub(super) fn settle(&mut self) -> Vec<ResourceId> {
         let mut moved = Vec::new();
-        for id in std::mem::take(&mut self.touched) {
+        for id in taken(&mut self.touched) {
             let Some(declarations) = self.names.get_mut(&id) else { continue };
             let was = declarations.meaning.is_some();
             match declarations.meaning() {
@@ -80,20 +99,19 @@ impl Resources {
             if declarations.meaning.is_some() != was {
                 moved.push(id.clone());
             }
-            self.changed.insert(id);
+            self.changed.push(id);
         }
         moved
     }
 
     /// What differs from what was given last.
     pub(super) fn give(&mut self, delta: &mut CatalogDelta) {
-        for id in std::mem::take(&mut self.changed) {
+        for id in taken(&mut self.changed) {
             let Some(declarations) = self.names.get_mut(&id) else { continue };
             match &declarations.meaning {
-                Some(resource) => {
-                    let digest = Some(resource.digest());
-                    if declarations.given != digest {
-                        declarations.given = digest;
+                Some(Meaning { resource, digest }) => {
+                    if declarations.given != Some(*digest) {
+                        declarations.given = Some(*digest);
                         delta.set.push((**resource).clone());
                     }
                 }
@@ -110,17 +128,14 @@ impl Resources {
 
 impl Declarations {
     /// The first that is not hidden, if all of those agree; else the first of the hidden ones, which need not agree.
-    fn meaning(&self) -> Result<Option<Arc<ResourceDecl>>, Failure> {
-        let mut visible = self.by.iter().filter(|declared| !declared.resource.meta.hidden);
-        let Some(first) = visible.next() else {
-            return Ok(self.by.first().map(|declared| declared.resource.clone()));
-        };
-        let mut meaning = first.resource.clone();
-        let mut digest = first.digest;
+    fn meaning(&self) -> Result<Option<Meaning>, Failure> {
+        let all = || self.by.iter().map(|declared| &declared.meaning);
+        let mut visible = all().filter(|meaning| !meaning.resource.meta.hidden);
+        let Some(first) = visible.next() else { return Ok(all().next().cloned()) };
+        let mut meaning = first.clone();
         for other in visible.filter(|other| other.digest != first.digest) {
-            if other.digest != digest {
-                meaning = Arc::new(merge(&meaning, &other.resource)?);
-                digest = meaning.digest();
+            if other.digest != meaning.digest {
+                meaning = Meaning::of(merge(&meaning.resource, &other.resource)?);
             }
         }
         Ok(Some(meaning))

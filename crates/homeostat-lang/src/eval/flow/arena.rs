@@ -4,6 +4,8 @@
 //! operation is higher than all of its inputs; an operation that nobody uses or holds is a candidate for removal, and is
 //! removed at the end of the batch if that is still so.
 
+use smallvec::SmallVec;
+
 use super::Operate;
 use crate::eval::Outcome;
 
@@ -32,8 +34,9 @@ pub(super) struct Operation {
     /// How many keep it: operations that have it as an input, and holds.
     users: u32,
     pub(super) outcome: Outcome,
-    inputs: Vec<Input>,
-    dependents: Vec<Dependent>,
+    /// Most have two at most, of either.
+    inputs: SmallVec<[Input; 2]>,
+    dependents: SmallVec<[Dependent; 2]>,
     pub(super) work: Work,
 }
 
@@ -109,8 +112,8 @@ impl Arena {
             reports: false,
             users: 0,
             outcome,
-            inputs: Vec::with_capacity(inputs.len()),
-            dependents: Vec::new(),
+            inputs: SmallVec::with_capacity(inputs.len()),
+            dependents: SmallVec::new(),
             work,
         };
         let slot = Slot::Taken(Box::new(operation));

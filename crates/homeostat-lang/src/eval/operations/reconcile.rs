@@ -41,25 +41,23 @@ impl<T> Rows<T> {
         mut build: impl FnMut(&mut Step<'_>, OpId, OpId) -> T,
         mut remove: impl FnMut(&mut Step<'_>, T),
     ) -> bool {
-        let is_same = self.0.len() == length(collection)
-            && self.0.iter().zip(elements(collection)).all(|(row, (key, _))| row.key == key);
-        if is_same {
-            for (row, (_, value)) in self.0.iter_mut().zip(elements(collection)) {
-                row.fill(step, value);
-            }
+        if self.fill_in_place(step, collection) {
             return false;
         }
+        let mut has_moved = false;
         let mut old = std::mem::take(&mut self.0).into_iter().peekable();
         for (key, value) in elements(collection) {
             while let Some(gone) = old.next_if(|row| row.key < key) {
+                has_moved = true;
                 gone.remove(step, &mut remove);
             }
             let row = match old.next_if(|row| row.key.cmp(&key) == Ordering::Equal) {
                 Some(mut row) => {
-                    row.fill(step, value);
+                    row.fill(step, &value);
                     row
                 }
                 None => {
+                    has_moved = true;
                     let (key_op, value_op) = (step.flow().constant(key.clone()), step.cell(value.clone()));
                     step.flow().hold(key_op);
                     let body = build(step, key_op, value_op);
@@ -68,16 +66,37 @@ impl<T> Rows<T> {
             };
             self.0.push(row);
         }
-        old.for_each(|gone| gone.remove(step, &mut remove));
-        true
+        for gone in old {
+            has_moved = true;
+            gone.remove(step, &mut remove);
+        }
+        has_moved
+    }
+
+    /// The usual case: the elements are the same, or have other values. Only those that differ are cloned. Says whether it was
+    /// the case.
+    fn fill_in_place(&mut self, step: &mut Step<'_>, collection: &Value) -> bool {
+        match collection {
+            Value::List(items) if items.len() == self.0.len() => {
+                self.0.iter_mut().zip(items.iter()).for_each(|(row, item)| row.fill(step, item));
+                true
+            }
+            Value::Map(map)
+                if map.len() == self.0.len() && self.0.iter().map(|row| &row.key).eq(map.keys()) =>
+            {
+                self.0.iter_mut().zip(map.values()).for_each(|(row, value)| row.fill(step, value));
+                true
+            }
+            _ => false,
+        }
     }
 }
 
 impl<T> Row<T> {
-    fn fill(&mut self, step: &mut Step<'_>, value: Value) {
-        if self.value != value {
+    fn fill(&mut self, step: &mut Step<'_>, value: &Value) {
+        if self.value != *value {
             self.value = value.clone();
-            step.fill(self.value_op, value);
+            step.fill(self.value_op, value.clone());
         }
     }
 
@@ -85,14 +104,6 @@ impl<T> Row<T> {
         step.flow().release(self.key_op);
         step.flow().release(self.value_op);
         remove(step, self.body);
-    }
-}
-
-fn length(collection: &Value) -> usize {
-    match collection.reveal() {
-        Value::List(items) => items.len(),
-        Value::Map(map) => map.len(),
-        _ => 0,
     }
 }
 
