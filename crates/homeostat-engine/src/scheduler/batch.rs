@@ -275,8 +275,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             self.apply_failed(at, ticket.version, failure, took);
             return;
         }
+        self.note_half_applied(at);
         let state = self.state_mut(at);
-        state.half_applied = true;
         state.single = true;
         state.dirty = true;
         state.causes = state.causes.and(state.job_causes);

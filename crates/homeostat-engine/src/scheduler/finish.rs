@@ -69,8 +69,16 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         }
     }
 
+    /// An apply that failed may have changed something. Who has become hidden meanwhile is never looked at again, and tells it now.
+    pub(super) fn note_half_applied(&mut self, at: u32) {
+        self.state_mut(at).half_applied = true;
+        if self.state(at).meta.hidden && self.state(at).leaving != Leaving::Now {
+            self.tell_what_was_half_applied(at);
+        }
+    }
+
     /// An apply that failed may have changed something all the same; whoever was to know of that is told at last.
-    fn tell_what_was_half_applied(&mut self, at: u32) {
+    pub(super) fn tell_what_was_half_applied(&mut self, at: u32) {
         if std::mem::take(&mut self.state_mut(at).half_applied) {
             self.fire_announced(at);
             self.tell_successors(at);
@@ -223,7 +231,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 
     pub(super) fn apply_failed(&mut self, at: u32, version: u32, failure: &Failure, took: Duration) {
-        self.state_mut(at).half_applied = true;
+        self.note_half_applied(at);
         if self.state(at).leaving == Leaving::Now {
             self.drop_vertex(at);
         } else if self.state(at).version == version {

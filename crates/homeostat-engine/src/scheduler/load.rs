@@ -477,6 +477,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.begin_or_end_publishing(at);
         if meta.hidden {
             self.stop_waiting(at);
+            self.tell_what_was_half_applied(at);
         }
         self.advance(at);
         if self.state(at).is_done() {

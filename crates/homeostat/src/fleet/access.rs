@@ -12,7 +12,7 @@ use homeostat_engine::store::StoreError;
 use super::{Fleet, KeyFile, default_key};
 use crate::exit::refused;
 use crate::place::etcd::EtcdArgs;
-use crate::place::{self, Prefix};
+use crate::place::{self, Prefix, cluster};
 
 /// Which store, which cluster and which key.
 #[derive(Debug, Clone, Args)]
@@ -58,9 +58,12 @@ impl OperatorArgs {
     pub(crate) fn access(&self) -> anyhow::Result<Access> {
         let prefix = self.prefix()?;
         let identity = place::identity(&prefix)?;
-        let cluster = Fleet { fleet: self.fleet.clone() }.cluster(identity.as_ref())?;
-        let store =
-            self.etcd.store()?.ok_or_else(|| refused("name the store that hosts share with --etcd"))?;
+        let meant = Fleet { fleet: self.fleet.clone() }.cluster(identity.as_ref())?;
+        let store = match self.etcd.store()? {
+            Some(store) => store,
+            None => cluster::shared(&prefix)?
+                .ok_or_else(|| refused("this host is part of no cluster: name the store with --etcd"))?,
+        };
         let dir = ClusterDir::below(prefix.path());
         let mut operators = dir.operators().unwrap_or_default();
         if let Ok(own) = self.key()
@@ -68,7 +71,7 @@ impl OperatorArgs {
         {
             operators.push(own.operator);
         }
-        Ok(Access { store, cluster, operators })
+        Ok(Access { store, cluster: meant, operators })
     }
 }
 

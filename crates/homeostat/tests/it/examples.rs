@@ -24,7 +24,8 @@ fn foretells(path: &Path) {
     let place = Place::new();
     let text = text.replace("/tmp/homeostat-demo", "DIR/demo").replace("sleep 10s", "sleep 0.1");
     std::fs::create_dir(place.path("demo")).unwrap();
-    place.write("site.yaml", &text);
+    let site = path.extension().map_or("site", |kind| if kind == "mcl" { "site.mcl" } else { "site.yaml" });
+    place.write(site, &text);
     let text = place.fill(&text);
     let unknown_allowed: BTreeSet<&str> = text
         .lines()
@@ -41,7 +42,7 @@ fn foretells(path: &Path) {
         "web1",
         "--format",
         "json",
-        "site.yaml",
+        site,
     ]);
     assert!(matches!(plan.code, Some(0 | 1)), "{name} {plan:#?}");
     let plan = plan.json();
@@ -55,7 +56,7 @@ fn foretells(path: &Path) {
             "--once",
             "--report",
             "report.json",
-            "site.yaml",
+            site,
         ])
         .ends_with(0);
     let report = place.json("report.json");

@@ -573,6 +573,26 @@ fn a_hidden_one_is_touched_by_nobody_and_lets_others_go_on() {
 }
 
 #[test]
+fn one_that_is_hidden_after_a_half_done_apply_still_refreshes() {
+    let pair = text(&[0, 1], &[(0, 1, true)]);
+    let hidden = with(&pair, 0, Desired { hidden: true, ..Desired::new(1) });
+    // Before the apply has failed, and after.
+    for hidden_first in [true, false] {
+        let mut world = World::new(World::policy(4));
+        world.start(text(&[1], &[]));
+        world.load(pair.clone());
+        world.end_job(0, false);
+        world.end_job(0, false);
+        if hidden_first {
+            world.load(hidden.clone());
+        }
+        world.end_job_so(0, End::FailsLate);
+        world.start(hidden.clone());
+        assert_eq!(world.refreshed, [id(1)], "hidden first: {hidden_first}");
+    }
+}
+
+#[test]
 fn who_receives_something_else_watches_anew() {
     let mut world = World::new(World::policy(4));
     let mut pair = text(&[1, 2], &[]);
