@@ -34,16 +34,8 @@ fn foretells(path: &Path) {
         .split([' ', ','])
         .filter(|id| !id.is_empty())
         .collect();
-    let plan = place.homeostat(&[
-        "plan",
-        "--prefix",
-        "DIR/prefix",
-        "--hostname",
-        "web1",
-        "--format",
-        "json",
-        site,
-    ]);
+    let plan =
+        place.homeostat(&["plan", "--prefix", "DIR/prefix", "--hostname", "web1", "--format", "json", site]);
     assert!(matches!(plan.code, Some(0 | 1)), "{name} {plan:#?}");
     let plan = plan.json();
     place
