@@ -23,7 +23,7 @@ impl Declared {
         }
         let mut paths = self.paths.write().unwrap_or_else(PoisonError::into_inner);
         if paths.is_empty() {
-            // A tree that is made of what is sorted costs a tenth of one that grows.
+            // A tree is made of what is sorted faster than it grows.
             added.sort_unstable();
             let counted = added.chunk_by(PartialEq::eq).map(|same| (same[0].clone(), same.len()));
             *paths = counted.collect();

@@ -4,12 +4,14 @@
 
 mod cluster;
 mod host;
+mod loading;
 mod quiet;
 mod releases;
 mod shared;
 mod signals;
 mod status;
 mod summary;
+mod switching;
 
 use std::future::pending;
 use std::path::{Path, PathBuf};
@@ -17,7 +19,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
-use homeostat_cluster::deploys::{Offer, Shelved};
 use homeostat_cluster::exchange::{News, Party, SealingKey};
 use homeostat_engine::{AbsPath, Journal, Registry, Store};
 use homeostat_model::{Diagnostic, SourceMap};
@@ -28,18 +29,19 @@ use tokio::time::sleep_until;
 use cluster::Playing;
 pub(crate) use cluster::{Cluster, Keeper, Own, Part, address};
 pub(crate) use host::{HostArgs, LimitArgs};
+use loading::{Running, running, woken};
 use quiet::Quiet;
 pub(crate) use releases::Releases;
 use shared::{Hold, Shared, Turn};
 pub(crate) use shared::{alone, look};
 use signals::{Asked, Signals};
+use switching::offered;
 
 use crate::catalog::{self, Read};
 use crate::engine::{self, Engine, EngineHandle, EngineOptions, Mode, Progress, Stop};
 use crate::exit::{Exit, refused};
 use crate::front::Pool;
 use crate::inputs::{Followed, Follower, Inputs};
-use crate::mcl::{Programs, Update};
 use crate::picture;
 use crate::place::desk::Desk;
 use crate::place::socket::Server;
@@ -118,14 +120,6 @@ struct Agent<'a> {
     coming: Option<Running>,
     /// Whether the engine has anything.
     has_loaded: bool,
-}
-
-/// The programs of one reading of the inputs, with the texts that their places are in.
-struct Running {
-    programs: Programs,
-    sources: Arc<SourceMap>,
-    /// What was said of them last.
-    said: Vec<Diagnostic>,
 }
 
 /// Keeps the host until the run ends. `first` was read before anything was opened.
@@ -224,86 +218,6 @@ pub(crate) async fn keep(
 }
 
 impl Agent<'_> {
-    /// Loads what was read first, if that can be said already.
-    async fn begin(&mut self, notes: Vec<Diagnostic>) -> anyhow::Result<()> {
-        match self.programs.programs.step() {
-            Some(Ok(update)) => self.load(update, notes).await,
-            Some(Err(wrong)) => Err(self.refuse(wrong)),
-            None => {
-                self.show(&notes, &self.programs.sources);
-                let wrong = self.programs.programs.diagnostics();
-                if wrong.is_empty() { Ok(()) } else { Err(self.refuse(wrong)) }
-            }
-        }
-    }
-
-    fn refuse(&self, wrong: Vec<Diagnostic>) -> anyhow::Error {
-        self.show(&wrong, &self.programs.sources);
-        refused(format!("{}; nothing was touched", crate::diagnostics::counts(&wrong)))
-    }
-
-    /// Hands the engine what is desired. The error says that it is refused and what ran before goes on.
-    async fn load(&mut self, update: Update, mut diagnostics: Vec<Diagnostic>) -> anyhow::Result<()> {
-        let sources = self.programs.sources.clone();
-        let origins = self.shown.origins.as_ref();
-        let before = origins.map(|origins| origins.replace(sources.clone()));
-        let begun = Instant::now();
-        let loaded = match (&mut self.shared, update) {
-            (None, Update::Full(catalog)) => self.engine.load(catalog).await,
-            (None, Update::Delta(delta)) => self.engine.load_delta(delta).await,
-            (Some(shared), Update::Full(catalog)) => shared.load(&self.engine, catalog).await,
-            // What is exported and collected is decided over all that is declared.
-            (Some(shared), Update::Delta(_)) => {
-                let (catalog, _) = self.programs.programs.catalog();
-                shared.load(&self.engine, catalog).await
-            }
-        };
-        match loaded {
-            Ok(summary) => {
-                self.loaded = begun;
-                self.has_loaded = true;
-                diagnostics.extend(summary.notes);
-                self.show(&diagnostics, &sources);
-            }
-            Err(found) => {
-                origins.zip(before).map(|(origins, before)| origins.replace(before));
-                diagnostics.extend(found);
-                self.show(&diagnostics, &sources);
-                let counts = crate::diagnostics::counts(&diagnostics);
-                return Err(refused(format!("{counts}; nothing was touched")));
-            }
-        }
-        self.write_graph().await;
-        Ok(())
-    }
-
-    /// The world has said something else: whatever that changes is handed to the engine.
-    async fn evaluate(&mut self) {
-        if let Some(mut coming) = self.coming.take() {
-            let step = coming.programs.step();
-            if let Some(Ok(_)) = step {
-                self.programs = coming;
-                return self.updated(step).await;
-            }
-            coming.complain(step, self.terminal);
-            self.coming = Some(coming);
-        }
-        let step = self.programs.programs.step();
-        self.updated(step).await;
-    }
-
-    async fn updated(&mut self, step: Option<Result<Update, Vec<Diagnostic>>>) {
-        match step {
-            Some(Ok(update)) => {
-                self.programs.said.clear();
-                if let Err(error) = self.load(update, Vec::new()).await {
-                    tracing::debug!("not loaded: {error:#}");
-                }
-            }
-            other => self.programs.complain(other, self.terminal),
-        }
-    }
-
     /// A picture that cannot be written is no reason to stop keeping the host.
     async fn write_graph(&self) {
         let Some(path) = &self.task.graphviz else { return };
@@ -316,29 +230,6 @@ impl Agent<'_> {
 
     fn show(&self, found: &[Diagnostic], sources: &SourceMap) {
         catalog::show(found, sources, self.terminal);
-    }
-
-    /// Reads the inputs again; while they are wrong, what ran before goes on.
-    async fn load_again(&mut self, follower: &mut Option<Follower>) {
-        if self.task.releases.is_some() {
-            self.terminal.say("what is released is followed: there is nothing to load again\n");
-            return;
-        }
-        let before = paths(&self.task.inputs);
-        let Task { inputs, registry, hostname, pool, .. } = &mut self.task;
-        let read = Read::inputs(inputs, registry, hostname, *pool);
-        if follower.is_some() && paths(&self.task.inputs) != before {
-            *follower = self::follower(&self.task.inputs);
-        }
-        if read.is_refused() {
-            read.show(self.terminal);
-            self.terminal.say("the inputs were not loaded again: what was declared before goes on\n");
-            return;
-        }
-        let (coming, notes) = running(read);
-        self.show(&notes, &coming.sources);
-        self.coming = Some(coming);
-        self.evaluate().await;
     }
 
     fn say_gone(&self, paths: &[PathBuf]) {
@@ -400,105 +291,6 @@ impl Agent<'_> {
     /// Whether everything was settled since the last load. A repair after that is what the run is for, and does not undo it.
     fn has_settled(&self) -> bool {
         self.progress.borrow().settled || self.shown.settled.get().is_some_and(|at| at >= self.loaded)
-    }
-
-    /// A release that was taken by an older version may be refused by this one: another may come.
-    fn waits_for_another(&mut self, error: &anyhow::Error) -> bool {
-        let Some(releases) = &mut self.task.releases else { return false };
-        tracing::error!("release {} cannot be loaded any more: {error:#}", releases.runs());
-        releases.refused(releases.runs());
-        true
-    }
-
-    /// Looks whether the release does, and lets the others know.
-    fn observe_release(&mut self, now: &Progress) {
-        let Some(releases) = &mut self.task.releases else { return };
-        releases.observe(now, *self.shown.hands.borrow_and_update());
-        if let Some(shared) = &self.shared {
-            shared.tell_release(releases.facts());
-        }
-    }
-
-    async fn take_offer(&mut self, offer: Offer) {
-        let Some(releases) = &self.task.releases else { return };
-        match offer {
-            Offer::Take(shelved) => {
-                let number = shelved.manifest.number;
-                let done = self.switch(&shelved).await;
-                let hands = *self.shown.hands.borrow();
-                let Some(releases) = &mut self.task.releases else { return };
-                match done {
-                    Ok(()) => {
-                        tracing::info!("release {number} is loaded");
-                        releases.loaded(number, hands);
-                    }
-                    Err(error) => {
-                        tracing::error!(
-                            "release {number} is refused, and what ran before goes on: {error:#}"
-                        );
-                        releases.refused(number);
-                    }
-                }
-            }
-            Offer::GoBack { from, failed_on } => {
-                let before = releases.before();
-                if before == 0 {
-                    tracing::error!("release {from} failed on `{failed_on}`, and there is none before it");
-                    return;
-                }
-                let done = match releases.shelf().get(before) {
-                    Ok(shelved) => self.switch(&shelved).await,
-                    Err(error) => Err(error.into()),
-                };
-                let hands = *self.shown.hands.borrow();
-                let Some(releases) = &mut self.task.releases else { return };
-                match done {
-                    Ok(()) => {
-                        tracing::warn!("release {from} failed on `{failed_on}`: back to {before}");
-                        releases.went_back(from, hands);
-                    }
-                    Err(error) => {
-                        tracing::error!(
-                            "release {from} failed on `{failed_on}`, and {before} too: {error:#}"
-                        );
-                    }
-                }
-            }
-        }
-    }
-
-    /// Loads a release in the place of what runs. When it is refused, what ran goes on.
-    async fn switch(&mut self, shelved: &Shelved) -> anyhow::Result<()> {
-        let Some(releases) = &self.task.releases else { return Ok(()) };
-        let (shelf, runs) = (releases.shelf().clone(), releases.runs());
-        shelf.point_to(shelved.manifest.number)?;
-        let inputs = std::mem::replace(&mut self.task.inputs, Inputs::of(&shelved.inputs));
-        let Task { inputs: new, registry, hostname, pool, .. } = &mut self.task;
-        let read = Read::inputs(new, registry, hostname, *pool);
-        let loaded = self.replace(read).await;
-        if loaded.is_err() {
-            self.task.inputs = inputs;
-            if runs > 0 {
-                shelf.point_to(runs)?;
-            }
-        }
-        loaded
-    }
-
-    /// Begins with what was read in the place of what runs. When it is refused, what ran goes on.
-    async fn replace(&mut self, read: Read) -> anyhow::Result<()> {
-        if read.is_refused() {
-            read.show(self.terminal);
-            return Err(read.refusal());
-        }
-        let (new, notes) = running(read);
-        let former = std::mem::replace(&mut self.programs, new);
-        self.coming = None;
-        let begun = self.begin(notes).await;
-        if begun.is_err() {
-            self.programs = former;
-        }
-        begun
     }
 
     /// Loads what others export differently.
@@ -611,44 +403,9 @@ impl Agent<'_> {
     }
 }
 
-impl Running {
-    /// Says why nothing new is declared, once.
-    fn complain(&mut self, step: Option<Result<Update, Vec<Diagnostic>>>, terminal: &Terminal) {
-        let wrong = match step {
-            Some(Err(wrong)) => wrong,
-            Some(Ok(_)) | None => self.programs.diagnostics(),
-        };
-        if wrong != self.said {
-            catalog::show(&wrong, &self.sources, terminal);
-            if !wrong.is_empty() {
-                terminal.say("what was declared before goes on\n");
-            }
-            self.said = wrong;
-        }
-    }
-}
-
-/// Starts the programs that were read; what was found besides is to be shown.
-fn running(read: Read) -> (Running, Vec<Diagnostic>) {
-    let Read { catalog, programs, diagnostics, sources } = read;
-    let programs = Programs::start(catalog, programs);
-    (Running { programs, sources: Arc::new(sources), said: Vec::new() }, diagnostics)
-}
-
 /// The files that the inputs were read from.
 fn paths(inputs: &Inputs) -> Vec<PathBuf> {
     inputs.files().into_iter().map(|(path, _)| path).collect()
-}
-
-/// Waits until a program has something to do.
-async fn woken(programs: &Running, coming: Option<&Running>) {
-    match coming {
-        Some(coming) => tokio::select! {
-            () = programs.programs.woken() => {}
-            () = coming.programs.woken() => {}
-        },
-        None => programs.programs.woken().await,
-    }
 }
 
 fn cannot_write_events(path: Option<&Path>, error: &std::io::Error) -> anyhow::Error {
@@ -675,13 +432,6 @@ async fn until(when: Option<tokio::time::Instant>) {
 async fn next(shared: Option<&mut Shared>) -> Turn {
     match shared {
         Some(shared) => shared.next().await,
-        None => pending().await,
-    }
-}
-
-async fn offered(releases: Option<&mut Releases>) -> Offer {
-    match releases {
-        Some(releases) => releases.next().await,
         None => pending().await,
     }
 }
