@@ -2,6 +2,7 @@
 //! program.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -55,11 +56,16 @@ file "/srv/count" {
 }
 "#;
 
+/// The argument that makes this program the process that is measured.
+pub(crate) const CHILD: &str = "--language-child";
+
 pub(crate) fn all(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Result<()> {
     let count = if settings.quick { COUNT / 10 } else { COUNT };
-    let (mut firsts, mut deltas, mut events, mut sizes, mut naives) = Default::default();
+    let (mut firsts, mut deltas, mut events, mut naives) = Default::default();
+    let mut sizes = Vec::new();
     for run in 0..settings.runs {
-        measure(count, run, (&mut firsts, &mut deltas, &mut events, &mut sizes, &mut naives))?;
+        measure(count, run, (&mut firsts, &mut deltas, &mut events, &mut naives))?;
+        sizes.push(size_in_own_process(count)?);
     }
     let naive = Figure::seconds(naives);
     let row = |what: String, figure: Vec<f64>, yardstick: bool, most: f64| Row {
@@ -81,34 +87,56 @@ pub(crate) fn all(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Resu
     Ok(())
 }
 
-type Figures<'a> = (&'a mut Vec<f64>, &'a mut Vec<f64>, &'a mut Vec<f64>, &'a mut Vec<f64>, &'a mut Vec<f64>);
+/// Memory that was freed before would be taken again and not be seen.
+fn size_in_own_process(count: usize) -> anyhow::Result<f64> {
+    let output = Command::new(std::env::current_exe()?).args([CHILD, &count.to_string()]).output()?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+}
 
-fn measure(
-    count: usize,
-    run: usize,
-    (firsts, deltas, events, sizes, naives): Figures<'_>,
-) -> anyhow::Result<()> {
-    let mut sites: Vec<Value> = (0..count).map(|at| Value::from(format!("site-{at}"))).collect();
+/// Prints the resident bytes for each operation of the program in this process.
+pub(crate) fn run_child(args: &[String]) -> anyhow::Result<()> {
+    let [count] = args else { bail!("{CHILD} takes a number") };
+    let count = count.parse()?;
+    let (_, said) = world(count);
+    let before = resident_bytes()?;
+    let (_kinds, running) = begin(count, &said)?;
+    let (operations, _) = running.evaluator.size();
+    println!("{}", resident_bytes()?.saturating_sub(before) as f64 / operations as f64);
+    Ok(())
+}
+
+/// The elements of the loop, and all that the program is told.
+fn world(count: usize) -> (Vec<Value>, Said) {
+    let sites: Vec<Value> = (0..count).map(|at| Value::from(format!("site-{at}"))).collect();
     let mut said = Said::default();
     said.0.insert(schedule(), Value::list(sites.clone()));
     said.0.insert(counter(), Value::Int(0));
+    (sites, said)
+}
 
-    let before = resident_bytes()?;
-    let begun = Instant::now();
+/// From the text to the first catalog.
+fn begin(count: usize, said: &Said) -> anyhow::Result<(Arc<Known>, Running)> {
     let kinds = Arc::new(Known(Registry::new(KINDS.iter().copied())));
     let program = Program::new(checked(&*kinds)?, kinds.clone(), HOSTNAME.into());
-    let mut running = Running::start(Evaluator::new(program, Unknowns::Wait), &said);
+    let mut running = Running::start(Evaluator::new(program, Unknowns::Wait), said);
     let given =
         running.first.take().ok_or_else(|| anyhow!("no catalog: {:?}", running.evaluator.diagnostics()))?;
-    firsts.push(begun.elapsed().as_secs_f64());
     if given != count + 1 {
         bail!("{given} resources are given");
     }
-    let (operations, _) = running.evaluator.size();
-    if run == 0 {
-        // Later runs reuse what this one has freed.
-        sizes.push(resident_bytes()?.saturating_sub(before) as f64 / operations as f64);
-    }
+    Ok((kinds, running))
+}
+
+type Figures<'a> = (&'a mut Vec<f64>, &'a mut Vec<f64>, &'a mut Vec<f64>, &'a mut Vec<f64>);
+
+fn measure(count: usize, run: usize, (firsts, deltas, events, naives): Figures<'_>) -> anyhow::Result<()> {
+    let (mut sites, mut said) = world(count);
+    let begun = Instant::now();
+    let (kinds, mut running) = begin(count, &said)?;
+    firsts.push(begun.elapsed().as_secs_f64());
 
     sites[count / 2] = Value::from(format!("other-{run}"));
     let changed = Value::list(sites);
