@@ -75,9 +75,6 @@ pub(crate) fn merge(catalogs: Vec<Catalog>) -> (Catalog, Vec<Diagnostic>) {
     let mut all = catalogs.next().unwrap_or_default();
     let mut wrong = Vec::new();
     for other in catalogs {
-        if other.resources.is_empty() {
-            continue;
-        }
         let known: HashMap<ResourceId, usize> =
             all.resources.iter().enumerate().map(|(at, resource)| (resource.id.clone(), at)).collect();
         for resource in other.resources {
