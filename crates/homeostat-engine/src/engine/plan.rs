@@ -225,6 +225,9 @@ fn unknown_until(fact: &Fact, before: &Before, reached: &Reached, planned: &[Pla
         }
         Looks::Anything => until.extend(before.changing.iter().cloned()),
     }
+    if !fact.obstacles.is_empty() {
+        until.extend(before.anything.iter().cloned());
+    }
     // A predecessor that may fail or not decides whether this one runs at all.
     for (pred, _) in &fact.preds {
         let pred = &planned[*pred];

@@ -43,10 +43,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use homeostat_engine::host::files::{Attributes, Body, Expect, Files, Identity};
 use homeostat_engine::resource::{Looks, Need, Reach};
 use homeostat_engine::{
-    AbsPath, Applied, Change, Check, Claim, Context, Depth, Drift, Failure, Host, ParamError, Resource, Watch,
+    AbsPath, Applied, Change, Check, Claim, Context, Depth, Drift, Failure, Host, Obstacle, ParamError,
+    Resource, Watch,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use super::file::{missing_dirs, parent_of};
 
 /// What is declared of a `line`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -164,6 +167,10 @@ impl Resource for Line {
     async fn apply(&self, cx: &Context<'_>, _drift: LineDrift) -> Result<Applied, Failure> {
         edit(cx.host, self.path.clone(), vec![Edit::of(self)]).await?;
         Ok(Applied::done())
+    }
+
+    async fn obstacles(&self, cx: &Context<'_>, _drift: &LineDrift) -> Vec<Obstacle> {
+        missing_dirs(cx.host.files(), &self.path)
     }
 
     fn batch_key(&self) -> Option<String> {
@@ -313,7 +320,7 @@ fn edit_file(files: &Files, path: &AbsPath, edits: &[Edit]) -> Result<(), Failur
         if !changed {
             return Ok(());
         }
-        let parent = files.parent(path)?;
+        let parent = parent_of(files, path)?;
         let name = path.file_name();
         // The time between this look and the rename is all that another program's write can fall into.
         if parent.stat(name)? != identity {

@@ -76,6 +76,34 @@ resources:
     recurse: true
   - name: DIR/all/the/way/file
     content: x
+  - name: DIR/full/
+    state: absent
+  line:
+  - name: nowhere
+    file: DIR/nowhere/file
+    content: x
+    state: exists
+    meta: {retry: 0}
+  exec:
+  - name: no-such-program-anywhere
+    meta: {retry: 0}
+  - name: unknown user
+    cmd: 'true'
+    user: nobody-has-this-name
+    meta: {retry: 0}
+  - name: no directory
+    cmd: 'true'
+    cwd: DIR/none
+    meta: {retry: 0}
+  - name: its directory is made
+    cmd: 'true'
+    cwd: DIR/made
+  - name: make a program
+    cmd: install -m 755 -D /bin/true DIR/bin/made
+    creates: DIR/bin/made
+  - name: made before
+    cmd: DIR/bin/made
+    depend: exec[make a program]
 ";
 
 #[test]
@@ -83,11 +111,13 @@ fn a_plan_fails_where_the_run_will_and_says_the_same() {
     let place = Place::new();
     place.write("site.yaml", DOOMED);
     std::fs::create_dir(place.path("dir")).unwrap();
+    std::fs::create_dir(place.path("full")).unwrap();
+    place.write("full/entry", "");
     let plan = place.homeostat(&["plan", "--prefix", "DIR/prefix", "--format", "json", "site.yaml"]);
     let plan = plan.ends_with(3).json();
     place.run(&["--once", "--report", "report.json", "site.yaml"]).ends_with(1);
     let report = place.json("report.json");
-    assert_eq!(plan["totals"]["failed"], 3, "{plan:#}");
+    assert_eq!(plan["totals"]["failed"], 8, "{plan:#}");
     for planned in plan["resources"].as_array().unwrap() {
         let mut ran = report["resources"].as_array().unwrap().iter();
         let ran = ran.find(|ran| ran["id"] == planned["id"]).unwrap();

@@ -1,7 +1,7 @@
 //! From a command to a running child: who it runs as, where, and what it inherits.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,8 @@ pub(super) enum Place {
 /// Starts a command in a session of its own.
 pub(super) fn spawn(command: &Command, place: &Place) -> Result<Running, ProcessError> {
     let identity = Identity::of(command, place)?;
-    let mut env: BTreeMap<&str, &str> = [("PATH", PATH), ("HOME", &identity.home), ("LANG", LANG)].into();
-    env.extend(command.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let image = Image::new(command, &env).map_err(|source| cannot_start(command, source))?;
+    let image = Image::new(command, &command.environment(&identity))
+        .map_err(|source| cannot_start(command, source))?;
     let entry = Entry::new(command, place, &identity)?;
     start(image, entry).map_err(|source| match &command.cwd {
         Some(cwd) if !is_directory(place, cwd) => ProcessError::NoDirectory(cwd.clone()),
@@ -31,8 +30,32 @@ pub(super) fn spawn(command: &Command, place: &Place) -> Result<Running, Process
     })
 }
 
+/// Whether [`spawn`] would have all that it takes.
+pub(super) fn could_start(command: &Command, place: &Place) -> Result<(), ProcessError> {
+    let identity = Identity::of(command, place)?;
+    Entry::new(command, place, &identity)?;
+    if let Some(cwd) = command.cwd.as_ref().filter(|cwd| !is_directory(place, cwd)) {
+        return Err(ProcessError::NoDirectory(cwd.clone()));
+    }
+    let image = Image::new(command, &command.environment(&identity))
+        .map_err(|source| cannot_start(command, source))?;
+    if image.programs.iter().any(|program| is_there(place, command.cwd.as_ref(), program)) {
+        return Ok(());
+    }
+    Err(cannot_start(command, io::Error::from_raw_os_error(libc::ENOENT)))
+}
+
 fn cannot_start(command: &Command, source: io::Error) -> ProcessError {
     ProcessError::Start { program: command.program.clone(), source }
+}
+
+impl Command {
+    /// All of the environment that it gets.
+    fn environment<'e>(&'e self, identity: &'e Identity) -> BTreeMap<&'e str, &'e str> {
+        let fixed = [("PATH", PATH), ("HOME", identity.home.as_str()), ("LANG", LANG)];
+        let declared = self.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        fixed.into_iter().chain(declared).collect()
+    }
 }
 
 /// What is executed: everything that the call needs, allocated before there is a child.
@@ -62,12 +85,22 @@ impl Image {
 }
 
 fn is_directory(place: &Place, cwd: &AbsPath) -> bool {
-    let below: &Path = cwd.as_path().strip_prefix("/").unwrap_or(cwd.as_path());
-    let path: PathBuf = match place {
-        Place::Host => cwd.as_path().to_owned(),
-        Place::Inside(root) => root.as_path().join(below),
-    };
-    path.is_dir()
+    outside(place, cwd.as_path()).is_dir()
+}
+
+/// Whether there is something at the path of a program. Where a link leads is not followed: inside a root it would lead out of it.
+fn is_there(place: &Place, cwd: Option<&AbsPath>, program: &CString) -> bool {
+    let program = Path::new(OsStr::from_bytes(program.as_bytes()));
+    let cwd = cwd.map_or(Path::new("/"), AbsPath::as_path);
+    outside(place, &cwd.join(program)).symlink_metadata().is_ok_and(|found| !found.is_dir())
+}
+
+/// A path of the place, as it is called outside of it.
+fn outside(place: &Place, path: &Path) -> PathBuf {
+    match place {
+        Place::Host => path.to_owned(),
+        Place::Inside(root) => root.as_path().join(path.strip_prefix("/").unwrap_or(path)),
+    }
 }
 
 /// Whom a command runs as. What is `None` stays as it is.

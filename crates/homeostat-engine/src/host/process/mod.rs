@@ -229,6 +229,11 @@ impl Processes {
         self.start(command, Some(Box::new(line))).await
     }
 
+    /// Whether a command could be started as things stand: whom it runs as, where, and whether there is such a program.
+    pub fn could_start(&self, command: &Command) -> Result<(), ProcessError> {
+        child::could_start(command, &self.place)
+    }
+
     /// Waits until those commands are gone that nobody waits for any more: each within its grace.
     pub async fn ended(&self) {
         self.live.ended().await;

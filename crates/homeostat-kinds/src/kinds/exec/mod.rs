@@ -55,8 +55,8 @@ use std::sync::Arc;
 
 use homeostat_engine::host::process::Command;
 use homeostat_engine::{
-    AbsPath, Applied, Check, Claim, Context, Depth, Failure, Looks, Need, Outputs, ParamError, Reach,
-    Resource, Watch,
+    AbsPath, Applied, Check, Claim, Context, Depth, Failure, Looks, Need, Obstacle, Outputs, ParamError,
+    Reach, Resource, Watch,
 };
 use homeostat_model::codes;
 use homeostat_model::schema::{OutputSchema, Type};
@@ -200,6 +200,12 @@ impl Resource for Exec {
 
     async fn check(&self, cx: &Context<'_>) -> Result<Check<ExecDrift>, Failure> {
         self.look(cx).await
+    }
+
+    async fn obstacles(&self, cx: &Context<'_>, _drift: &ExecDrift) -> Vec<Obstacle> {
+        let commands = [("cmd", Some(&self.command)), ("donecmd", self.done.as_ref())];
+        let commands = commands.into_iter().filter_map(|(what, command)| Some((what, command?)));
+        commands.filter_map(|(what, command)| run::obstacle(cx.host, what, command)).collect()
     }
 
     async fn apply(&self, cx: &Context<'_>, _drift: ExecDrift) -> Result<Applied, Failure> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use homeostat_engine::host::files::Identity;
 use homeostat_engine::host::process::{Command, Finished, ProcessError};
-use homeostat_engine::{Causes, Check, Context, Failure, Host, Outputs};
+use homeostat_engine::{AbsPath, Causes, Check, Claim, Context, Failure, Host, Obstacle, Outputs};
 use homeostat_model::Value;
 
 use super::Exec;
@@ -137,6 +137,22 @@ async fn succeed(host: &Host, what: &str, command: &Command) -> Result<Finished,
         message.push_str(&said);
     }
     Err(Failure::transient(message))
+}
+
+/// Why a command could not be started as things stand.
+pub(super) fn obstacle(host: &Host, what: &str, command: &Command) -> Option<Obstacle> {
+    let error = host.processes().could_start(command).err()?;
+    let lifted_by = match &error {
+        ProcessError::UnknownUser(name) => Some(Claim::User(name.as_str().into())),
+        ProcessError::UnknownGroup(name) => Some(Claim::Group(name.as_str().into())),
+        ProcessError::NoDirectory(path) => Some(Claim::Path(path.clone())),
+        ProcessError::Start { program, .. } => AbsPath::parse(program).ok().map(Claim::Path),
+        ProcessError::MayNotEnterRoot(_)
+        | ProcessError::MayNotChangeUser
+        | ProcessError::Lookup(_)
+        | ProcessError::Closed => None,
+    };
+    Some(Obstacle { failure: cannot_run(what, &error), lifted_by })
 }
 
 /// What a command that could not be started means to the scheduler.

@@ -71,7 +71,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use drift::FileDrift;
-pub(super) use put::make_parents;
+pub(super) use obstacles::missing_dirs;
+pub(super) use put::{make_parents, parent_of};
 use spec::{Body, Spec, Want};
 
 /// What is declared of a `file`.

@@ -1,11 +1,13 @@
 //! Why bringing a file in order would fail, foreseen for plans.
 
-use homeostat_engine::host::files::{Files, Identity};
+use std::io::ErrorKind;
+
+use homeostat_engine::host::files::{FileError, Files, Identity};
 use homeostat_engine::{AbsPath, Claim, Failure, Host, Obstacle};
 
 use super::Shared;
 use super::drift::FileDrift;
-use super::put::missing_dir;
+use super::put::{missing_dir, not_empty};
 use super::spec::Want;
 
 impl Shared {
@@ -34,7 +36,25 @@ impl Shared {
         {
             obstacles.push(Obstacle { failure, lifted_by: None });
         }
+        obstacles.extend(self.entries_in_the_way(files, drift));
         obstacles
+    }
+
+    /// A directory that goes must be empty, unless all that is in it goes too.
+    fn entries_in_the_way(&self, files: &Files, drift: &FileDrift) -> Option<Obstacle> {
+        let removes_all = self.spec.force || self.spec.recurse;
+        let goes = matches!(self.spec.want, Want::Absent) && self.spec.is_dir && !removes_all;
+        drift.is.filter(|is| goes && is.is_dir())?;
+        let is_empty =
+            files.dir(&self.spec.path).and_then(|dir| dir.entries()).is_ok_and(|found| found.is_empty());
+        (!is_empty).then(|| Obstacle {
+            failure: not_empty(&FileError::new(
+                "remove the directory",
+                self.spec.path.as_str(),
+                ErrorKind::DirectoryNotEmpty,
+            )),
+            lifted_by: Some(Claim::Path(self.spec.path.clone())),
+        })
     }
 
     fn makes_parents(&self) -> bool {
@@ -55,7 +75,7 @@ impl Shared {
 }
 
 /// The directories that are missing above a path, from the top: each is for its own declaration to make.
-fn missing_dirs(files: &Files, path: &AbsPath) -> Vec<Obstacle> {
+pub(in crate::kinds) fn missing_dirs(files: &Files, path: &AbsPath) -> Vec<Obstacle> {
     let Some(top) = files.missing_above(path) else { return Vec::new() };
     let above = std::iter::successors(path.parent(), AbsPath::parent);
     let mut missing: Vec<AbsPath> = above.take_while(|dir| *dir == top || top.is_above(dir)).collect();

@@ -1,6 +1,8 @@
 //! Bringing in order what the look found different.
 
-use homeostat_engine::host::files::{Attributes, Body as Bytes, Content, Dir, Expect, Files, Identity};
+use homeostat_engine::host::files::{
+    Attributes, Body as Bytes, Content, Dir, Expect, FileError, Files, Identity,
+};
 use homeostat_engine::{AbsPath, Failure, Host};
 
 use super::drift::FileDrift;
@@ -23,21 +25,14 @@ impl Shared {
         }
     }
 
-    /// The directory of the path and the name in it. A missing directory is not made: who should own it, and with which
-    /// permissions, is for its own declaration to say.
+    /// The directory of the path and the name in it.
     fn parent<'f>(&self, files: &'f Files) -> Result<(Dir<'f>, &str), Failure> {
         let path = &self.spec.path;
         let name = match path.file_name() {
             "" => ".",
             name => name,
         };
-        match files.parent(path) {
-            Ok(dir) => Ok((dir, name)),
-            Err(error) if error.is_missing() => {
-                Err(files.missing_above(path).map_or_else(|| error.into(), |missing| missing_dir(&missing)))
-            }
-            Err(error) => Err(error.into()),
-        }
+        Ok((parent_of(files, path)?, name))
     }
 
     /// Names become numbers only now: whoever makes the user ran before.
@@ -165,9 +160,7 @@ impl Shared {
         }
         parent.remove_dir(name.as_ref()).map_err(|error| {
             if error.source().kind() == std::io::ErrorKind::DirectoryNotEmpty {
-                Failure::permanent(format!(
-                    "{error}: it is not empty; set `recurse: true` to remove what is in it"
-                ))
+                not_empty(&error)
             } else {
                 error.into()
             }
@@ -210,6 +203,20 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// A directory cannot be removed with what is in it.
+pub(super) fn not_empty(error: &FileError) -> Failure {
+    Failure::permanent(format!("{error}: it is not empty; set `recurse: true` to remove what is in it"))
+}
+
+/// The directory of a path. A missing one is not made: who should own it, and with which permissions, is for its own declaration
+/// to say.
+pub(in crate::kinds) fn parent_of<'f>(files: &'f Files, path: &AbsPath) -> Result<Dir<'f>, Failure> {
+    files.parent(path).map_err(|error| {
+        let missing = error.is_missing().then(|| files.missing_above(path)).flatten();
+        missing.map_or_else(|| error.into(), |missing| missing_dir(&missing))
+    })
 }
 
 /// A directory that is missing on the way to a path.
