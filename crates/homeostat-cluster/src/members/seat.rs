@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::process::{self, ProgramError};
+use super::process::{self, ProgramError, Running};
 use super::records::{Ability, Roster, Taken, load, save};
 use super::server::{Begin, Server};
 use crate::etcd::Administration;
@@ -71,6 +71,8 @@ pub(super) struct Seating {
     pub(super) host: String,
     pub(super) dir: PathBuf,
     pub(super) server: Server,
+    /// The server, where it runs already.
+    pub(super) begun: Option<Running>,
     /// Asks our own server.
     pub(super) own: Administration,
     /// Between starts: from the first to the second.
@@ -163,20 +165,14 @@ impl Seating {
 
     /// One life of the server.
     async fn run(&mut self, taken: Taken, stop: &CancellationToken, backoff: &mut Backoff) -> io::Result<()> {
-        if let Err(error) = process::version(&self.server.program).await {
-            self.condition.send_replace(Condition::Unusable(error));
-            self.changed_or(about(PROGRAM_INTERVAL), stop).await;
-            return Ok(());
-        }
-        let begin = match (has_data(&self.dir), &*self.roster.borrow_and_update()) {
-            (false, Some(roster)) => Begin::Among(
-                roster.seats.iter().map(|seat| (seat.host.clone(), seat.peer_url.clone())).collect(),
-            ),
-            (true, _) | (_, None) => Begin::Alone,
-        };
-        make_private(&process::data(&self.dir))?;
         let since = Instant::now();
-        let mut running = self.server.start(&self.host, &self.dir, &begin).await?;
+        let begun = self.begun.take();
+        let Some(mut running) = (match begun {
+            Some(begun) => Some(begun),
+            None => self.start(stop).await?,
+        }) else {
+            return Ok(());
+        };
         if backoff.attempts() == 0 {
             self.condition.send_replace(Condition::Starting);
         }
@@ -199,6 +195,23 @@ impl Seating {
         self.condition.send_replace(Condition::Failing { why: exit.why, exits: backoff.attempts() });
         self.changed_or(wait, stop).await;
         Ok(())
+    }
+
+    /// None, after a while, where the program cannot be used.
+    async fn start(&mut self, stop: &CancellationToken) -> io::Result<Option<Running>> {
+        if let Err(error) = process::version(&self.server.program).await {
+            self.condition.send_replace(Condition::Unusable(error));
+            self.changed_or(about(PROGRAM_INTERVAL), stop).await;
+            return Ok(None);
+        }
+        let begin = match (has_data(&self.dir), &*self.roster.borrow_and_update()) {
+            (false, Some(roster)) => Begin::Among(
+                roster.seats.iter().map(|seat| (seat.host.clone(), seat.peer_url.clone())).collect(),
+            ),
+            (true, _) | (_, None) => Begin::Alone,
+        };
+        make_private(&process::data(&self.dir))?;
+        self.server.start(&self.host, &self.dir, &begin).await.map(Some)
     }
 
     /// Tells when the server answers, and returns when it is no longer to run.
