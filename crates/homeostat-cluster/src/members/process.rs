@@ -180,6 +180,12 @@ impl Running {
         }
     }
 
+    /// Makes it end.
+    pub(super) async fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.ended().await;
+    }
+
     fn signal(&self, signal: Signal) {
         // It fails only if it has ended.
         pidfd_send_signal(&self.pidfd, signal).ok();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::process::{self, ProgramError, Running};
@@ -23,6 +23,8 @@ const READY_INTERVAL: Duration = Duration::from_millis(200);
 const LONG_LIFE: Duration = Duration::from_secs(60);
 /// Between looks at a program that is missing or too old.
 const PROGRAM_INTERVAL: Duration = Duration::from_secs(60);
+/// To say whether it leads.
+const LEADS_PATIENCE: Duration = Duration::from_millis(200);
 /// Ends in a row after which a server is no longer expected to come up by itself.
 const EXITS_MAX: u32 = 3;
 
@@ -183,7 +185,8 @@ impl Seating {
                 return unseated;
             }
             () = stop.cancelled() => {
-                running.stop().await;
+                // It would close its files in order, which nobody needs.
+                if self.leads_others().await { running.stop().await } else { running.kill().await }
                 return Ok(());
             }
         };
@@ -212,6 +215,15 @@ impl Seating {
         };
         make_private(&process::data(&self.dir))?;
         self.server.start(&self.host, &self.dir, &begin).await.map(Some)
+    }
+
+    /// Whether others would miss it until they have elected another: a leader that is asked to end hands over before.
+    async fn leads_others(&self) -> bool {
+        let others = self.roster.borrow().as_ref().map_or(0, |roster| {
+            roster.seats.iter().filter(|seat| seat.votes && seat.host != self.host).count()
+        });
+        let asked = timeout(LEADS_PATIENCE, self.own.health());
+        others > 0 && matches!(asked.await, Ok(Ok(health)) if health.leader == Some(health.id))
     }
 
     /// Tells when the server answers, and returns when it is no longer to run.

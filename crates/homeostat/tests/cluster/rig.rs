@@ -47,7 +47,9 @@ impl Rig {
     /// So many hosts, counted from 1, that know nothing of each other. Each keeps a file.
     pub(crate) fn new(hosts: usize) -> Option<Self> {
         let networks = Networks::new(hosts)?;
-        let dir = tempfile::Builder::new().prefix("homeostat-cluster-").tempdir().unwrap();
+        let mut dir = tempfile::Builder::new().prefix("homeostat-cluster-").tempdir().unwrap();
+        // For whoever looks for what went wrong.
+        dir.disable_cleanup(std::env::var_os("HOMEOSTAT_KEEP").is_some());
         let rig = Self { dir, networks, agents: (0..hosts).map(|_| None).collect() };
         (1..=hosts).for_each(|host| rig.declare(host, ""));
         Some(rig)
