@@ -20,6 +20,8 @@ pub(super) enum Failed {
         /// Whether it may have been done all the same.
         doubtful: bool,
     },
+    /// Roles were changed while it was under way, and it was not done.
+    Overtaken,
     /// The answer would be larger than we take.
     TooMuch,
     /// The revision that was asked for is no longer, or not yet, kept.
@@ -41,9 +43,12 @@ impl Failed {
 
     fn of_status(status: &Status) -> Self {
         let said = status.message();
-        // What etcd says has no cause: this was said on the way. And a role that was changed while a request was under
-        // way refuses it, whether it concerns us or not.
-        if status.source().is_some() || said.contains(ROLES_CHANGED) {
+        // A role that was changed while a request was under way refuses it, whether it concerns us or not.
+        if said.contains(ROLES_CHANGED) {
+            return Self::Overtaken;
+        }
+        // What etcd says has no cause: this was said on the way.
+        if status.source().is_some() {
             return Self::Gone { why: why(status), doubtful: !was_never_sent(status) };
         }
         let refused = || Self::Answered(StoreError::Unavailable(format!("it refuses: {}", plain(said))));
@@ -112,7 +117,7 @@ fn was_never_sent(status: &Status) -> bool {
         cause = error.source();
     }
     // A member that knows no leader says so before it does anything.
-    status.message() == "etcdserver: no leader" || status.message().contains(ROLES_CHANGED)
+    status.message() == "etcdserver: no leader"
 }
 
 #[cfg(test)]
@@ -146,7 +151,7 @@ mod tests {
         let no_leader = of(Code::Unavailable, "etcdserver: no leader");
         assert!(matches!(no_leader, Failed::Gone { doubtful: false, .. }));
         let roles = of(Code::InvalidArgument, "etcdserver: revision of auth store is old");
-        assert!(matches!(roles, Failed::Gone { doubtful: false, .. }));
+        assert!(matches!(roles, Failed::Overtaken));
         let timed_out = of(Code::Unavailable, "etcdserver: request timed out");
         assert!(matches!(timed_out, Failed::Gone { doubtful: true, .. }));
     }

@@ -22,6 +22,9 @@ use crate::pace::{about, grown, random};
 /// No answer above this is taken. Ranges are read in pieces; a watch that has so much to tell has lost track.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
+/// Before what met a change of roles is asked again.
+const OVERTAKEN_PAUSE: Duration = Duration::from_millis(5);
+
 /// Whether a request may be sent again when it is not known whether it was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Again {
@@ -155,9 +158,20 @@ impl Link {
                 Ok(Err(error)) => Failed::of(&error),
                 Err(_) => Failed::Gone { why: format!("no answer in {patience:.1?}"), doubtful: true },
             };
-            let Failed::Gone { why, doubtful } = failed else {
-                self.works(&connection);
-                return Err(failed);
+            let (why, doubtful) = match failed {
+                Failed::Gone { why, doubtful } => (why, doubtful),
+                Failed::Overtaken => {
+                    self.works(&connection);
+                    if Instant::now() + OVERTAKEN_PAUSE >= deadline {
+                        return Err(failed);
+                    }
+                    sleep(OVERTAKEN_PAUSE).await;
+                    continue;
+                }
+                Failed::Answered(_) | Failed::TooMuch | Failed::OtherTime => {
+                    self.works(&connection);
+                    return Err(failed);
+                }
             };
             let why = format!("{}: {why}", connection.url);
             let pause = self.failed(&connection, &why);
@@ -308,6 +322,7 @@ impl From<Failed> for StoreError {
             Failed::Answered(error) => error,
             Failed::Gone { why, .. } => Self::Unavailable(why),
             Failed::TooMuch => Self::TooLarge("the answer is too large".into()),
+            Failed::Overtaken => Self::Unavailable("roles are being changed there".into()),
             Failed::OtherTime => Self::Unavailable("it no longer keeps that revision".into()),
         }
     }

@@ -55,7 +55,8 @@ impl Link {
                     }
                 }
                 // A refusal is an answer too.
-                None | Some(Failed::Answered(_) | Failed::TooMuch | Failed::OtherTime) => {
+                None
+                | Some(Failed::Answered(_) | Failed::Overtaken | Failed::TooMuch | Failed::OtherTime) => {
                     return Ok(self.adopt(connection));
                 }
             }

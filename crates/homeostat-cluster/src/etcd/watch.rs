@@ -161,7 +161,7 @@ impl Follower {
                 Err(Failed::Answered(error)) if !std::mem::replace(&mut told, true) => {
                     tracing::warn!("a watch of the store cannot go on: {error}");
                 }
-                Err(Failed::Answered(_)) => {}
+                Err(Failed::Answered(_) | Failed::Overtaken) => {}
             }
             tokio::select! {
                 () = self.watcher.closed() => return Err(End::Unwanted),
@@ -196,6 +196,7 @@ impl Follower {
                 Ok(Err(error)) => match Failed::of(&error) {
                     Failed::OtherTime | Failed::TooMuch => return End::Lost,
                     Failed::Gone { why, .. } => return End::Broken(why),
+                    Failed::Overtaken => return End::Cancelled("roles were changed".into()),
                     Failed::Answered(error) => return End::Cancelled(error.to_string()),
                 },
                 Err(_) if asked => return End::Broken(format!("no answer in {answer_max:.1?}")),

@@ -68,13 +68,13 @@ pub enum LoneError {
 }
 
 /// Makes this host the first member of a cluster of its own: with users and roles, so that it is closed from then on. What was
-/// cut off is finished by doing it again. Its server has ended when this returns; [`super::Membership::start`] runs it.
+/// cut off is finished by doing it again. Its server, which others may speak to already, goes on with [`super::Membership::start`].
 pub async fn begin(
     host: &str,
     dir: &Path,
     candidacy: &Candidacy,
     options: &EtcdOptions,
-) -> Result<(), LoneError> {
+) -> Result<Running, LoneError> {
     if records::load::<Taken>(&seat::taken_at(dir)).is_some() {
         return Err(LoneError::HasData(process::data(dir)));
     }
@@ -96,7 +96,7 @@ pub async fn recover(
     let disk = |source| LoneError::Disk { dir: dir.into(), source };
     let kept = unused(dir);
     copy(&data, &kept).map_err(disk)?;
-    alone(host, dir, candidacy, options, &Begin::Survivor).await?;
+    alone(host, dir, candidacy, options, &Begin::Survivor).await?.stop().await;
     Ok(kept)
 }
 
@@ -106,7 +106,7 @@ async fn alone(
     candidacy: &Candidacy,
     options: &EtcdOptions,
     begin: &Begin,
-) -> Result<(), LoneError> {
+) -> Result<Running, LoneError> {
     let disk = |source| LoneError::Disk { dir: dir.into(), source };
     let server = &candidacy.server;
     process::version(&server.program).await?;
@@ -118,14 +118,15 @@ async fn alone(
         exit = running.ended() => Err(LoneError::Ended(exit.why)),
         done = set_up(host, &store, client_url, begin) => done,
     };
-    end(running, done)
-        .await
-        .and_then(|id| records::save(&seat::taken_at(dir), &Taken { id, started: true }).map_err(disk))
-}
-
-async fn end<T>(running: Running, done: Result<T, LoneError>) -> Result<T, LoneError> {
-    running.stop().await;
-    done
+    let noted =
+        done.and_then(|id| records::save(&seat::taken_at(dir), &Taken { id, started: true }).map_err(disk));
+    match noted {
+        Ok(()) => Ok(running),
+        Err(error) => {
+            running.stop().await;
+            Err(error)
+        }
+    }
 }
 
 /// Writes what a cluster of one has to have; says its number.

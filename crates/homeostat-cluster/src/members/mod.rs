@@ -42,7 +42,7 @@ pub use lone::{LoneError, RECOVER_WARNING, begin, recover};
 use lookout::{Sight, follow};
 pub use overview::{Overview, overview};
 pub use plan::{SIZE_DEFAULT, SIZE_MAX, Step};
-pub use process::ProgramError;
+pub use process::{ProgramError, Running};
 pub use records::{Ability, Offer, Roster, Seat};
 pub use seat::Condition;
 use seat::Seating;
@@ -99,8 +99,13 @@ struct Channels {
 }
 
 impl Membership {
-    /// Follows the members, keeps the store speaking to them, and takes part if this host may be one.
-    pub fn start(config: MembersConfig, store: Arc<EtcdStore>) -> Result<Self, OptionsError> {
+    /// Follows the members, keeps the store speaking to them, and takes part if this host may be one. A server that `begin`
+    /// started goes on.
+    pub fn start(
+        config: MembersConfig,
+        store: Arc<EtcdStore>,
+        begun: Option<Running>,
+    ) -> Result<Self, OptionsError> {
         let channels = Channels {
             roster: watch::Sender::new(None),
             condition: watch::Sender::new(Condition::Off),
@@ -120,7 +125,7 @@ impl Membership {
             tasks: JoinSet::new(),
         };
         if let Some(candidacy) = config.candidacy.clone() {
-            membership.take_part(&config, candidacy, &store, &channels)?;
+            membership.take_part(&config, candidacy, &store, begun, &channels)?;
         }
         let dir = config.dir;
         let Channels { roster, elected, .. } = channels;
@@ -148,6 +153,7 @@ impl Membership {
         config: &MembersConfig,
         candidacy: Candidacy,
         store: &Arc<EtcdStore>,
+        begun: Option<Running>,
         channels: &Channels,
     ) -> Result<(), OptionsError> {
         let Candidacy { server, zone } = candidacy;
@@ -164,6 +170,7 @@ impl Membership {
             host: config.host.clone(),
             dir: config.dir.clone(),
             server,
+            begun,
             own: own.clone(),
             restart: config.times.restart,
             roster: self.roster.clone(),

@@ -60,7 +60,7 @@ pub(super) struct Exit {
 
 /// A server that runs. It is killed when this is dropped.
 #[derive(Debug)]
-pub(super) struct Running {
+pub struct Running {
     pidfd: OwnedFd,
     exit: watch::Receiver<Option<Exit>>,
 }
@@ -172,12 +172,18 @@ impl Running {
     }
 
     /// Asks it to end, and makes it end if it does not.
-    pub(super) async fn stop(mut self) {
+    pub async fn stop(mut self) {
         self.signal(Signal::TERM);
         if timeout(STOP_GRACE, self.ended()).await.is_err() {
             self.signal(Signal::KILL);
             self.ended().await;
         }
+    }
+
+    /// Makes it end.
+    pub(super) async fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.ended().await;
     }
 
     fn signal(&self, signal: Signal) {

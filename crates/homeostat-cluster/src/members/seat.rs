@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::process::{self, ProgramError};
+use super::process::{self, ProgramError, Running};
 use super::records::{Ability, Roster, Taken, load, save};
 use super::server::{Begin, Server};
 use crate::etcd::Administration;
@@ -23,6 +23,8 @@ const READY_INTERVAL: Duration = Duration::from_millis(200);
 const LONG_LIFE: Duration = Duration::from_secs(60);
 /// Between looks at a program that is missing or too old.
 const PROGRAM_INTERVAL: Duration = Duration::from_secs(60);
+/// To say whether it leads.
+const LEADS_PATIENCE: Duration = Duration::from_millis(200);
 /// Ends in a row after which a server is no longer expected to come up by itself.
 const EXITS_MAX: u32 = 3;
 
@@ -71,6 +73,8 @@ pub(super) struct Seating {
     pub(super) host: String,
     pub(super) dir: PathBuf,
     pub(super) server: Server,
+    /// The server, where it runs already.
+    pub(super) begun: Option<Running>,
     /// Asks our own server.
     pub(super) own: Administration,
     /// Between starts: from the first to the second.
@@ -163,20 +167,14 @@ impl Seating {
 
     /// One life of the server.
     async fn run(&mut self, taken: Taken, stop: &CancellationToken, backoff: &mut Backoff) -> io::Result<()> {
-        if let Err(error) = process::version(&self.server.program).await {
-            self.condition.send_replace(Condition::Unusable(error));
-            self.changed_or(about(PROGRAM_INTERVAL), stop).await;
-            return Ok(());
-        }
-        let begin = match (has_data(&self.dir), &*self.roster.borrow_and_update()) {
-            (false, Some(roster)) => Begin::Among(
-                roster.seats.iter().map(|seat| (seat.host.clone(), seat.peer_url.clone())).collect(),
-            ),
-            (true, _) | (_, None) => Begin::Alone,
-        };
-        make_private(&process::data(&self.dir))?;
         let since = Instant::now();
-        let mut running = self.server.start(&self.host, &self.dir, &begin).await?;
+        let begun = self.begun.take();
+        let Some(mut running) = (match begun {
+            Some(begun) => Some(begun),
+            None => self.start(stop).await?,
+        }) else {
+            return Ok(());
+        };
         if backoff.attempts() == 0 {
             self.condition.send_replace(Condition::Starting);
         }
@@ -187,7 +185,8 @@ impl Seating {
                 return unseated;
             }
             () = stop.cancelled() => {
-                running.stop().await;
+                // It would close its files in order, which nobody needs.
+                if self.leads_others().await { running.stop().await } else { running.kill().await }
                 return Ok(());
             }
         };
@@ -199,6 +198,32 @@ impl Seating {
         self.condition.send_replace(Condition::Failing { why: exit.why, exits: backoff.attempts() });
         self.changed_or(wait, stop).await;
         Ok(())
+    }
+
+    /// None, after a while, where the program cannot be used.
+    async fn start(&mut self, stop: &CancellationToken) -> io::Result<Option<Running>> {
+        if let Err(error) = process::version(&self.server.program).await {
+            self.condition.send_replace(Condition::Unusable(error));
+            self.changed_or(about(PROGRAM_INTERVAL), stop).await;
+            return Ok(None);
+        }
+        let begin = match (has_data(&self.dir), &*self.roster.borrow_and_update()) {
+            (false, Some(roster)) => Begin::Among(
+                roster.seats.iter().map(|seat| (seat.host.clone(), seat.peer_url.clone())).collect(),
+            ),
+            (true, _) | (_, None) => Begin::Alone,
+        };
+        make_private(&process::data(&self.dir))?;
+        self.server.start(&self.host, &self.dir, &begin).await.map(Some)
+    }
+
+    /// Whether others would miss it until they have elected another: a leader that is asked to end hands over before.
+    async fn leads_others(&self) -> bool {
+        let others = self.roster.borrow().as_ref().map_or(0, |roster| {
+            roster.seats.iter().filter(|seat| seat.votes && seat.host != self.host).count()
+        });
+        let asked = timeout(LEADS_PATIENCE, self.own.health());
+        others > 0 && matches!(asked.await, Ok(Ok(health)) if health.leader == Some(health.id))
     }
 
     /// Tells when the server answers, and returns when it is no longer to run.

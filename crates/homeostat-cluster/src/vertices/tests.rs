@@ -54,7 +54,7 @@ impl Place {
                 return;
             }
             revision = now;
-            let item = tokio::time::timeout(Duration::from_secs(20), watching.recv()).await;
+            let item = tokio::time::timeout(Duration::from_secs(60), watching.recv()).await;
             match item.unwrap_or_else(|_| panic!("{have:?} is not {want:?}")) {
                 Some(WatchItem::Changes(_) | WatchItem::Lost) | None => {}
             }

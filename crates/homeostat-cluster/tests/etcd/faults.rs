@@ -12,12 +12,12 @@ use tokio::time::{Instant, sleep, timeout};
 use super::proxy::Proxy;
 use super::setting::{PATIENCE, next, next_changes, options, server, value};
 
-/// What a busy machine may take on top.
-const SLACK: Duration = Duration::from_secs(2);
+/// What a busy machine may take on top. What is not bounded takes longer, or for ever.
+const SLACK: Duration = Duration::from_secs(20);
 
 fn quick(urls: &[String]) -> EtcdOptions {
     let times = Times {
-        request: Duration::from_secs(1),
+        request: Duration::from_secs(2),
         connect: Duration::from_millis(500),
         // etcd hangs up on those who ask more often than every 5 s.
         ping_interval: Duration::from_secs(6),
@@ -89,7 +89,7 @@ async fn a_store_that_is_away_for_long_fails_at_once() {
     let store = EtcdStore::new(quick(&[server.url()])).unwrap();
     server.kill();
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(2) {
+    while start.elapsed() < Duration::from_secs(3) {
         assert!(store.get("a").await.is_err());
         sleep(Duration::from_millis(10)).await;
     }

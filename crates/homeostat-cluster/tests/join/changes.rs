@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::setting::{Cluster, again, peer};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_host_renews_with_its_certificate_until_it_is_removed() {

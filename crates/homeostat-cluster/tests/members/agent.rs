@@ -55,14 +55,14 @@ async fn agent_of_the_rig() {
     let mut urls = members::known_urls(&orders.dir);
     urls.extend(orders.urls.iter().filter(|url| !urls.contains(url)).cloned().collect::<Vec<_>>());
     let options = options(&orders.certificates, &orders.host, &urls);
-    match orders.task {
-        Task::Begin => members::begin(&orders.host, &orders.dir, &candidacy, &options).await.unwrap(),
+    let begun = match orders.task {
+        Task::Begin => Some(members::begin(&orders.host, &orders.dir, &candidacy, &options).await.unwrap()),
         Task::Recover => {
             members::recover(&orders.host, &orders.dir, &candidacy, &options).await.unwrap();
             return;
         }
-        Task::Run => {}
-    }
+        Task::Run => None,
+    };
     let store = Arc::new(EtcdStore::new(options).unwrap());
     let config = MembersConfig {
         host: orders.host.clone(),
@@ -70,7 +70,7 @@ async fn agent_of_the_rig() {
         candidacy: Some(candidacy),
         times: times(),
     };
-    let membership = Membership::start(config, store.clone()).unwrap();
+    let membership = Membership::start(config, store.clone(), begun).unwrap();
     let (mut condition, mut doing) = (membership.condition.clone(), membership.doing.clone());
     let say = async {
         loop {

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::authority::{Authority, candidacy, options, times};
 
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host that may be the first member, with certificates for it and for `others`.
 pub(crate) struct Lone {
@@ -55,13 +55,15 @@ impl Lone {
     }
 
     pub(crate) async fn begin(&self) -> Result<(), LoneError> {
-        members::begin("a", &self.cluster_dir(), &self.candidacy, &self.options("a")).await
+        let begun = members::begin("a", &self.cluster_dir(), &self.candidacy, &self.options("a")).await?;
+        begun.stop().await;
+        Ok(())
     }
 
     pub(crate) fn start(&self) -> Membership {
         let candidacy = Some(self.candidacy.clone());
         let config = MembersConfig { host: "a".into(), dir: self.cluster_dir(), candidacy, times: times() };
-        Membership::start(config, Arc::new(self.store("a"))).unwrap()
+        Membership::start(config, Arc::new(self.store("a")), None).unwrap()
     }
 }
 

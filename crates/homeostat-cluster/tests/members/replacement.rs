@@ -108,7 +108,7 @@ async fn a_member_that_lost_its_data_is_replaced_by_itself() {
 
 async fn next_step(watching: &mut Watching) -> Step {
     loop {
-        let item = timeout(Duration::from_secs(50), watching.recv()).await.expect("a step is written down");
+        let item = timeout(Duration::from_secs(60), watching.recv()).await.expect("a step is written down");
         let Some(WatchItem::Changes(changes)) = item else { panic!("the watch is lost") };
         if let Some(value) = changes.into_iter().find_map(|changed| changed.value) {
             return serde_json::from_slice(&value[1..]).unwrap();

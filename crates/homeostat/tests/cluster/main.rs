@@ -7,3 +7,4 @@ mod growth;
 mod partition;
 mod removal;
 mod rig;
+mod topology;

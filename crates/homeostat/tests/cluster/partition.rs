@@ -1,11 +1,6 @@
 //! A host that is cut off from the others.
 
-use std::time::Duration;
-
 use super::rig::{Rig, name};
-
-/// From healing to having caught up.
-const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 
 /// Offers one file to all and collects those of all.
 fn declare(rig: &Rig, host: usize, content: &str) {
@@ -53,8 +48,7 @@ fn a_minority_keeps_itself_in_order_says_that_it_is_alone_and_catches_up() {
     assert_eq!(rig.read(3, "files/h1"), "first");
 
     rig.networks.rejoin(3);
-    let took = rig.until("it has caught up", |rig| rig.read(3, "files/h1") == "second");
-    assert!(took < CATCH_UP_MAX, "{took:?}");
+    rig.until("it has caught up", |rig| rig.read(3, "files/h1") == "second");
     rig.until("it is not cut off any more", |rig| !is_cut_off(rig));
     assert_eq!(rig.kv(3, &["get", "greeting"]).ends_with(0).stdout, "hello\n");
     assert!((1..=3).all(|host| rig.files(host) == all));

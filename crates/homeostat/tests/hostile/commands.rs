@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::rig::{Place, Running, tool, wait_until, wait_within};
+use super::rig::{Place, Running, tool, wait_until};
 
-/// More than the time between asking a command to end and killing it.
-const BOUND: Duration = Duration::from_secs(15);
+/// Far more than the time between asking a command to end and killing it, and far less than the command takes.
+const BOUND: Duration = Duration::from_secs(120);
 
 /// A command with children of several sorts, none of which ends when it is asked to.
 struct Stubborn {
@@ -50,7 +50,7 @@ impl Stubborn {
     /// All but the one that made itself a session of its own, as a daemon does. What was killed may need a moment.
     #[track_caller]
     fn expect_gone(&self) {
-        wait_within(Duration::from_secs(1), "they are gone", || self.sleeping() <= 1);
+        wait_until("they are gone", || self.sleeping() <= 1);
     }
 }
 
@@ -113,7 +113,8 @@ fn what_ends_when_it_is_asked_is_not_waited_for() {
         "graph: g\nresources:\n  exec:\n  - {name: polite, shell: /bin/sh, cmd: sleep 60 & sleep 60; true}\n",
     );
     let done = place.run(&["--max-runtime", "1", "site.yaml"]).finish().ends_with(124);
-    assert!(done.took < Duration::from_secs(2), "{done:#?}");
+    // Who is not waited for is not killed either, which comes ten seconds after it was asked.
+    assert!(done.took < Duration::from_secs(10), "{done:#?}");
 }
 
 #[test]

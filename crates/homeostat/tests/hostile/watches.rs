@@ -7,7 +7,7 @@ use super::rig::{BINARY, Place, skipped, tool, wait_until, wait_within};
 /// Directories that would each need a watch.
 const DIRS: usize = 40;
 /// Longer than a round of polling.
-const POLLED: Duration = Duration::from_secs(75);
+const POLLED: Duration = Duration::from_secs(150);
 /// A user namespace has a limit of its own, so that nobody else has fewer watches meanwhile.
 const FEW: &[&str] = &[
     "unshare",

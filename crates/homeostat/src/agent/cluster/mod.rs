@@ -102,7 +102,12 @@ impl Cluster {
 
     /// Makes a token; the word to hand over.
     pub(crate) async fn token(&self, new: NewToken) -> Result<String, Refusal> {
-        Ok(self.registrar()?.token(new, SystemTime::now()).await?.reveal())
+        let registrar = self.registrar()?;
+        // Until roles count there, nobody is let in.
+        if self.own.as_ref().is_some_and(|own| matches!(*own.seen.borrow(), Seen::Beginning(_))) {
+            return Err(Refusal::Unavailable("the store of the new cluster is being made".into()));
+        }
+        Ok(registrar.token(new, SystemTime::now()).await?.reveal())
     }
 
     /// How many members of the store there are to be.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use homeostat_cluster::EtcdStore;
 use homeostat_cluster::identity::{ClusterDir, Settings};
 use homeostat_cluster::members::{
-    Candidacy, Condition, LoneError, MemberTimes, MembersConfig, Membership, Role, Roster, begin,
+    Candidacy, Condition, LoneError, MemberTimes, MembersConfig, Membership, Role, Roster, Running, begin,
 };
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -73,11 +73,11 @@ impl Part {
     }
 
     async fn play(self, mut stopped: oneshot::Receiver<()>) {
-        tokio::select! {
-            () = self.begin() => {}
+        let begun = tokio::select! {
+            begun = self.begin() => begun,
             _ = &mut stopped => return,
-        }
-        let membership = match Membership::start(self.config, self.store) {
+        };
+        let membership = match Membership::start(self.config, self.store, begun) {
             Ok(membership) => membership,
             Err(error) => {
                 tracing::error!("this host cannot take part in the store of its cluster: {error}");
@@ -97,24 +97,33 @@ impl Part {
         membership.stop().await;
     }
 
-    /// Makes the store of a new cluster, if that is up to this host.
-    async fn begin(&self) {
-        let Some(candidacy) = &self.config.candidacy else { return };
+    /// Makes the store of a new cluster, if that is up to this host, and gives its server.
+    async fn begin(&self) -> Option<Running> {
+        let candidacy = self.config.candidacy.as_ref()?;
         while self.dir.is_first() {
-            let options = self.dir.store_options(self.store.urls());
-            let begun = begin(&self.config.host, &self.config.dir, candidacy, &options).await;
-            let done = match begun {
-                // It was made before this host was stopped.
-                Ok(()) | Err(LoneError::HasData(_)) => self.dir.set_first(false).map_err(anyhow::Error::from),
-                Err(error) => Err(error.into()),
-            };
-            if let Err(error) = done {
-                let why = format!("{error:#}");
-                tracing::warn!("the store of the new cluster is not made yet: {why}");
-                self.seen.send_replace(Seen::Beginning(Some(why)));
-                sleep(BEGIN_AGAIN).await;
+            match self.begin_once(candidacy).await {
+                Ok(begun) => return begun,
+                Err(error) => {
+                    let why = format!("{error:#}");
+                    tracing::warn!("the store of the new cluster is not made yet: {why}");
+                    self.seen.send_replace(Seen::Beginning(Some(why)));
+                    sleep(BEGIN_AGAIN).await;
+                }
             }
         }
+        None
+    }
+
+    async fn begin_once(&self, candidacy: &Candidacy) -> anyhow::Result<Option<Running>> {
+        let options = self.dir.store_options(self.store.urls());
+        let begun = match begin(&self.config.host, &self.config.dir, candidacy, &options).await {
+            Ok(begun) => Some(begun),
+            // It was made before this host was stopped.
+            Err(LoneError::HasData(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        self.dir.set_first(false)?;
+        Ok(begun)
     }
 }
 
