@@ -208,7 +208,7 @@ impl Drift for NoDrift {
 }
 
 /// One property that differs. Texts are bounded; what must not be shown is a hash.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Change {
     /// The parameter that it concerns.
     pub property: Cow<'static, str>,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::state::{Leaving, Phase, Standing, Watching};
+use homeostat_model::Digest;
+
+use super::state::{Drifting, Leaving, Phase, Standing, Watching};
 use super::{ApplyEnd, CheckEnd, Command, Foretold, Scheduler, Subject, Ticket};
 use crate::event::EventKind;
 use crate::journal::Undo;
@@ -105,12 +107,17 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.tell_recovery(at);
         self.tell_what_was_half_applied(at);
         self.state_mut(at).standing = Standing::Reported;
-        if self.state(at).drifting.is_none() {
-            self.state_mut(at).drifting = Some(self.now);
-            self.event(Some(at), causes, Some(took), EventKind::WouldChange(drift.changes()));
-            if self.policy.noop {
-                self.announce_would_change(at);
-            }
+        let changes = drift.changes();
+        let told = Digest::of(&changes);
+        let now = self.now;
+        let before = self.state(at).drifting.as_ref().map(|drifting| (drifting.since, drifting.told));
+        if before.is_none_or(|(_, before)| before != told) {
+            let since = before.map_or(now, |(since, _)| since);
+            self.state_mut(at).drifting = Some(Box::new(Drifting { since, told }));
+            self.event(Some(at), causes, Some(took), EventKind::WouldChange(changes));
+        }
+        if before.is_none() && self.policy.noop {
+            self.announce_would_change(at);
         }
         if self.state(at).owes_refresh() {
             self.event(Some(at), causes, None, EventKind::WouldRefresh);

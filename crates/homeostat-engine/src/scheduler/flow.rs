@@ -196,8 +196,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(super) fn become_done(&mut self, at: u32) {
         self.release_permits(at);
         self.tell_recovery(at);
-        if let Some(since) = self.state_mut(at).drifting.take() {
-            let lasted = self.now.saturating_sub(since);
+        if let Some(drifting) = self.state_mut(at).drifting.take() {
+            let lasted = self.now.saturating_sub(drifting.since);
             let causes = self.state(at).job_causes;
             self.event(Some(at), causes, None, EventKind::DriftEnded { lasted });
         }

@@ -145,6 +145,14 @@ pub(crate) enum Leaving {
     Now,
 }
 
+/// A drift that was reported and lasts.
+#[derive(Debug)]
+pub(crate) struct Drifting {
+    pub(crate) since: Duration,
+    /// Of the changes that were told last.
+    pub(crate) told: Digest,
+}
+
 /// What was done with it so far.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Counts {
@@ -171,8 +179,8 @@ pub(crate) struct State<R, D> {
     pub(crate) dirty: bool,
     /// It was said to have failed, and not to have recovered.
     pub(crate) failing: bool,
-    /// It was said to be different, then, and not to be in order again.
-    pub(crate) drifting: Option<Duration>,
+    /// It was said to be different, and not to be in order again.
+    pub(crate) drifting: Option<Box<Drifting>>,
     /// Why bringing it in order would fail, as far as its last report foretold.
     pub(crate) obstacles: Seldom<Vec<Obstacle>>,
     /// An apply failed, so that nobody knows how much of it was done.

@@ -522,6 +522,23 @@ fn who_failed_recovers_also_when_it_only_reports_now() {
 }
 
 #[test]
+fn a_monitor_tells_again_what_became_another_drift() {
+    let mut world = World::new(World::policy(4));
+    world.start(with(&Text::default(), 0, Desired { noop: true, ..Desired::new(1) }));
+    let look = |world: &mut World, found| {
+        world.meddle(0, found);
+        world.deliver_wakes();
+        world.end_job(0, false);
+    };
+    world.end_job(0, false);
+    for found in [7, 7, 8, 1] {
+        look(&mut world, found);
+    }
+    world.run_out();
+    assert_eq!(kinds_of(&world, 0), ["would_change", "would_change", "would_change", "drift_ended"]);
+}
+
+#[test]
 fn an_edge_that_changes_does_not_repeat_that_somebody_is_blocked() {
     let mut world = World::new(World::policy(4));
     world.load(text(&[0, 1, 2], &[(0, 1, false), (1, 2, false)]));

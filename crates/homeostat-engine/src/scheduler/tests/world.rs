@@ -12,13 +12,13 @@ use crate::event::{Event, EventKind, Outcome};
 use crate::journal::{Intent, Undo};
 use crate::resource::{Applied, Check, Failure};
 
-/// The number that an apply will write.
+/// The number that was found, and the one that an apply will write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fix(i64);
+pub(super) struct Fix(i64, i64);
 
 impl Drift for Fix {
     fn changes(&self) -> Vec<Change> {
-        vec![Change::new("number", "?", self.0.to_string())]
+        vec![Change::new("number", self.0.to_string(), self.1.to_string())]
     }
 }
 
@@ -386,7 +386,7 @@ impl World {
         let found = if is == want {
             Check::Converged(Outputs::none().with("number", Value::Int(want)))
         } else {
-            Check::Drifted(Fix(want))
+            Check::Drifted(Fix(is, want))
         };
         let undo = (is != want && job.capture).then_some(is);
         assert!(!self.is_busy(&id), "{id} is checked while something runs for it");
@@ -427,7 +427,7 @@ impl World {
         self.assert_permitted(&holds);
         let asked_before =
             if job.refresh { self.unanswered.get(&id).cloned().unwrap_or_default() } else { BTreeSet::new() };
-        let write = job.drift.map(|fix| fix.0);
+        let write = job.drift.map(|fix| fix.1);
         self.assert_announced(&id);
         self.jobs.push(Job::Apply {
             ticket: job.ticket,
@@ -452,7 +452,7 @@ impl World {
             self.assert_may_apply(&id, true);
             self.assert_announced(&id);
             holds.extend(resource.semaphores());
-            members.push((ticket, id, fix.0));
+            members.push((ticket, id, fix.1));
         }
         self.assert_permitted(&holds);
         self.jobs.push(Job::Batch { id: job.id, members, holds });
@@ -658,7 +658,7 @@ impl World {
             .system
             .get(id)
             .map_or(Outputs::none(), |number| Outputs::none().with("number", Value::Int(*number)));
-        let changes = write.map(|number| Fix(number).changes()).unwrap_or_default();
+        let changes = write.map(|number| Fix(ABSENT, number).changes()).unwrap_or_default();
         ApplyEnd {
             applied: Applied { outputs, covers_refresh: false },
             changes,
