@@ -6,6 +6,7 @@ mod eyes;
 mod faults;
 mod growth;
 mod history;
+mod latency;
 mod partition;
 mod removal;
 mod rig;
