@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{Event, EventType, WatchOptions, WatchResponse, WatchStream};
+use etcd_client::{Event, EventType, GetOptions, WatchOptions, WatchResponse, WatchStream};
 use homeostat_engine::store::{Changed, StoreError, WatchItem, Watching};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -127,7 +127,7 @@ impl Follower {
                 Ok((stream, first, connection))
             }
         });
-        let (stream, first, connection) = asked.await?;
+        let (stream, first, mut connection) = asked.await?;
         let ended = || Failed::Gone { why: "the watch ended at once".into(), doubtful: false };
         let first = first.ok_or_else(ended)?;
         if first.canceled() {
@@ -139,11 +139,26 @@ impl Follower {
                 Failed::Answered(StoreError::Unavailable(refused()))
             });
         }
-        let store = first.header().map_or(Position { cluster: 0, revision: 0 }, |header| Position {
+        let mut store = first.header().map_or(Position { cluster: 0, revision: 0 }, |header| Position {
             cluster: header.cluster_id(),
             revision: number(header.revision()),
         });
+        if store.revision < self.seen {
+            store.revision = self.revision_of_all(&mut connection).await?;
+        }
         Ok(Opened { stream, connection, store })
+    }
+
+    /// Where all members are together: one that was away may be behind, and will tell what it does not know yet.
+    async fn revision_of_all(&self, connection: &mut Connection) -> Result<u64, Failed> {
+        let key = self.namespace.key(&self.prefix);
+        let options = GetOptions::new().with_count_only();
+        let asked = timeout(self.link.options().times.request, connection.kv.get(key, Some(options)));
+        match asked.await {
+            Ok(Ok(found)) => Ok(found.header().map_or(0, |header| number(header.revision()))),
+            Ok(Err(error)) => Err(Failed::of(&error)),
+            Err(_) => Err(Failed::Gone { why: "it does not catch up".into(), doubtful: false }),
+        }
     }
 
     async fn open_again(&self) -> Result<Opened, End> {

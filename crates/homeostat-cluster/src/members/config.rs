@@ -60,7 +60,7 @@ impl Candidacy {
 /// How long things may take.
 #[derive(Debug, Clone)]
 pub struct MemberTimes {
-    /// How long a member may be away before it is replaced.
+    /// How long a member may be away before it is replaced, where nobody has said.
     pub grace: Duration,
     /// How long a learner may take.
     pub learner: Duration,

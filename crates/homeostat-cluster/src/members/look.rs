@@ -27,6 +27,8 @@ pub(super) struct Look {
     pub(super) roster: Roster,
     pub(super) health: BTreeMap<u64, Health>,
     pub(super) wanted: usize,
+    /// How long a member may be away.
+    pub(super) grace: Duration,
     pub(super) step: Option<Step>,
 }
 
@@ -37,6 +39,7 @@ impl Governor<'_> {
         let step = self.store.get(keys::CLUSTER_STEP).await?;
         let told = self.store.get(keys::CLUSTER_MEMBERS).await?;
         let wanted = self.store.get(keys::CLUSTER_SIZE).await?;
+        let grace: Option<u64> = read(self.store.get(keys::CLUSTER_GRACE).await?)?;
         let (offers, _) = self.store.range(keys::MEMBERS).await?;
         let servers = self.store.administration().members().await?;
         let offers: Vec<Offer> = offers.iter().filter_map(|entry| decode(&entry.value)).collect();
@@ -46,6 +49,7 @@ impl Governor<'_> {
         Ok(Look {
             step: read(step)?,
             wanted: read(wanted)?.unwrap_or(SIZE_DEFAULT),
+            grace: grace.map_or(self.times.grace, Duration::from_secs),
             servers,
             offers,
             told,
@@ -86,7 +90,7 @@ impl Governor<'_> {
     pub(super) fn view(&mut self, look: &Look) -> View {
         let now = Instant::now();
         let hosts = look.offers.iter().map(|offer| {
-            let fitness = self.fitness(offer, look.roster.of(&offer.host), now);
+            let fitness = self.fitness(offer, look, now);
             (offer.host.clone(), HostSeen { zone: offer.zone.clone(), fitness })
         });
         let hosts = hosts.collect::<BTreeMap<_, _>>();
@@ -112,8 +116,8 @@ impl Governor<'_> {
         View { members, hosts, wanted: look.wanted, step: look.step.clone(), learner_is_late }
     }
 
-    fn fitness(&mut self, offer: &Offer, seat: Option<&Seat>, now: Instant) -> Fitness {
-        let key = keys::host(&offer.host);
+    fn fitness(&mut self, offer: &Offer, look: &Look, now: Instant) -> Fitness {
+        let (key, seat) = (keys::host(&offer.host), look.roster.of(&offer.host));
         let is_present = self.present.borrow().as_ref().is_some_and(|keys| keys.contains(key.as_str()));
         let is_able = match &offer.ability {
             Ability::Able => true,
@@ -128,7 +132,7 @@ impl Governor<'_> {
             return if rests { Fitness::Resting } else { Fitness::Fit };
         }
         let since = *self.memory.away.entry(offer.host.clone()).or_insert(now);
-        if now - since > self.times.grace { Fitness::Gone } else { Fitness::Away }
+        if now - since > look.grace { Fitness::Gone } else { Fitness::Away }
     }
 }
 

@@ -280,3 +280,8 @@ pub async fn set_size(store: &EtcdStore, size: usize) -> Result<(), homeostat_en
     let form = records::encode(&size.clamp(1, SIZE_MAX));
     store.put(keys::CLUSTER_SIZE, &form, None).await.map(drop)
 }
+
+/// For how many seconds a member may be away before it is replaced.
+pub async fn set_grace(store: &EtcdStore, seconds: u64) -> Result<(), homeostat_engine::store::StoreError> {
+    store.put(keys::CLUSTER_GRACE, &records::encode(&seconds), None).await.map(drop)
+}

@@ -68,6 +68,12 @@ impl Networks {
         command
     }
 
+    /// Takes the thread that calls it to a host, with what it starts from then on.
+    pub fn entrance(&self, host: usize) -> impl FnOnce() + Send + 'static {
+        let network = self.hosts[host - 1].try_clone().unwrap();
+        move || enter(&network)
+    }
+
     /// Takes a host off the switch.
     pub fn cut(&self, host: usize) {
         run("ip", &format!("link set v{host} down"));

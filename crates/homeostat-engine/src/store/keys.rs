@@ -21,6 +21,7 @@
 //! | `members/<host>` | what a host that may be a member offers: its addresses, its zone, whether it can | that host |
 //! | `cluster/members` | the members and learners with their addresses: whom to ask, who is to run a server | the elected one |
 //! | `cluster/size` | how many members are wanted | operators |
+//! | `cluster/grace` | for how many seconds a member may be away | operators |
 //! | `cluster/elected` | the member that changes the others, under its lease | members |
 //! | `cluster/step` | the change that is being made | the elected one |
 //!
@@ -90,6 +91,8 @@ pub const MEMBERS: &str = "members/";
 pub const CLUSTER_MEMBERS: &str = "cluster/members";
 /// How many members are wanted.
 pub const CLUSTER_SIZE: &str = "cluster/size";
+/// For how many seconds a member may be away before it is replaced.
+pub const CLUSTER_GRACE: &str = "cluster/grace";
 /// The member that changes the others.
 pub const CLUSTER_ELECTED: &str = "cluster/elected";
 /// The change of members that is being made.

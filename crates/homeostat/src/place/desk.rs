@@ -48,6 +48,8 @@ pub(crate) enum ClusterRequest {
     RenewAuthority { drop_older: bool },
     /// Have so many members.
     Size { members: usize },
+    /// Replace a member that is away for longer.
+    Grace { seconds: u64 },
 }
 
 /// Who answers.
@@ -95,6 +97,10 @@ async fn answer(cluster: &Cluster, request: ClusterRequest) -> Result<Answer, Re
         }
         ClusterRequest::Size { members } => {
             cluster.set_size(members).await?;
+            Answer::Done
+        }
+        ClusterRequest::Grace { seconds } => {
+            cluster.set_grace(seconds).await?;
             Answer::Done
         }
     })

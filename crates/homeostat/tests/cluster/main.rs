@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::print_stderr, reason = "what took how long is of interest")]
 
+mod eyes;
 mod faults;
 mod growth;
+mod history;
+mod latency;
 mod partition;
 mod removal;
 mod rig;
+mod seven;
 mod topology;

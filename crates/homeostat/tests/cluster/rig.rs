@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use homeostat_cluster::EtcdStore;
+use homeostat_cluster::identity::ClusterDir;
 use homeostat_cluster::testing::network::{Networks, address};
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -130,6 +132,11 @@ impl Rig {
         self.agents[host - 1] = Some(agent);
     }
 
+    /// Whether the agent of a host was started and not ended.
+    pub(crate) fn lives(&self, host: usize) -> bool {
+        self.agents[host - 1].is_some()
+    }
+
     /// Ends the agent of a host at once; its etcd ends with it.
     pub(crate) fn kill(&mut self, host: usize) {
         let mut agent = self.agents[host - 1].take().unwrap();
@@ -169,6 +176,13 @@ impl Rig {
             .env("HOME", self.host(host))
             .stdin(Stdio::null());
         command
+    }
+
+    /// The store as a host may ask it.
+    pub(crate) fn store(&self, host: usize) -> EtcdStore {
+        let identity = ClusterDir::below(&self.host(host).join("prefix"));
+        let urls = (1..=self.agents.len()).map(|host| format!("https://{}:7421", address(host)));
+        EtcdStore::new(identity.store_options(urls)).unwrap()
     }
 
     /// The directory of a host.

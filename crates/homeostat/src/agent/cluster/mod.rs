@@ -112,8 +112,17 @@ impl Cluster {
 
     /// How many members of the store there are to be.
     pub(crate) async fn set_size(&self, size: usize) -> Result<(), Refusal> {
+        members::set_size(self.own_store()?, size).await.map_err(unavailable)
+    }
+
+    /// For how many seconds a member may be away before it is replaced.
+    pub(crate) async fn set_grace(&self, seconds: u64) -> Result<(), Refusal> {
+        members::set_grace(self.own_store()?, seconds).await.map_err(unavailable)
+    }
+
+    fn own_store(&self) -> Result<&EtcdStore, Refusal> {
         let own = self.own.as_ref().ok_or_else(|| Refusal::Unavailable("somebody else runs it".into()))?;
-        members::set_size(&own.store, size).await.map_err(|error| Refusal::Unavailable(error.to_string()))
+        Ok(&own.store)
     }
 
     /// How the part of this host in the store goes.
@@ -147,4 +156,8 @@ impl Cluster {
 pub(crate) fn address(member: &MemberAddress) -> anyhow::Result<SocketAddr> {
     let address = member.agent.strip_prefix("https://").and_then(|address| address.parse().ok());
     address.with_context(|| format!("`{}` is no address of an agent", member.agent))
+}
+
+fn unavailable(error: impl std::fmt::Display) -> Refusal {
+    Refusal::Unavailable(error.to_string())
 }

@@ -8,7 +8,7 @@ use homeostat_cluster::members::{self, Roster};
 use homeostat_cluster::tls::Peer;
 use tokio::time::{Instant, timeout};
 
-use super::{Cluster, Own, Seen};
+use super::{Cluster, Own, Seen, unavailable};
 
 /// A member that is taken out is replaced first. Whoever asks waits a little longer than that.
 const UNSEATED_MAX: Duration = Duration::from_secs(50);
@@ -78,8 +78,4 @@ impl Own {
             }
         }
     }
-}
-
-fn unavailable(error: impl std::fmt::Display) -> Refusal {
-    Refusal::Unavailable(error.to_string())
 }
