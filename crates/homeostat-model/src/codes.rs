@@ -84,6 +84,12 @@ codes! {
     INVALID_IMPORT = "invalid-import";
     /// The module is neither in the function library nor where the program has its modules.
     UNKNOWN_MODULE = "unknown-module";
+    /// The module comes from somewhere else and is neither below the program nor fetched. `homeostat module fetch` gets what is
+    /// missing and writes into `homeostat.lock` what it got; `homeostat module vendor` puts it beside the program.
+    MISSING_MODULE = "missing-module";
+    /// `homeostat.lock`, which says at which commits modules were fetched, cannot be read. Take back what was changed in it, or
+    /// remove it: then `homeostat module fetch` writes a new one with the newest commits.
+    INVALID_LOCK = "invalid-lock";
     /// A file imports itself, mostly by way of others. Move what both need into a third file.
     RECURSIVE_IMPORT = "recursive-import";
     /// `metadata.yaml` of a module cannot be meant.

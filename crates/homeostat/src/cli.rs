@@ -39,6 +39,7 @@ pub(crate) enum Command {
     Check(commands::check::CheckArgs),
     Graph(commands::graph::GraphArgs),
     Fmt(commands::fmt::FmtArgs),
+    Module(commands::module::ModuleArgs),
     Doc(commands::doc::DocArgs),
     Schema(commands::schema::SchemaArgs),
     Completions(commands::completions::CompletionsArgs),

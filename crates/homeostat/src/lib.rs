@@ -18,6 +18,7 @@ mod fleet;
 mod front;
 mod inputs;
 mod mcl;
+mod modules;
 mod picture;
 mod place;
 pub mod reference;

@@ -4,6 +4,7 @@ use homeostat_model::suggest::did_you_mean;
 use homeostat_model::{Diagnostic, Span, Stage, codes};
 
 use super::path;
+use super::remote::Remote;
 use crate::functions;
 
 /// What an import asks for.
@@ -13,8 +14,8 @@ pub(super) enum Wanted {
     File(String),
     /// A directory with a module, as above.
     Directory(String),
-    /// A module that comes from somewhere else: its path below a directory of modules, ending in a slash.
-    Remote(String),
+    /// A module that comes from somewhere else.
+    Remote(Remote),
     /// A module of the function library.
     Library(String),
 }
@@ -31,12 +32,9 @@ pub(super) fn wanted(text: &str, place: Span) -> Result<Wanted, Box<Diagnostic>>
         let message = format!("`{text}` cannot be imported: absolute paths are not allowed");
         return Err(invalid(message, "paths begin in the directory of the main file: `lib/a.mcl`, `lib/`"));
     }
-    if let Some((_, rest)) = text.split_once("://") {
-        let (host, inside) = rest.split_once('/').unwrap_or((rest, ""));
-        let host = host.split_once(':').map_or(host, |(name, _)| name);
-        let inside = inside.trim_end_matches('/');
-        let slash = if inside.is_empty() { "" } else { "/" };
-        return Ok(Wanted::Remote(format!("{host}/{inside}{slash}")));
+    if let Some(remote) = Remote::parse(text) {
+        let message = || format!("`{text}` is no address that a module can come from");
+        return remote.map(Wanted::Remote).map_err(|why| invalid(message(), why));
     }
     let cleaned = path::cleaned(text);
     if cleaned != text {
@@ -89,9 +87,8 @@ mod tests {
         assert_eq!(told("fmt"), Some(Wanted::Library("fmt".into())));
         assert_eq!(told("lib/a.mcl"), Some(Wanted::File("lib/a.mcl".into())));
         assert_eq!(told("lib/"), Some(Wanted::Directory("lib/".into())));
-        let remote = "git://example.com:99/a/b/";
-        assert_eq!(told(remote), Some(Wanted::Remote("example.com/a/b/".into())));
-        for wrong in ["", "/a.mcl", "./a.mcl", "a//b.mcl", "fnt"] {
+        assert!(matches!(told("git://example.com/a/"), Some(Wanted::Remote(_))));
+        for wrong in ["", "/a.mcl", "./a.mcl", "a//b.mcl", "fnt", "git://example.com/../a/"] {
             assert_eq!(told(wrong), None, "{wrong}");
         }
     }

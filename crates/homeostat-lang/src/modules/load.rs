@@ -8,8 +8,12 @@ use homeostat_model::{Diagnostic, SourceId, SourceMap, Span, Stage, codes};
 use super::import::{self, Wanted};
 use super::metadata::Metadata;
 use super::path::{directory, join};
+use super::remote::{Remote, RemoteImport};
 use super::{File, FileId, Files, Imported, Modules, Unreadable};
 use crate::ast::{self, Import, StatementId, StatementKind};
+
+/// Where modules that come from somewhere else are looked for last.
+pub const GLOBAL_DIRECTORY: &str = "/modules/";
 
 /// Reads the program that begins at a path: a file, or a directory with a module, which ends in a slash. Texts are added to
 /// `sources`.
@@ -24,6 +28,7 @@ pub fn load(entry: &str, files: &dyn Files, sources: &mut SourceMap) -> Result<M
         loaded: Vec::new(),
         by_path: HashMap::new(),
         looked_at: Vec::new(),
+        remotes: Vec::new(),
     };
     let entry = if entry.ends_with("/metadata.yaml") { directory(entry) } else { entry };
     let main = if entry.ends_with('/') {
@@ -39,7 +44,11 @@ pub fn load(entry: &str, files: &dyn Files, sources: &mut SourceMap) -> Result<M
     let text = loader.read(&path).map_err(|why| loader.unreadable(&path, &why, None))?;
     let main = loader.file(&path, text, module);
     loader.imports(main);
-    Ok(Modules { files: loader.loaded, looked_at: loader.looked_at })
+    let shipped =
+        loader.modules.iter().map(|module| format!("{}{}", module.base, module.metadata.files).into());
+    let shipped = shipped.collect();
+    let Loader { loaded: files, looked_at, remotes, .. } = loader;
+    Ok(Modules { files, looked_at, remotes, shipped })
 }
 
 /// A directory with a program.
@@ -59,6 +68,7 @@ struct Loader<'a> {
     loaded: Vec<File>,
     by_path: HashMap<Arc<str>, FileId>,
     looked_at: Vec<Arc<str>>,
+    remotes: Vec<RemoteImport>,
 }
 
 /// A file whose imports are gone through.
@@ -202,13 +212,11 @@ impl Loader<'_> {
                 let (main, inner) = self.module(&within(path, full)?, Some(module), Some(span))?;
                 Ok(Found::File(main, inner))
             }
-            Wanted::Remote(path) => {
-                let base = self.remote(&path, module).ok_or_else(|| {
+            Wanted::Remote(remote) => {
+                let base = self.remote(&remote, module).ok_or_else(|| {
                     let message = format!("the module `{}` is not here", import.path);
-                    let missing = Diagnostic::error(codes::UNKNOWN_MODULE, Stage::Scope, message).at(span);
-                    Box::new(missing.help(format!(
-                        "put it into `{path}` below a directory that `path` in `metadata.yaml` names"
-                    )))
+                    let missing = Diagnostic::error(codes::MISSING_MODULE, Stage::Scope, message).at(span);
+                    Box::new(missing.help("`homeostat module fetch` gets it"))
                 })?;
                 let (main, inner) = self.module(&base, Some(module), Some(span))?;
                 Ok(Found::File(main, inner))
@@ -217,7 +225,8 @@ impl Loader<'_> {
     }
 
     /// The first directory of modules, going outwards, that has the module.
-    fn remote(&mut self, path: &str, module: usize) -> Option<String> {
+    fn remote(&mut self, remote: &Remote, module: usize) -> Option<String> {
+        let path = &remote.path;
         let mut at = Some(module);
         let mut candidates = Vec::new();
         while let Some(index) = at {
@@ -225,10 +234,15 @@ impl Loader<'_> {
             candidates.extend(metadata.path.as_ref().map(|modules| format!("{base}{modules}{path}")));
             at = if metadata.blocks_parents { None } else { *parent };
         }
-        candidates.push(format!("/modules/{path}"));
-        candidates.into_iter().find(|base| {
+        candidates.push(format!("{GLOBAL_DIRECTORY}{path}"));
+        let found = candidates.into_iter().find(|base| {
             ["metadata.yaml", "main.mcl"].iter().any(|file| self.read(&format!("{base}{file}")).is_ok())
-        })
+        });
+        if !self.remotes.iter().any(|known| known.remote.path == *path) {
+            let base = found.as_deref().map(Arc::from);
+            self.remotes.push(RemoteImport { remote: remote.clone(), base });
+        }
+        found
     }
 }
 

@@ -8,6 +8,8 @@ use saphyr_parser::{Event, Parser};
 pub(super) struct Metadata {
     /// The file that everything begins with, below the module.
     pub(super) main: String,
+    /// The directory with files that it brings along.
+    pub(super) files: String,
     /// The directory that other modules are looked for in.
     pub(super) path: Option<String>,
     /// Whether those of the modules around it are left out.
@@ -16,7 +18,7 @@ pub(super) struct Metadata {
 
 impl Default for Metadata {
     fn default() -> Self {
-        Self { main: "main.mcl".into(), path: None, blocks_parents: false }
+        Self { main: "main.mcl".into(), files: "files/".into(), path: None, blocks_parents: false }
     }
 }
 
@@ -74,6 +76,7 @@ impl Metadata {
                     "`{key}` is a directory below the module, ending in a slash, and `{value}` is not"
                 ));
             }
+            "files" if !is_null => self.files = value.to_owned(),
             "path" if !is_null => self.path = Some(value.to_owned()),
             "parentpathblock" => {
                 self.blocks_parents = match value {
@@ -110,8 +113,14 @@ mod tests {
         for text in ["", "# nothing\n", "license: x\nother: {main: no}\nlist:\n- main\n- x\n"] {
             assert_eq!(parse(text), Ok(Metadata::default()), "{text}");
         }
-        let said = Metadata { main: "mcl/a.mcl".into(), path: Some("mods/".into()), blocks_parents: true };
-        assert_eq!(parse("main: mcl/a.mcl\npath: \"mods/\"\nparentpathblock: true\n"), Ok(said));
+        let said = Metadata {
+            main: "mcl/a.mcl".into(),
+            files: "data/".into(),
+            path: Some("mods/".into()),
+            blocks_parents: true,
+        };
+        let text = "main: mcl/a.mcl\nfiles: data/\npath: \"mods/\"\nparentpathblock: true\n";
+        assert_eq!(parse(text), Ok(said));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod import;
 mod load;
 mod metadata;
 mod path;
+mod remote;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use homeostat_model::{Diagnostic, Stage};
 use crate::ast::{Program, StatementId};
 
 pub use import::default_alias;
-pub use load::load;
+pub use load::{GLOBAL_DIRECTORY, load};
+pub use remote::{Remote, RemoteImport};
 
 /// Who reads the files of a program.
 pub trait Files {
@@ -114,6 +116,10 @@ pub struct Modules {
     files: Vec<File>,
     /// Every path that was looked at, whether or not something was there: what has to be followed.
     pub looked_at: Vec<Arc<str>>,
+    /// The modules that come from somewhere else, each once, in the order in which they were met.
+    pub remotes: Vec<RemoteImport>,
+    /// The directories with files that modules bring along, each ending in a slash; not all need to be there.
+    pub shipped: Vec<Arc<str>>,
 }
 
 impl Modules {

@@ -82,16 +82,18 @@ fn read(input: &InputArgs, with: &[PathBuf], terminal: &Terminal) -> anyhow::Res
     let mut inputs = Inputs::new(input)?;
     let texts = inputs.read();
     let mut read = Read::inputs(&mut inputs, &registry, &hostname, Pool::Shared);
+    let draft = (!read.is_refused()).then(|| fleet::pack(&texts.inputs, &read.programs, with));
+    read.foresee();
     let others = crate::agent::alone(&read.catalog, &hostname, &registry);
     let is_sound = read.graph_with(others, &registry, true).is_some();
     read.show(terminal);
-    if read.is_refused() || !is_sound {
-        return Err(refused(format!(
-            "{}; nothing was released",
-            crate::diagnostics::counts(&read.diagnostics)
-        )));
+    match draft {
+        Some(draft) if is_sound && !read.is_refused() => draft,
+        Some(_) | None => {
+            let counts = crate::diagnostics::counts(&read.diagnostics);
+            Err(refused(format!("{counts}; nothing was released")))
+        }
     }
-    fleet::pack(&texts.inputs, with)
 }
 
 /// Publishes a release and follows it as far as was asked for.

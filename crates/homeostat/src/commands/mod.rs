@@ -12,6 +12,7 @@ pub(crate) mod graph;
 pub(crate) mod hosts;
 pub(crate) mod kv;
 pub(crate) mod man;
+pub(crate) mod module;
 pub(crate) mod operator;
 pub(crate) mod plan;
 pub(crate) mod run;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> anyhow::Result<Exit>
         Command::Graph(args) => graph::run(args, terminal),
         Command::Doc(args) => doc::run(&args, terminal),
         Command::Fmt(args) => fmt::run(&args, terminal),
+        Command::Module(args) => module::run(args, terminal),
         Command::Schema(args) => schema::run(&args, terminal),
         Command::Completions(args) => completions::run(&args, terminal),
         Command::Kv(args) => kv::run(args, terminal),

@@ -12,12 +12,14 @@ use homeostat_cluster::deploys::{BundlePath, Content, Draft, RELEASE_BYTES_MAX};
 
 use crate::exit::refused;
 use crate::front::{Format, Input};
+use crate::mcl::{Loaded, ProgramFiles};
+use crate::modules::Places;
 
 /// How deep directories are looked into.
 const DEPTH_MAX: usize = 32;
 
-/// Puts together what was read as inputs, and more files and directories.
-pub(crate) fn pack(inputs: &[Input], more: &[PathBuf]) -> anyhow::Result<Draft> {
+/// Puts together what was read as inputs, programs among them, and more files and directories.
+pub(crate) fn pack(inputs: &[Input], programs: &[Loaded], more: &[PathBuf]) -> anyhow::Result<Draft> {
     let mut draft = Draft::default();
     for input in inputs {
         let name = match input.format {
@@ -28,11 +30,56 @@ pub(crate) fn pack(inputs: &[Input], more: &[PathBuf]) -> anyhow::Result<Draft> 
         let content = Content { mode: 0o600, bytes: input.bytes.clone() };
         draft.add_input(place_of(&name)?, content).map_err(|error| refused(error.to_string()))?;
     }
+    for program in programs {
+        add_program(&mut draft, &program.files, &program.places)?;
+    }
     for path in more {
         let found = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
         add(&mut draft, path, &place_of(path)?, found.is_dir(), 0)?;
     }
     Ok(draft)
+}
+
+/// Adds what a program consists of, in the same order below its directory. What was fetched lies where modules are looked for, so
+/// that hosts need neither a lock file nor a cache.
+fn add_program(draft: &mut Draft, files: &ProgramFiles, places: &Places) -> anyhow::Result<()> {
+    let root = match files.root.as_os_str().is_empty() {
+        true => None,
+        false => root_of(&files.root)?,
+    };
+    let place = |path: &str| -> anyhow::Result<BundlePath> {
+        let path = path.trim_matches('/');
+        let place = root.as_ref().map_or(path.to_owned(), |root| format!("{root}/{path}"));
+        place.parse().map_err(|_| refused(format!("{place} has no name that a release can hold")))
+    };
+    if let Some(text) = &files.stdin {
+        let content = Content { mode: 0o600, bytes: text.as_bytes().to_vec() };
+        draft.add_input(place("stdin.mcl")?, content).map_err(|error| refused(error.to_string()))?;
+    }
+    for path in &files.texts {
+        let here = places.path(path);
+        let bytes = fs::read(&here).map_err(|error| unreadable(&here, &error))?;
+        let found = fs::metadata(&here).map_err(|error| unreadable(&here, &error))?;
+        let content = Content { mode: found.permissions().mode() & 0o777, bytes };
+        let added = match *path == files.entry {
+            true => draft.add_input(place(path)?, content),
+            false => draft.add_file(place(path)?, content),
+        };
+        added.map_err(|error| refused(error.to_string()))?;
+    }
+    for directory in &files.directories {
+        let here = places.path(directory);
+        if here.is_dir() {
+            add(draft, &here, &place(directory)?, true, 0)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the directory of a program lies in the release; none where that is all of it.
+fn root_of(root: &Path) -> anyhow::Result<Option<BundlePath>> {
+    let is_here = root.components().all(|part| part == Component::CurDir);
+    if is_here || root.file_name().is_none() { Ok(None) } else { place_of(root).map(Some) }
 }
 
 fn extension(format: Format) -> &'static str {
@@ -124,10 +171,10 @@ mod tests {
         fs::create_dir_all(files.join("deep/er")).unwrap();
         fs::write(files.join("deep/er/x"), "x").unwrap();
         fs::write(files.join("y"), "y").unwrap();
-        let draft = pack(&[], std::slice::from_ref(&files)).unwrap();
+        let draft = pack(&[], &[], std::slice::from_ref(&files)).unwrap();
         let names: Vec<&str> = draft.files().keys().map(BundlePath::as_str).collect();
         assert_eq!(names, ["files/deep/er/x", "files/y"]);
         std::os::unix::fs::symlink("/etc/passwd", files.join("link")).unwrap();
-        assert!(pack(&[], &[files]).is_err());
+        assert!(pack(&[], &[], &[files]).is_err());
     }
 }

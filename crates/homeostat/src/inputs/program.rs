@@ -32,6 +32,9 @@ impl ProgramText {
         if path.extension().is_some_and(|extension| extension == "mcl") {
             return Some(Self::File);
         }
+        if path.file_name().is_some_and(|name| name == "metadata.yaml") {
+            return Some(Self::File);
+        }
         let has_module = || ["metadata.yaml", "main.mcl"].iter().any(|file| path.join(file).is_file());
         (path.is_dir() && has_module()).then_some(Self::Directory)
     }

@@ -5,56 +5,78 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use homeostat_lang::modules::{Files, Unreadable};
+use homeostat_lang::modules::{Files, Modules, Unreadable};
 
-use super::Root;
+use super::ProgramFiles;
 use crate::inputs::{Identity, MAX_PROGRAM_BYTES, ProgramInput, ProgramText, read_file};
+use crate::modules::Places;
 
 /// A directory as the root of a program.
 pub(super) struct Directory {
-    root: PathBuf,
+    places: Places,
     entry: String,
     /// What standard input held, which is no file.
     text: Option<Arc<str>>,
-    read: RefCell<Vec<(PathBuf, Option<Identity>)>>,
+    read: RefCell<Vec<ReadFile>>,
+}
+
+/// A file that was read.
+struct ReadFile {
+    /// Its path in the program.
+    path: String,
+    /// Where it is here, and what it was then.
+    here: (PathBuf, Option<Identity>),
 }
 
 /// What standard input is called among the files.
 const STDIN: &str = "/<stdin>";
 
+/// The directory that a program begins in.
+pub(crate) fn root(input: &ProgramInput) -> PathBuf {
+    match &input.text {
+        ProgramText::File => input.path.parent().map(Path::to_owned).unwrap_or_default(),
+        ProgramText::Directory => input.path.clone(),
+        ProgramText::Stdin(_) => PathBuf::new(),
+    }
+}
+
 impl Directory {
-    pub(super) fn of(input: &ProgramInput) -> Self {
-        let (root, entry, text) = match &input.text {
+    pub(super) fn new(input: &ProgramInput, places: Places) -> Self {
+        let (entry, text) = match &input.text {
             ProgramText::File => {
-                let name = input.path.file_name().unwrap_or_default().to_string_lossy();
-                let root = input.path.parent().map(Path::to_owned).unwrap_or_default();
-                (root, format!("/{name}"), None)
+                (format!("/{}", input.path.file_name().unwrap_or_default().to_string_lossy()), None)
             }
-            ProgramText::Directory => (input.path.clone(), "/".to_owned(), None),
+            ProgramText::Directory => ("/".to_owned(), None),
             ProgramText::Stdin(bytes) => {
                 let text = String::from_utf8_lossy(bytes).into_owned();
-                (PathBuf::new(), STDIN.to_owned(), Some(text.into()))
+                (STDIN.to_owned(), Some(text.into()))
             }
         };
-        Self { root, entry, text, read: RefCell::default() }
+        Self { places, entry, text, read: RefCell::default() }
     }
 
     pub(super) fn entry(&self) -> &str {
         &self.entry
     }
 
-    pub(super) fn root(&self) -> Root {
-        let root = if self.root.as_os_str().is_empty() { Path::new(".") } else { &self.root };
-        std::path::absolute(root).unwrap_or_else(|_| root.to_owned()).into()
-    }
-
     /// What was read, and what it was then.
-    pub(super) fn into_files(self) -> Vec<(PathBuf, Option<Identity>)> {
-        self.read.into_inner()
+    pub(super) fn read_here(&self) -> Vec<(PathBuf, Option<Identity>)> {
+        self.read.borrow().iter().map(|file| file.here.clone()).collect()
     }
 
-    fn path(&self, path: &str) -> PathBuf {
-        self.root.join(path.trim_start_matches('/'))
+    /// All that belongs to a program.
+    pub(super) fn into_files(self, modules: &Modules, places: &Places) -> ProgramFiles {
+        let texts: Vec<String> = self.read.into_inner().into_iter().map(|file| file.path).collect();
+        let entry = match self.entry.as_str() {
+            "/" if texts.iter().any(|path| path == "/metadata.yaml") => "/metadata.yaml".to_owned(),
+            "/" => "/main.mcl".to_owned(),
+            entry => entry.to_owned(),
+        };
+        let shipped = modules.shipped.iter().map(|directory| directory.to_string());
+        let bases = modules.remotes.iter().filter_map(|import| import.base.as_deref());
+        let fetched = bases.filter(|base| places.fetched().any(|(fetched, _)| fetched == *base));
+        let directories = shipped.chain(fetched.map(str::to_owned)).collect();
+        ProgramFiles { root: places.root().to_owned(), entry, stdin: self.text, texts, directories }
     }
 }
 
@@ -63,14 +85,14 @@ impl Files for Directory {
         if let (STDIN, Some(text)) = (path, &self.text) {
             return Ok(text.clone());
         }
-        let path = self.path(path);
-        let (bytes, identity) = read_file(&path).map_err(|error| match error.kind() {
+        let here = self.places.path(path);
+        let (bytes, identity) = read_file(&here).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Unreadable::Missing,
             io::ErrorKind::PermissionDenied => Unreadable::Failed("permission denied".into()),
             io::ErrorKind::IsADirectory => Unreadable::Failed("it is a directory".into()),
             _ => Unreadable::Failed(error.to_string()),
         })?;
-        self.read.borrow_mut().push((path, Some(identity)));
+        self.read.borrow_mut().push(ReadFile { path: path.to_owned(), here: (here, Some(identity)) });
         if bytes.len() > MAX_PROGRAM_BYTES {
             return Err(Unreadable::Failed(format!("it has more than {MAX_PROGRAM_BYTES} bytes")));
         }
@@ -86,7 +108,7 @@ impl Files for Directory {
     fn name(&self, path: &str) -> String {
         match path {
             STDIN => "<stdin>".to_owned(),
-            path => self.path(path).to_string_lossy().into_owned(),
+            path => self.places.path(path).to_string_lossy().into_owned(),
         }
     }
 }

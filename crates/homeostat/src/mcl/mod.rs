@@ -5,19 +5,23 @@ mod files;
 mod running;
 mod world;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use homeostat_engine::Registry;
 use homeostat_lang::eval::collector::{Unknown, UnknownPart, Unknowns};
 use homeostat_lang::eval::{Evaluator, Program};
 use homeostat_lang::infer::Kinds;
+use homeostat_lang::modules::RemoteImport;
 use homeostat_lang::{modules, program};
 use homeostat_model::{Catalog, Diagnostic, KindSchema, SourceMap, Stage, codes};
 
-use crate::inputs::ProgramInput;
+use crate::inputs::{ProgramInput, read_file};
+use crate::modules::{Cache, LockFile, Places, Prefer};
 
 pub(crate) use current::merge;
 use files::Directory;
+pub(crate) use files::root;
 pub(crate) use running::{Programs, Update, first};
 
 /// The kinds of a registry, as the language knows them.
@@ -33,13 +37,26 @@ impl Kinds for Known {
     }
 }
 
-/// Where the files of a program lie; what paths of its functions are below.
-pub(crate) type Root = Arc<std::path::Path>;
-
 /// A program that was read and is right.
 pub(crate) struct Loaded {
     pub(crate) program: Program,
-    pub(crate) root: Root,
+    /// Where its files are, and the paths of its functions.
+    pub(crate) places: Places,
+    pub(crate) files: ProgramFiles,
+}
+
+/// The files of a program, by their paths in it.
+pub(crate) struct ProgramFiles {
+    /// Its directory, as it was given.
+    pub(crate) root: PathBuf,
+    /// The file that names it: its main file, or that of its module.
+    pub(crate) entry: String,
+    /// What the entry holds where that came from standard input.
+    pub(crate) stdin: Option<Arc<str>>,
+    /// What was read.
+    pub(crate) texts: Vec<String>,
+    /// Directories that come along whole, each ending in a slash. Not all of them need to be there.
+    pub(crate) directories: Vec<String>,
 }
 
 /// Reads a program and checks it. The files that it was read from are remembered in the input.
@@ -48,14 +65,31 @@ pub(crate) fn load(
     hostname: &str,
     sources: &mut SourceMap,
 ) -> Result<Loaded, Vec<Diagnostic>> {
-    let directory = Directory::of(input);
+    let root = root(input);
+    let locked = LockFile::read(&root).map_err(|wrong| vec![*wrong])?;
+    let places = Places::new(root, &locked, Cache::usual().as_ref(), Prefer::Vendored);
+    let directory = Directory::new(input, places.clone());
     let modules = modules::load(directory.entry(), &directory, sources);
-    let root = directory.root();
-    input.files = directory.into_files();
+    input.files = directory.read_here();
+    if let Ok((_, identity)) = read_file(&LockFile::path(places.root())) {
+        input.files.push((LockFile::path(places.root()), Some(identity)));
+    }
+    let modules = modules.map_err(|wrong| vec![*wrong])?;
+    let files = directory.into_files(&modules, &places);
     let kinds = Arc::new(Known(crate::catalog::registry()));
-    let checked = program::check(modules.map_err(|wrong| vec![*wrong])?, &*kinds)?;
+    let checked = program::check(modules, &*kinds)?;
     let program = Program::new(checked, kinds, hostname.into());
-    Ok(Loaded { program, root })
+    Ok(Loaded { program, places: places.absolute(), files })
+}
+
+/// The modules that a program imports from elsewhere, as far as what is at the places tells.
+pub(crate) fn remotes(
+    input: &ProgramInput,
+    places: Places,
+    sources: &mut SourceMap,
+) -> Result<Vec<RemoteImport>, Box<Diagnostic>> {
+    let directory = Directory::new(input, places);
+    Ok(modules::load(directory.entry(), &directory, sources)?.remotes)
 }
 
 /// What a program declares as far as it can be told without asking the world anything.

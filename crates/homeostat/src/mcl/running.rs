@@ -41,10 +41,10 @@ impl Programs {
         let woken = Arc::new(Notify::new());
         let running = programs
             .into_iter()
-            .map(|Loaded { program, root }| {
+            .map(|Loaded { program, places, .. }| {
                 let notify = woken.clone();
                 let wake: Wake = Arc::new(move || notify.notify_one());
-                let world = Arc::new(World::new(root, program.hostname.clone()));
+                let world = Arc::new(World::new(places, program.hostname.clone()));
                 Running { runner: Runner::new(program, world, wake), current: None }
             })
             .collect();

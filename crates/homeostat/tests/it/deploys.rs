@@ -264,3 +264,28 @@ fn operators_change_by_the_word_of_an_operator() {
     assert!(listed().contains("ann"));
     stop(agents.remove(0)).ends_with(0);
 }
+
+#[test]
+fn a_program_is_released_with_its_files_and_the_modules_that_were_fetched() {
+    let Some(fleet) = Fleet::new(&["a"]) else { return };
+    let place = &fleet.place;
+    super::modules::prepare(place);
+    let text = "import \"file://DIR/outer/\"\nimport \"lib/words.mcl\"\nimport \"deploy\"\n\n\
+        if $hostname == \"a\" {\n\tfile \"DIR/a/files/out\" {\n\t\tstate => \"exists\",\n\
+        \t\tcontent => $outer.text + $words.more + deploy.readfile(\"/files/note\"),\n\t}\n}\n";
+    place.write("site/main.mcl", text);
+    place.write("site/lib/words.mcl", "$more = \" and more, \"\n");
+    place.write("site/files/note", "a note");
+    let deploy = || fleet.operator(&["deploy", "site", "--wait", "--timeout", "60"]);
+    deploy().ends_with(2);
+    place.homeostat(&["module", "fetch", "--program", "site"]).ends_with(0);
+    // Hosts have nothing of the operator's.
+    let agents = fleet.agents(&["a"]);
+    let release = deploy();
+    for gone in ["home/.cache", "outer", "inner", "site"] {
+        std::fs::remove_dir_all(place.path(gone)).unwrap();
+    }
+    release.ends_with(0);
+    assert_eq!(fleet.read("a", "out"), "outer inner and more, a note");
+    agents.into_iter().for_each(|agent| drop(stop(agent)));
+}

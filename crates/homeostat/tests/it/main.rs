@@ -15,6 +15,7 @@ mod fmt;
 mod graph;
 mod kv;
 mod mcl;
+mod modules;
 mod place;
 mod plan;
 mod reload;

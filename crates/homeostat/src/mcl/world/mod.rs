@@ -18,12 +18,12 @@ use homeostat_lang::functions::{Answer, Error, MachineFact, Sink, SourceRequest,
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::Root;
+use crate::modules::Places;
 use files::Watched;
 
 /// This machine, as programs see it.
 pub(super) struct World {
-    root: Root,
+    places: Places,
     hostname: Arc<str>,
     runtime: Handle,
     files: Watched,
@@ -40,9 +40,9 @@ impl Drop for Task {
 
 impl World {
     /// Within a runtime.
-    pub(super) fn new(root: Root, hostname: Arc<str>) -> Self {
+    pub(super) fn new(places: Places, hostname: Arc<str>) -> Self {
         let runtime = Handle::current();
-        Self { root, hostname, files: Watched::new(&runtime), runtime }
+        Self { places, hostname, files: Watched::new(&runtime), runtime }
     }
 
     fn task(&self, task: impl Future<Output = ()> + Send + 'static) -> Subscription {
@@ -67,7 +67,7 @@ impl World {
 
     /// A file of the program itself.
     fn own(&self, path: &str) -> PathBuf {
-        self.root.join(path.trim_start_matches('/'))
+        self.places.path(path)
     }
 }
 
