@@ -19,6 +19,7 @@ use crate::inputs::ProgramInput;
 pub(crate) use current::merge;
 use files::Directory;
 pub(crate) use running::{Programs, Update, first};
+pub(crate) use world::UNANSWERED;
 
 /// The kinds of a registry, as the language knows them.
 struct Known(Registry);
