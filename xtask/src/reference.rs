@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use homeostat::cli;
-use homeostat::reference::{self, Form};
+use homeostat::reference::{self, Form, functions};
 
 const DIR: &str = "docs/reference";
 const WIDTH: usize = 100;
@@ -24,6 +24,11 @@ fn pages() -> anyhow::Result<BTreeMap<PathBuf, String>> {
         page(&path, format!("{HEAD}{}", reference::kind(schema, Form::Page)));
     }
     page("kinds.md", format!("{HEAD}{}", reference::kinds(&registry)));
+    for module in functions::modules() {
+        let text = functions::module(module).context("every listed module has a page")?;
+        page(&format!("functions/{}.md", functions::page_name(module)), format!("{HEAD}{text}"));
+    }
+    page("functions.md", format!("{HEAD}{}", functions::index()));
     page("meta.md", format!("{HEAD}{}", reference::meta(Form::Page)));
     page("diagnostics.md", format!("{HEAD}{}", reference::all_codes()));
     page("commands.md", format!("{HEAD}{}", commands()));

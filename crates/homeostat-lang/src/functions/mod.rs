@@ -2,6 +2,7 @@
 //!
 //! Invariant: functions are plain `fn`s without memory. What a call remembers, waits for or asks is its evaluator's.
 
+mod about;
 mod args;
 mod check;
 mod constants;
@@ -34,6 +35,7 @@ mod world;
 
 use std::sync::LazyLock;
 
+pub use about::about;
 pub use args::Args;
 pub use check::{KnownArg, Misuse, StaticCheck};
 pub use constants::{Variable, constant, variables};

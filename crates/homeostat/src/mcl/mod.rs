@@ -23,6 +23,7 @@ pub(crate) use current::merge;
 use files::Directory;
 pub(crate) use files::root;
 pub(crate) use running::{Programs, Update, first};
+pub(crate) use world::UNANSWERED;
 
 /// The kinds of a registry, as the language knows them.
 struct Known(Registry);

@@ -1,5 +1,7 @@
 //! The reference as Markdown, from the declarations themselves: for `homeostat doc` and for the pages in `docs/reference`.
 
+pub mod functions;
+
 use std::fmt::Write;
 
 use homeostat_engine::Registry;
@@ -26,12 +28,14 @@ pub fn overview(registry: &Registry) -> String {
     for schema in registry.names().filter_map(|name| registry.schema(name)) {
         push(&mut out, format_args!("  {:width$}  {}\n", schema.kind, summary(schema.doc)));
     }
-    out.push_str("\nParameters of every resource:\n  meta\n\nCodes of diagnostics:\n");
+    out.push_str("\nParameters of every resource:\n  meta\n\nModules of functions:\n");
+    functions::overview(&mut out);
+    out.push_str("\nCodes of diagnostics:\n");
     let width = codes::ALL.iter().map(|doc| doc.code.len()).max().unwrap_or(0);
     for doc in codes::ALL {
         push(&mut out, format_args!("  {:width$}  {}\n", doc.code, summary(doc.doc)));
     }
-    out.push_str("\n`homeostat doc NAME` explains one of them.\n");
+    out.push_str("\n`homeostat doc NAME` explains one of them, or a function: `homeostat doc strings.split`.\n");
     out
 }
 
