@@ -22,6 +22,8 @@ use crate::pace::{about, grown, random};
 /// No answer above this is taken. Ranges are read in pieces; a watch that has so much to tell has lost track.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
+/// A store that never answered is not said to be away for so long.
+const STARTING: Duration = Duration::from_secs(10);
 /// Before what met a change of roles is asked again.
 const OVERTAKEN_PAUSE: Duration = Duration::from_millis(5);
 
@@ -67,6 +69,8 @@ pub(super) struct State {
     pub(super) connection: Option<Connection>,
     /// In a row.
     failures: u32,
+    /// Whether anybody has ever answered.
+    has_worked: bool,
     pub(super) away: Option<Away>,
     /// While it is away: connections to those who answer, and cannot say anything without the others.
     pub(super) mute: BTreeMap<String, Connection>,
@@ -77,13 +81,22 @@ pub(super) struct Away {
     since: Instant,
     retry_at: Instant,
     pub(super) why: String,
+    /// Whether people were told.
+    is_said: bool,
 }
 
 impl Link {
     pub(super) fn new(options: EtcdOptions) -> Self {
         let urls = in_random_order(options.urls.clone());
-        let state =
-            State { urls, number: 0, connection: None, failures: 0, away: None, mute: BTreeMap::new() };
+        let state = State {
+            urls,
+            number: 0,
+            connection: None,
+            failures: 0,
+            has_worked: false,
+            away: None,
+            mute: BTreeMap::new(),
+        };
         Self {
             options,
             state: Mutex::new(state),
@@ -248,9 +261,10 @@ impl Link {
             return;
         }
         state.failures = 0;
+        state.has_worked = true;
         if let Some(away) = state.away.take() {
             state.mute.clear();
-            if !self.is_of_one {
+            if away.is_said {
                 tracing::info!("the store is back after {:.1?}", away.since.elapsed());
             }
             self.returns.send_modify(|times| *times += 1);
@@ -270,19 +284,25 @@ impl Link {
         let now = Instant::now();
         // As long as there are members that were not tried it is not away.
         if usize::try_from(state.failures).is_ok_and(|failures| failures >= state.urls.len()) {
-            let away = state.away.get_or_insert_with(|| {
-                if !self.is_of_one {
-                    tracing::warn!("the store is away: {why}");
-                }
-                Away { since: now, retry_at: now, why: String::new() }
-            });
-            away.retry_at = now + pause;
-            away.why = why.to_owned();
+            let fresh = || Away { since: now, retry_at: now, why: String::new(), is_said: false };
+            state.away.get_or_insert_with(fresh).retry_at = now + pause;
+            self.is_away(&mut state, why);
         } else {
             tracing::debug!("on to the next member of the store: {why}");
         }
         self.current.send_replace(state.number);
         pause
+    }
+
+    /// Remembers why it is away, and says so once. Who starts with it waits a little: it may be starting as well.
+    pub(super) fn is_away(&self, state: &mut State, why: &str) {
+        let has_worked = state.has_worked;
+        let Some(away) = &mut state.away else { return };
+        why.clone_into(&mut away.why);
+        let is_due = has_worked || away.since.elapsed() > STARTING;
+        if is_due && !self.is_of_one && !std::mem::replace(&mut away.is_said, true) {
+            tracing::warn!("the store is away: {why}");
+        }
     }
 
     fn backoff(&self, failures: u32, members: usize) -> Duration {

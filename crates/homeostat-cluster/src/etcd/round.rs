@@ -61,9 +61,7 @@ impl Link {
                 }
             }
         }
-        if let Some(away) = &mut self.lock().away {
-            away.why.clone_from(&last);
-        }
+        self.is_away(&mut self.lock(), &last);
         Err(Failed::Gone { why: last, doubtful: false })
     }
 

@@ -96,8 +96,9 @@ impl Server {
         let mut command = Command::new(&self.program);
         command
             .args(self.arguments(host, &data(dir), begin))
-            // Each of its options may be a variable, too.
+            // Each of its options may be a variable, too. The program is looked for where its version was asked.
             .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

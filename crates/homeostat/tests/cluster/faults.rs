@@ -54,7 +54,9 @@ fn without_an_etcd_that_can_run_the_host_is_kept_and_says_what_is_missing() {
     rig.init();
     rig.start_with_path(1, &path);
     rig.until("it is said", |rig| {
-        rig.run(1, &["status"]).stdout.contains("in the store: client: `etcd` cannot be run: No such file")
+        rig.run(1, &["status"])
+            .stdout
+            .contains("in the store: about to begin it: `etcd` cannot be run: No such file")
     });
     rig.repair(1);
     let early = rig.run(1, &["cluster", "token"]);

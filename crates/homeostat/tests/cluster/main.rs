@@ -12,3 +12,4 @@ mod removal;
 mod rig;
 mod seven;
 mod topology;
+mod troubles;

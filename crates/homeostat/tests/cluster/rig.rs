@@ -1,5 +1,6 @@
 //! Hosts of a cluster: each has a prefix, a directory of managed files, and an agent that can be killed.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -20,6 +21,8 @@ pub(crate) struct Rig {
     dir: TempDir,
     pub(crate) networks: Networks,
     agents: Vec<Option<Child>>,
+    /// How far the clocks of hosts are off.
+    clocks: BTreeMap<usize, (&'static str, PathBuf)>,
 }
 
 /// How a command ended.
@@ -52,9 +55,18 @@ impl Rig {
         let mut dir = tempfile::Builder::new().prefix("homeostat-cluster-").tempdir().unwrap();
         // For whoever looks for what went wrong.
         dir.disable_cleanup(std::env::var_os("HOMEOSTAT_KEEP").is_some());
-        let rig = Self { dir, networks, agents: (0..hosts).map(|_| None).collect() };
+        let rig = Self { dir, networks, agents: (0..hosts).map(|_| None).collect(), clocks: BTreeMap::new() };
         (1..=hosts).for_each(|host| rig.declare(host, ""));
         Some(rig)
+    }
+
+    /// Puts the clock of what we run on a host off by so much, if that can be done. Its etcd has the right one: it asks the
+    /// kernel itself.
+    pub(crate) fn set_clock(&mut self, host: usize, off: &'static str) -> bool {
+        let places = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
+        let mut libraries = places.map(|place| place.join("faketime/libfaketime.so.1"));
+        let library = libraries.find(|library| library.exists());
+        library.map(|library| self.clocks.insert(host, (off, library))).is_some()
     }
 
     /// A cluster of so many hosts, all of which may be members, and all of them run.
@@ -163,6 +175,9 @@ impl Rig {
 
     fn command(&self, host: usize) -> Command {
         let mut command = self.at(host);
+        if let Some((off, library)) = self.clocks.get(&host) {
+            command.env("LD_PRELOAD", library).env("FAKETIME", off);
+        }
         command.arg(BINARY);
         command
     }

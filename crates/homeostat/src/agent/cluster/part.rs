@@ -30,6 +30,8 @@ pub(crate) struct Part {
 pub(crate) enum Seen {
     /// The store is made; what is in the way, if something is.
     Beginning(Option<String>),
+    /// Nothing is known yet, but perhaps why that stays so.
+    Starting(Option<String>),
     /// The members are followed.
     Following {
         roster: watch::Receiver<Option<Roster>>,
@@ -56,7 +58,8 @@ impl Part {
             candidacy,
             times: MemberTimes::default(),
         };
-        Self { dir, config, store, seen: watch::Sender::new(Seen::Beginning(None)) }
+        let seen = if dir.is_first() { Seen::Beginning(None) } else { Seen::Starting(None) };
+        Self { dir, config, store, seen: watch::Sender::new(seen) }
     }
 
     /// How it goes, from now on.
@@ -81,7 +84,7 @@ impl Part {
             Ok(membership) => membership,
             Err(error) => {
                 tracing::error!("this host cannot take part in the store of its cluster: {error}");
-                self.seen.send_replace(Seen::Beginning(Some(error.to_string())));
+                self.seen.send_replace(Seen::Starting(Some(error.to_string())));
                 return drop(stopped.await);
             }
         };
@@ -139,24 +142,28 @@ impl Seen {
     /// Who the members were when that was last heard of.
     pub(crate) fn roster(&self) -> Option<Roster> {
         match self {
-            Self::Beginning(_) => None,
+            Self::Beginning(_) | Self::Starting(_) => None,
             Self::Following { roster, .. } => roster.borrow().clone(),
         }
     }
 
-    /// What a host is in the store.
-    pub(crate) fn role(&self, host: &str) -> Role {
-        match self.roster().as_ref().and_then(|roster| roster.of(host)) {
-            None => Role::Client,
-            Some(seat) if seat.votes => Role::Member,
-            Some(_) => Role::Learner,
+    /// The word for what a host is in the store.
+    pub(crate) fn part_of(&self, host: &str) -> &'static str {
+        match (self, self.roster()) {
+            (Self::Beginning(_), _) => "about to begin it",
+            (_, None) => "not known yet",
+            (_, Some(roster)) => word(match roster.of(host) {
+                None => Role::Client,
+                Some(seat) if seat.votes => Role::Member,
+                Some(_) => Role::Learner,
+            }),
         }
     }
 
     /// Who changes the members.
     pub(crate) fn elected(&self) -> Option<String> {
         match self {
-            Self::Beginning(_) => None,
+            Self::Beginning(_) | Self::Starting(_) => None,
             Self::Following { elected, .. } => elected.borrow().clone(),
         }
     }
@@ -165,6 +172,7 @@ impl Seen {
     pub(crate) fn doing(&self) -> Option<String> {
         match self {
             Self::Beginning(_) => Some("the store of the new cluster is made".into()),
+            Self::Starting(_) => None,
             Self::Following { doing, .. } => doing.borrow().clone(),
         }
     }
@@ -172,7 +180,7 @@ impl Seen {
     /// For a person: what is wrong with the part of this host.
     pub(crate) fn trouble(&self) -> Option<String> {
         match self {
-            Self::Beginning(trouble) => trouble.clone(),
+            Self::Beginning(trouble) | Self::Starting(trouble) => trouble.clone(),
             Self::Following { is_full, .. } if *is_full.borrow() => {
                 Some("the store is full of what is in use".into())
             }

@@ -75,7 +75,7 @@ fn shown(seat: &Seat) -> Json {
 /// The part of this host.
 pub(crate) fn own_part(seen: &Seen, host: &str) -> Json {
     json!({
-        "role": word(seen.role(host)),
+        "role": seen.part_of(host),
         "elected": seen.elected(),
         "doing": seen.doing(),
         "trouble": seen.trouble(),
