@@ -1,5 +1,11 @@
 //! Texts that try to exhaust something: each is read in time, with diagnostics where it must be refused.
 
+#[path = "common/kinds.rs"]
+mod kinds;
+#[path = "common/whole.rs"]
+mod whole;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use homeostat_lang::{ast, format};
@@ -104,4 +110,139 @@ fn rubbish_is_read_in_linear_time() {
     }
     let open = "${".repeat(20_000);
     assert!(reads(&format!("$x = \"{open}\"\n")) > 0);
+}
+
+/// What is wrong with a whole program: every code once. That it ends at all is what counts here: what is exponential does not.
+fn codes(text: &str) -> Vec<&'static str> {
+    let found = whole::is_checked(text, &Arc::new(whole::kinds()));
+    let mut codes: Vec<&str> = found.iter().map(|one| one.code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+/// A program that imports what it needs and prints a value.
+fn value(imports: &[&str], value: &str) -> Vec<&'static str> {
+    let imports: String = imports.iter().map(|name| format!("import \"{name}\"\n")).collect();
+    codes(&format!("{imports}$value = {value}\ntest \"x\" {{\n\tint => len($value),\n}}\n"))
+}
+
+#[test]
+fn values_that_would_be_too_large_are_refused_before_they_are_made() {
+    for (imports, text) in [
+        (&["iter"] as &[&str], "iter.range(10000000000)"),
+        (&["iter"], "iter.range(0, -9223372036854775807, -1)"),
+        (&["golang/strings"], "strings.repeat(\"xx\", 9223372036854775807)"),
+        (&["strings"], "strings.left_pad(\"x\", \"0\", 100000000000)"),
+        (&["strings"], "strings.right_pad(\"x\", \"0\", 9223372036854775807)"),
+        (&["golang"], "golang.template(\"{{ golang_strings_repeat \\\"x\\\" 100000000000 }}\")"),
+    ] {
+        assert_eq!(value(imports, text), ["failed"], "{text}");
+    }
+}
+
+#[test]
+fn values_that_grow_by_themselves_are_refused() {
+    let start = "import \"golang/strings\"\nimport \"iter\"\nimport \"list\"\n$x0 = \"aaaaaaaaaa\"\n$l0 = iter.range(10)\n";
+    // Twice as much with every step, or its square.
+    let texts = [
+        "\"${x@}${x@}\"",
+        "$x@ + $x@",
+        "concat($x@, $x@)",
+        "strings.join([$x@, $x@], \",\")",
+        "strings.replace_all($x@, \"a\", $x@)",
+        "strings.replace($x@, \"a\", $x@, -1)",
+    ];
+    let lists = ["list.concat($l@, $l@)", "iter.flatten([$l@ for $one in $l@])"];
+    let of = |name: char, all: &[&str]| {
+        for step in all {
+            let steps =
+                (0..40).map(|n| format!("${name}{} = {}\n", n + 1, step.replace('@', &n.to_string())));
+            let steps: String = steps.collect();
+            let text = format!("{start}{steps}test \"x\" {{\n\tint => len(${name}40),\n}}\n");
+            assert_eq!(codes(&text), ["failed"], "{step}");
+        }
+    };
+    of('x', &texts);
+    of('l', &lists);
+}
+
+#[test]
+fn nothing_calls_or_includes_itself() {
+    for (text, code) in [
+        ("func f($x int) int {\n\tf($x)\n}\ntest \"x\" {\n\tint => f(1),\n}\n", "recursion"),
+        ("$f = func($g) { $g($g) }\ntest \"x\" {\n\tint => $f($f),\n}\n", "wrong-type"),
+        ("class c {\n\tinclude c\n}\ninclude c\n", "recursion"),
+        ("class c {\n\tclass d {\n\t\tinclude c\n\t}\n\tinclude d\n}\ninclude c\n", "recursion"),
+    ] {
+        assert_eq!(codes(text), [code], "{text}");
+    }
+}
+
+#[test]
+fn long_chains_of_definitions_do_not_overflow() {
+    let functions: String = (0..2000).map(|n| format!("func f{}($x) {{\n\tf{n}($x)\n}}\n", n + 1)).collect();
+    let text = format!("func f0($x) {{\n\t$x\n}}\n{functions}test \"x\" {{\n\tint => f2000(1),\n}}\n");
+    assert_eq!(codes(&text), [""; 0]);
+    let variables: String = (0..5000).map(|n| format!("$x{} = $x{n} + 1\n", n + 1)).collect();
+    let text = format!("$x0 = 0\n{variables}test \"x\" {{\n\tint => $x5000,\n}}\n");
+    assert_eq!(codes(&text), [""; 0]);
+    let classes: String = (0..1000).map(|n| format!("class c{} {{\n\tinclude c{n}\n}}\n", n + 1)).collect();
+    let text = format!("class c0 {{\n\ttest \"x\" {{}}\n}}\n{classes}include c1000\n");
+    assert_eq!(codes(&text), [""; 0]);
+}
+
+#[test]
+fn types_and_products_that_are_too_large_are_refused() {
+    let nested: String =
+        (0..40).map(|n| format!("$x{} = struct{{a => $x{n}, b => $x{n}}}\n", n + 1)).collect();
+    let text = format!("$x0 = func($a) {{ $a }}\n{nested}test \"x\" {{\n\tint => len([$x40]),\n}}\n");
+    assert_eq!(codes(&text), ["wrong-type"]);
+    let edges = "import \"iter\"\n$n = [\"n${i + 0}\" for $i in iter.range(2000)]\nTest[$n] -> Test[$n]\n";
+    assert_eq!(codes(edges), ["too-large"]);
+}
+
+#[test]
+fn patterns_templates_and_data_are_bounded() {
+    let nested = |open: &str, close: &str| format!("{}1{}", open.repeat(20_000), close.repeat(20_000));
+    for (imports, text) in [
+        (&["golang"] as &[&str], "golang.template(\"{{ define \\\"a\\\" }}{{ template \\\"a\\\" }}{{ end }}{{ template \\\"a\\\" }}\")".to_owned()),
+        (&["golang"], "golang.template(\"{{ range . }}{{ range $ }}{{ range $ }}{{ range $ }}{{ range $ }}{{ range $ }}{{ range $ }}{{ range $ }}x{{ end }}{{ end }}{{ end }}{{ end }}{{ end }}{{ end }}{{ end }}{{ end }}\", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20])".to_owned()),
+        (&["encoding"], "encoding.decode_json(\"@\", \"[]int\")".replace('@', &nested("[", "]"))),
+    ] {
+        assert_eq!(value(imports, &text), ["failed"], "{text:.200}");
+    }
+    for (imports, text) in [
+        (&["golang"] as &[&str], format!("golang.template(\"{}\")", nested("{{ if true }}", "{{ end }}"))),
+        (&["golang"], format!("golang.template(\"{{{{ {} }}}}\")", nested("(", ")"))),
+        (&["encoding"], format!("encoding.decode_json(\"1\", \"{}\")", "[]".repeat(20_000) + "int")),
+    ] {
+        assert_eq!(value(imports, &text), ["wrong-type"], "{text:.200}");
+    }
+    let wide = "golang.template(\"{{ printf \\\"%999999999d %.999999999f %*d\\\" 1 1.5 999999999 1 }}\")";
+    assert_eq!(value(&["golang"], wide), [""; 0]);
+    let pattern = |pattern: &str| {
+        codes(&format!(
+            "import \"regexp\"\ntest \"x\" {{\n\tbool => regexp.match(\"{pattern}\", \"a\"),\n}}\n"
+        ))
+    };
+    assert_eq!(pattern("((((a{1000}){1000}){1000}){1000})"), ["wrong-type"]);
+    assert_eq!(pattern(&nested("(", ")")), ["wrong-type"]);
+    assert_eq!(pattern("(x+x+)+y"), [""; 0]);
+}
+
+#[test]
+fn long_words_and_wide_programs_are_checked_in_linear_time() {
+    let params: Vec<String> = (0..2000).map(|n| format!("$p{n} int")).collect();
+    let wide = format!("class c({}) {{}}\ninclude c({})\n", params.join(", "), vec!["1"; 2000].join(", "));
+    assert_eq!(codes(&wide), [""; 0]);
+    assert_eq!(
+        codes(&format!("$x = \"{}\"\ntest \"x\" {{\n\tint => len($x),\n}}\n", "a".repeat(3_000_000))),
+        [""; 0]
+    );
+    assert_eq!(codes(&format!("$x = {}\n", "9".repeat(100_000))), ["number-too-large"]);
+    let many =
+        format!("$y = \"a\"\n$x = \"{}\"\ntest \"x\" {{\n\tint => len($x),\n}}\n", "${y}".repeat(20_000));
+    assert_eq!(codes(&many), [""; 0]);
+    assert_eq!(codes(&format!("class c {{\n\ttest \"a\" {{}}\n}}\n{}", "include c\n".repeat(5000))), [""; 0]);
 }

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use homeostat_lang::eval::naive::{self, Evaluated, Silence, World};
+use homeostat_lang::eval::collector::Unknowns;
+use homeostat_lang::eval::{Evaluator, Program};
 use homeostat_lang::modules::{self, Files, Unreadable};
 use homeostat_lang::program;
 use homeostat_model::{Diagnostic, SourceMap, Span};
@@ -30,7 +31,7 @@ impl Files for Directory {
 #[test]
 fn every_error_of_a_wrong_program_is_found_and_none_twice() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/refused");
-    let kinds = TextKinds::parse(include_str!("conformance/kinds.txt"));
+    let kinds = Arc::new(TextKinds::parse(include_str!("conformance/kinds.txt")));
     let mut names: Vec<String> = fs::read_dir(&dir)
         .expect("it is there")
         .flatten()
@@ -68,20 +69,19 @@ fn every_error_of_a_wrong_program_is_found_and_none_twice() {
     insta::assert_snapshot!(said);
 }
 
-fn found(entry: &str, files: &dyn Files, sources: &mut SourceMap, kinds: &TextKinds) -> Vec<Diagnostic> {
+fn found(entry: &str, files: &dyn Files, sources: &mut SourceMap, kinds: &Arc<TextKinds>) -> Vec<Diagnostic> {
     let modules = match modules::load(entry, files, sources) {
         Ok(modules) => modules,
         Err(wrong) => return vec![*wrong],
     };
-    let checked = match program::check(modules, kinds) {
+    let checked = match program::check(modules, &**kinds) {
         Ok(checked) => checked,
         Err(found) => return found,
     };
-    let output = naive::evaluate(&checked, World { kinds, hostname: "here", answers: &Silence });
-    match Evaluated::of(output) {
-        Evaluated::Failed(found) => found,
-        Evaluated::Complete(_) | Evaluated::Partial(..) => Vec::new(),
-    }
+    let program = Program::new(checked, kinds.clone(), "here".into());
+    let mut evaluator = Evaluator::new(program, Unknowns::LeaveOut);
+    evaluator.settle();
+    evaluator.diagnostics()
 }
 
 fn line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {

@@ -12,6 +12,8 @@ mod frame;
 pub mod naive;
 mod operations;
 mod outcome;
+mod printed;
+mod product;
 mod program;
 mod runner;
 

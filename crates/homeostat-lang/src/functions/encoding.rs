@@ -48,7 +48,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 "encoding.decode_json(\"{\\\"a\\\": 1}\", \"struct{a int; b str}\")",
                 "error: incompatible number of fields",
             ),
-            gives("encoding.decode_json(\"1.5\", \"int\")", "error: num doesn't contain int64"),
+            gives("encoding.decode_json(\"1.5\", \"int\")", "error: this number is no `int`"),
         ],
         Body::At(|site, args| decode(site, args, Strictness::Exact)),
     )
@@ -108,10 +108,10 @@ fn convert(json: &Json, ty: &Type, strictness: Strictness) -> Result<Value> {
         (Type::Str, Json::String(text)) => Value::from(text.as_str()),
         (Type::Int, Json::Number(number)) => {
             let whole = number.as_i64().or_else(|| number.as_f64().and_then(whole));
-            Value::Int(whole.ok_or_else(|| Error::permanent("num doesn't contain int64"))?)
+            Value::Int(whole.ok_or_else(|| Error::permanent("this number is no `int`"))?)
         }
         (Type::Float, Json::Number(number)) => {
-            Value::Float(number.as_f64().ok_or_else(|| Error::permanent("num doesn't contain float64"))?)
+            Value::Float(number.as_f64().ok_or_else(|| Error::permanent("this number is no `float`"))?)
         }
         (Type::List(item), Json::Array(items)) => {
             let items: Result<Vec<_>> = items.iter().map(|json| convert(json, item, strictness)).collect();
@@ -138,8 +138,19 @@ fn convert(json: &Json, ty: &Type, strictness: Strictness) -> Result<Value> {
             });
             Value::structure(values.collect::<Result<Vec<_>>>()?)
         }
-        _ => return Err(Error::permanent(format!("type doesn't match {}", ty.kind()))),
+        _ => return Err(Error::permanent(format!("the data has {} where `{ty}` is expected", what(json)))),
     })
+}
+
+fn what(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a string",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "an object",
+    }
 }
 
 fn zero(ty: &Type, strictness: Strictness) -> Option<Value> {

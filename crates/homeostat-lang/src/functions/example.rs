@@ -2,6 +2,7 @@
 
 use super::declaration::{Function, gives, told};
 use super::error::Error;
+use super::operators;
 use super::sources::SourceRequest;
 use crate::value::Value;
 
@@ -34,7 +35,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &["func(y str, z str) str"],
         "One text after the other.",
         &[gives("example.plus(\"a\", \"b\")", "\"ab\"")],
-        |args| Ok(Value::from(format!("{}{}", args.str(0)?, args.str(1)?))),
+        operators::add,
     ),
     Function::pure(
         "example.errorbool",

@@ -2,7 +2,7 @@
 
 use super::declaration::{Function, answer, gives, told};
 use super::error::{Error, Result};
-use super::operators::equal;
+use super::operators::{self, equal};
 use super::sources::SourceRequest;
 use super::{list, map};
 use crate::value::Value;
@@ -34,7 +34,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &["func(a str, b str) str"],
         "One text after the other.",
         &[gives("concat(\"ab\", \"cd\")", "\"abcd\"")],
-        |args| Ok(Value::from(format!("{}{}", args.str(0)?, args.str(1)?))),
+        operators::add,
     ),
     Function::pure(
         "contains",
@@ -98,10 +98,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "Ends the program with that message if the condition holds. Nothing catches it.",
         &[
             gives("panic_debug(false, \"no disk\")", "false"),
-            gives("panic_debug(true, \"no disk\")", "error: bool panic occurred: no disk"),
+            gives("panic_debug(true, \"no disk\")", "error: panic: no disk"),
         ],
         |args| match args.bool(0)? {
-            true => Err(Error::permanent(format!("bool panic occurred: {}", args.str(1)?))),
+            true => Err(Error::permanent(format!("panic: {}", args.str(1)?))),
             false => Ok(Value::Bool(false)),
         },
     ),
@@ -111,8 +111,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "Ends the program if it is `true`, or a text that is not empty. A statement: expressions cannot call it.",
         &[
             gives("panic(false)", "false"),
-            gives("panic(true)", "error: bool panic occurred"),
-            gives("panic(\"no disk\")", "error: str panic occurred: no disk"),
+            gives("panic(true)", "error: panic"),
+            gives("panic(\"no disk\")", "error: panic: no disk"),
         ],
         panic,
     )
@@ -130,8 +130,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn panic(args: super::args::Args<'_>) -> Result<Value> {
     match args.get(0)? {
-        Value::Bool(true) => Err(Error::permanent("bool panic occurred")),
-        Value::Str(text) if !text.is_empty() => Err(Error::permanent(format!("str panic occurred: {text}"))),
+        Value::Bool(true) => Err(Error::permanent("panic")),
+        Value::Str(text) if !text.is_empty() => Err(Error::permanent(format!("panic: {text}"))),
         _ => Ok(Value::Bool(false)),
     }
 }

@@ -1,12 +1,10 @@
 //! `iter`: functions that call a function for each item.
 
 use super::args::Args;
+use super::bounds;
 use super::declaration::{Body, EachBody, FoldBody, Function, gives};
 use super::error::{Error, Result};
 use crate::value::Value;
-
-/// Longer lists come from a wrong number rather than from a need.
-const RANGE_ITEMS_MAX: u64 = 10_000_000;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::with_body(
@@ -65,8 +63,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[gives("iter.flatten([[1], [], [2, 3]])", "[1, 2, 3]")],
         |args| {
             let lists = args.list(0)?.iter().map(|list| Args(std::slice::from_ref(list)).list(0));
-            let lists: Result<Vec<_>> = lists.collect();
-            Ok(Value::list(lists?.into_iter().flat_map(|list| list.iter().cloned())))
+            let lists = lists.collect::<Result<Vec<_>>>()?;
+            bounds::list(bounds::sum(lists.iter().map(|list| list.len())))?;
+            Ok(Value::list(lists.into_iter().flat_map(|list| list.iter().cloned())))
         },
     )
     .transparent(),
@@ -118,8 +117,6 @@ fn range(args: Args<'_>) -> Result<Value> {
     }
     let is_empty = if step > 0 { start >= stop } else { start <= stop };
     let count = if is_empty { 0 } else { start.abs_diff(stop).div_ceil(step.unsigned_abs()) };
-    if count > RANGE_ITEMS_MAX {
-        return Err(Error::permanent(format!("a list of {count} items is too long")));
-    }
+    bounds::list(usize::try_from(count).ok())?;
     Ok(Value::list((0..count as i64).map(|at| Value::Int(start + at * step))))
 }

@@ -1,6 +1,7 @@
 //! `list`: functions of lists.
 
 use super::args::Args;
+use super::bounds;
 use super::declaration::{Function, gives};
 use super::error::{Error, Result};
 use crate::value::Value;
@@ -24,8 +25,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "The items of all lists, in order.",
         &[gives("list.concat([1], [2, 3], [])", "[1, 2, 3]")],
         |args| {
-            let lists: Result<Vec<_>> = (0..args.len()).map(|at| args.list(at)).collect();
-            Ok(Value::list(lists?.into_iter().flat_map(|list| list.iter().cloned())))
+            let lists = (0..args.len()).map(|at| args.list(at)).collect::<Result<Vec<_>>>()?;
+            bounds::list(bounds::sum(lists.iter().map(|list| list.len())))?;
+            Ok(Value::list(lists.into_iter().flat_map(|list| list.iter().cloned())))
         },
     )
     .transparent(),

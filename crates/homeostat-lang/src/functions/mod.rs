@@ -4,6 +4,7 @@
 
 mod about;
 mod args;
+pub mod bounds;
 mod check;
 mod constants;
 mod convert;

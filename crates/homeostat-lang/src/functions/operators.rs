@@ -1,6 +1,7 @@
 //! Operators and other forms of the grammar, as functions. Programs cannot write names that begin with `_`.
 
 use super::args::Args;
+use super::bounds;
 use super::check::{KnownArg, Misuse, call_type, constant_text};
 use super::declaration::{Function, gives};
 use super::error::{Error, Result};
@@ -135,9 +136,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     .transparent(),
 ];
 
-fn add(args: Args<'_>) -> Result<Value> {
+pub(super) fn add(args: Args<'_>) -> Result<Value> {
     match (args.get(0)?, args.get(1)?) {
-        (Value::Str(a), Value::Str(b)) => Ok(Value::from(format!("{a}{b}"))),
+        (Value::Str(a), Value::Str(b)) => {
+            bounds::text(a.len().checked_add(b.len()))?;
+            Ok(Value::from(format!("{a}{b}")))
+        }
         _ => numbers(args, i64::wrapping_add, |a, b| a + b),
     }
 }

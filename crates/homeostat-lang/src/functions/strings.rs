@@ -1,6 +1,7 @@
 //! `strings`: functions of text. Lengths and positions are bytes.
 
 use super::args::Args;
+use super::bounds;
 use super::declaration::{Function, gives};
 use super::error::{Error, Result};
 use super::golang;
@@ -34,8 +35,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "The items that are not empty, with `sep` between them.",
         &[gives("strings.join_nonempty([\"a\", \"\", \"b\"], \"-\")", "\"a-b\"")],
         |args| {
-            let parts = args.strings(0)?.into_iter().filter(|part| !part.is_empty());
-            Ok(Value::from(parts.collect::<Vec<_>>().join(args.str(1)?)))
+            let (mut parts, separator) = (args.strings(0)?, args.str(1)?);
+            parts.retain(|part| !part.is_empty());
+            bounds::text(bounds::joined(&parts, separator))?;
+            Ok(Value::from(parts.join(separator)))
         },
     ),
     Function::pure(
@@ -57,7 +60,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &["func(s str, old str, new str) str"],
         "Puts `new` wherever `old` is.",
         &[gives("strings.replace_all(\"banana\", \"an\", \"o\")", "\"booa\"")],
-        |args| Ok(Value::from(args.str(0)?.replace(args.str(1)?, args.str(2)?))),
+        |args| {
+            let (text, old, new) = (args.str(0)?, args.str(1)?, args.str(2)?);
+            bounds::text(bounds::replaced(text, old, new, text.matches(old).count()))?;
+            Ok(Value::from(text.replace(old, new)))
+        },
     ),
     Function::pure(
         "strings.split",
@@ -114,11 +121,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn padding(args: Args<'_>) -> Result<String> {
     let (text, pad, length) = (args.str(0)?, args.str(1)?, args.int(2)?);
     let missing = usize::try_from(length).unwrap_or(0).saturating_sub(text.len());
-    if missing > LENGTH_MAX {
-        return Err(Error::permanent(format!("a text of more than {LENGTH_MAX} bytes is too long")));
-    }
+    bounds::text(missing.checked_add(text.len().max(pad.len())))?;
     Ok(if pad.is_empty() { String::new() } else { pad.repeat(missing.div_ceil(pad.len())) })
 }
-
-/// Longer texts come from a wrong number rather than from a need.
-pub(super) const LENGTH_MAX: usize = 64 << 20;

@@ -32,7 +32,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[gives("test.one_stream(3)", "\"xxx\"")],
         |args| {
             let count =
-                usize::try_from(args.int(0)?).ok().filter(|count| *count <= super::strings::LENGTH_MAX);
+                usize::try_from(args.int(0)?).ok().filter(|count| *count <= super::bounds::TEXT_BYTES_MAX);
             count.map(|count| Value::from("x".repeat(count))).ok_or_else(|| Error::permanent("invalid count"))
         },
     ),

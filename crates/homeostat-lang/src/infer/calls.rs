@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use homeostat_model::{Diagnostic, Span, Stage, codes};
 
-use super::context::{At, Because, Infer};
+use super::context::{At, Because, Infer, without_numbers};
 use super::deferred::{Deferred, KnownOperand, What};
 use super::scheme::{Scheme, Use};
 use crate::ast::{Arg, ExprId, Name, Param, StatementId, StatementKind};
@@ -109,10 +109,8 @@ impl Infer<'_> {
     fn wrong_number(&mut self, function: &Function, given: usize, span: Span) {
         let types = function.types();
         let message = format!("`{}` does not take {given} arguments", function.short_name());
-        let forms: Vec<String> = types
-            .iter()
-            .map(|ty| format!("`{}`", super::context::without_numbers(&ty.to_string())))
-            .collect();
+        let forms: Vec<String> =
+            types.iter().map(|ty| format!("`{}`", without_numbers(&ty.to_string()))).collect();
         let wrong = Diagnostic::error(codes::ARGUMENTS, Stage::Type, message).at(span);
         self.say(wrong.help(format!("its type is {}", forms.join(" or "))));
     }
@@ -207,11 +205,22 @@ impl Infer<'_> {
                 if is_right { known.result.clone() } else { self.of_wrong() }
             }
             Type::Func(known) => {
-                let message =
-                    format!("this function takes {} arguments, not {}", known.params.len(), args.len());
+                let takes = match known.params.len() {
+                    1 => "one argument".to_owned(),
+                    count => format!("{count} arguments"),
+                };
+                let message = format!("this function takes {takes}, and is given {}", args.len());
                 let wrong = Diagnostic::error(codes::ARGUMENTS, Stage::Type, message).at(span);
                 self.say(wrong);
                 known.result.clone()
+            }
+            other if !matches!(other, Type::Var(_)) => {
+                let other = self.unifier.resolve(&other);
+                let message =
+                    without_numbers(&format!("only functions can be called, and this is `{other}`"));
+                let wrong = self.wrong(message, self.span(at.file, function));
+                self.say(wrong);
+                self.of_wrong()
             }
             _ => {
                 let result = self.fresh();

@@ -240,7 +240,7 @@ impl<'a> Infer<'a> {
         }
         let (expected, found) = (&mismatch.expected, &mismatch.found);
         wrong.help = match (expected, found) {
-            (Type::Str, Type::Int) => Some("`\"${…}\"` prints a number".into()),
+            (Type::Str, Type::Int) => Some("`\"${$n}\"` prints a number; `\"${n}\"` takes text only".into()),
             (Type::Float, Type::Int) => {
                 Some("a float has a point: `1.0`; `convert.to_float` makes one".into())
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::constant::operator;
-use super::context::{At, Because, Infer};
+use super::context::{At, Because, Infer, without_numbers};
 use super::deferred::{Deferred, KnownOperand, What};
 use crate::ast::{
     Callee, Comprehension, ExprId, ExprKind, LoopKind, LoopVariables, Name, Piece, StatementKind,
@@ -44,7 +44,7 @@ impl Infer<'_> {
                             let found = self.expr(at, *inner);
                             self.unify(&Type::Str, &found, span, &Because::NOTHING);
                         }
-                        Piece::Printed(inner) => drop(self.expr(at, *inner)),
+                        Piece::Printed(inner) => self.printed(at, *inner),
                     }
                 }
                 Type::Str
@@ -150,6 +150,15 @@ impl Infer<'_> {
         }
     }
 
+    /// What is printed into a text can be anything that can be shown.
+    fn printed(&mut self, at: At, inner: ExprId) {
+        let found = self.expr(at, inner);
+        if let Type::Func(_) = self.unifier.shallow(&found) {
+            let wrong = self.wrong("a function cannot be printed", self.span(at.file, inner));
+            self.say(wrong.help("call it: `${f(…)}`"));
+        }
+    }
+
     fn list(&mut self, at: At, items: &[ExprId], span: Span) -> Type {
         let mut first = None;
         for item in items {
@@ -215,7 +224,24 @@ impl Infer<'_> {
         };
         let found = self.expr(at, over);
         let span = self.span(at.file, over);
-        let is_right = self.unify(&wanted, &found, span, &Because::NOTHING);
+        let is_right = match (variables.kind, self.unifier.shallow(&found)) {
+            (LoopKind::For, Type::List(_) | Type::Var(_))
+            | (LoopKind::Forkv, Type::Map(..) | Type::Var(_)) => {
+                self.unify(&wanted, &found, span, &Because::NOTHING)
+            }
+            (kind, other) => {
+                let (form, what) = match kind {
+                    LoopKind::For => ("for", "lists"),
+                    LoopKind::Forkv => ("forkv", "maps"),
+                };
+                let other = self.unifier.resolve(&other);
+                let message =
+                    without_numbers(&format!("`{form}` goes through {what}, and this is `{other}`"));
+                let wrong = self.wrong(message, span);
+                self.say(wrong.help("`for` goes through a list, `forkv` through a map"));
+                false
+            }
+        };
         for (slot, defined) in self.names.scope(scope).slots.iter().enumerate() {
             match defined.kind {
                 SlotKind::Key => self.slots[scope.index()][slot] = Some(key.clone()),

@@ -210,7 +210,7 @@ fn lines_count_while_their_condition_holds() {
     rig.say(exists("/p"), false).say(exists("/c"), true);
     assert_eq!(rig.shows(), ["test[t] {\"int\":1} hidden noop"]);
     rig.say(exists("/p"), true);
-    assert_eq!(rig.shows().last().unwrap(), "error: bool panic occurred: both");
+    assert_eq!(rig.shows().last().unwrap(), "error: panic: both");
 }
 
 #[test]

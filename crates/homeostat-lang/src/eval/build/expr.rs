@@ -44,7 +44,7 @@ fn build(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId) -> OpId {
                 Piece::Text(text) => Part::Text(text.clone()),
                 Piece::Variable(_) | Piece::Printed(_) => Part::Printed,
             });
-            flow.add(Make::Text(parts.collect()), &inputs)
+            flow.add(Make::Text(parts.collect(), place), &inputs)
         }
         ExprKind::List(items) => {
             let inputs = all(flow, frame, items.iter().copied());

@@ -48,13 +48,18 @@ impl Exports {
         for id in std::mem::take(&mut self.touched) {
             let Some(offers) = self.names.get(&id) else { continue };
             let first = offers.by.first();
-            let other = first.and_then(|(_, first)| {
-                offers.by.iter().find(|(_, other)| identity(other) != identity(first)).map(|(_, other)| other)
+            let differing = first.and_then(|(_, first)| {
+                let other = offers.by.iter().find(|(_, other)| identity(other) != identity(first));
+                other.map(|(_, other)| (first, other))
             });
-            match other {
-                Some(other) => {
+            match differing {
+                Some((first, other)) => {
                     let message = format!("`{id}` is exported twice, differently");
                     let failure = Failure::new(codes::DUPLICATE_RESOURCE, message).at(other.resource.origin);
+                    let failure = match first.resource.origin {
+                        Some(place) => failure.because(place, "exported here first"),
+                        None => failure,
+                    };
                     self.conflicts.insert(id.clone(), failure)
                 }
                 None => self.conflicts.remove(&id),

@@ -118,7 +118,9 @@ impl Collector {
     fn failures(&self) -> impl Iterator<Item = &Failure> {
         // What is not known may be what an edge refers to.
         let dangling = (self.hiding == 0).then_some(&self.references.dangling);
-        let of_names = self.resources.conflicts.values().chain(self.exports.conflicts.values());
+        let declared = &self.resources.conflicts;
+        let exported = self.exports.conflicts.iter().filter(|(id, _)| !declared.contains_key(*id));
+        let of_names = declared.values().chain(exported.map(|(_, failure)| failure));
         let of_references =
             dangling.into_iter().flat_map(BTreeMap::values).chain(self.references.refused.values());
         self.failures.values().chain(of_names).chain(of_references)

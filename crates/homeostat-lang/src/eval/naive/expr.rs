@@ -8,6 +8,7 @@ use super::frame::Frame;
 use super::{Eval, frame};
 use crate::ast::{Callee, Comprehension, ExprId, ExprKind, LoopKind, Piece, StatementKind};
 use crate::eval::outcome::{Failure, Outcome};
+use crate::eval::printed::Printed;
 use crate::functions;
 use crate::infer::operator;
 use crate::scope::{Owner, SlotKind, VariableTarget};
@@ -49,7 +50,7 @@ impl Eval<'_> {
             ExprKind::Error => {
                 return Outcome::Failed(Failure::new(codes::FAILED, "this is wrong").at(expr.span));
             }
-            ExprKind::Interpolated(pieces) => return self.text(frame, pieces),
+            ExprKind::Interpolated(pieces) => return self.text(frame, pieces, expr.span),
             ExprKind::List(items) => Value::list(values!(self.all(frame, items))),
             ExprKind::Map(entries) => {
                 let mut made = Vec::with_capacity(entries.len());
@@ -155,25 +156,20 @@ impl Eval<'_> {
         Ok(values)
     }
 
-    fn text(&self, frame: &Arc<Frame>, pieces: &[Piece]) -> Outcome {
-        let mut text = String::new();
-        let mut is_sensitive = false;
+    fn text(&self, frame: &Arc<Frame>, pieces: &[Piece], place: Span) -> Outcome {
+        let mut text = Printed::default();
         for piece in pieces {
-            let (Piece::Variable(inner) | Piece::Printed(inner)) = piece else {
-                if let Piece::Text(fixed) = piece {
-                    text.push_str(fixed);
+            let pushed = match piece {
+                Piece::Text(fixed) => text.push(fixed),
+                Piece::Variable(inner) | Piece::Printed(inner) => {
+                    text.print(&value!(self.expr(frame, *inner)))
                 }
-                continue;
             };
-            let value = value!(self.expr(frame, *inner));
-            is_sensitive |= value.is_sensitive();
-            match value.reveal() {
-                Value::Str(inner) => text.push_str(inner),
-                other => text.push_str(&other.reveal_all().to_string()),
+            if let Some(failure) = pushed.err().and_then(|error| Failure::of_call(&error, place)) {
+                return Outcome::Failed(failure);
             }
         }
-        let made = Value::from(text);
-        Outcome::Value(if is_sensitive { made.into_sensitive() } else { made })
+        Outcome::Value(text.finish())
     }
 
     /// A frame for every turn of a comprehension whose condition holds.

@@ -100,6 +100,12 @@ impl Eval<'_> {
             Value::Str(_) => Err("the name of a resource is empty".to_owned()),
             other => Err(format!("the name of a resource is text, and this is `{}`", other.type_of())),
         };
+        if names.is_sensitive() {
+            let message =
+                "names of resources are shown everywhere, and this one is made of what is sensitive";
+            self.fail(Failure::new(codes::INVALID_NAME, message).at(place));
+            return None;
+        }
         let ids = match names.reveal() {
             Value::List(items) => items.iter().map(name).collect(),
             one => name(one).map(|id| vec![id]),

@@ -10,6 +10,7 @@ use super::frame::{self, Frame};
 use crate::ast::{Block, EdgeEnd, Include, StatementId, StatementKind};
 use crate::eval::collector::{Unknown, UnknownPart};
 use crate::eval::outcome::{Failure, Outcome};
+use crate::eval::product;
 use crate::functions;
 use crate::infer::InstanceId;
 use crate::scope::Owner;
@@ -132,13 +133,13 @@ impl Eval<'_> {
             let Some(holds) = self.known(holds, span, UnknownPart::Condition) else { continue };
             if *holds.reveal() != Value::Bool(true) {
                 let value = match self.slot(inner, slot) {
-                    Outcome::Value(value) => format!(": {value}"),
+                    Outcome::Value(value) => format!(" `{value}`"),
                     Outcome::Failed(_) | Outcome::Unknown(_) => String::new(),
                 };
-                let message = format!("`${}` is not what the class takes{value}", param.name.text);
+                let message = format!("the value{value} is not allowed for `${}`", param.name.text);
                 let place = include.args.get(slot as usize).map_or(span, |_| span);
                 self.fail(
-                    Failure::new(codes::FAILED, message).at(place).because(param.span, "it says so here"),
+                    Failure::new(codes::FAILED, message).at(place).because(param.span, "this has to hold"),
                 );
             }
         }
@@ -152,6 +153,10 @@ impl Eval<'_> {
             let Some(names) = self.known(names, span, UnknownPart::Edge) else { return };
             let Some(ids) = self.ids(&end.resource.kind.text, &names, end.resource.span) else { return };
             named.push((ids, end.key.as_ref()));
+        }
+        let lengths = named.iter().map(|(ids, _)| ids.len());
+        if let Err(failure) = product::is_bounded(lengths, span) {
+            return self.fail(failure);
         }
         for pair in named.windows(2) {
             let [(froms, key), (tos, param)] = pair else { continue };

@@ -10,6 +10,7 @@ use crate::eval::collector::{Pieces, Report, UnknownPart};
 use crate::eval::flow::{Operate, Step};
 use crate::eval::frame::Frame;
 use crate::eval::outcome::{Failure, Outcome};
+use crate::eval::product;
 
 /// Declares edges; its inputs are the names of the ends.
 pub(in crate::eval) struct EdgeStatement {
@@ -31,6 +32,10 @@ impl Operate for EdgeStatement {
             Ok(values) => {
                 let all: Result<Vec<_>, Failure> =
                     written.iter().zip(&values).map(|(end, value)| ends(&end.resource, value)).collect();
+                let all = all.and_then(|all| {
+                    product::is_bounded(all.iter().map(Vec::len), statement.span)?;
+                    Ok(all)
+                });
                 match all {
                     Ok(all) => Report::Pieces(pieces(written, &all, statement.span)),
                     Err(failure) => Report::Failed(failure),

@@ -1,6 +1,7 @@
 //! Calls of functions of the library, operators among them.
 
 use std::cell::RefCell;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use homeostat_model::Span;
@@ -108,10 +109,37 @@ impl Call for Asker<'_, '_> {
     }
 }
 
+/// The beginning of a value, at a cost that does not follow its size.
 fn shortened(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+    let beginning = match value {
+        Value::Str(text) => Value::from(text.chars().take(SHOWN_CHARS_MAX).collect::<String>()),
+        other => other.clone(),
+    };
+    let mut shown = Beginning::default();
+    // It refuses what does not fit.
+    let is_whole = write!(shown, "{beginning}").is_ok();
+    if is_whole && matches!((value, &beginning), (Value::Str(all), Value::Str(some)) if all != some) {
+        shown.text.push('…');
+    }
+    shown.text
+}
+
+#[derive(Default)]
+struct Beginning {
+    text: String,
+    chars: usize,
+}
+
+impl fmt::Write for Beginning {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        for c in more.chars() {
+            if self.chars == SHOWN_CHARS_MAX {
+                self.text.push('…');
+                return Err(fmt::Error);
+            }
+            self.text.push(c);
+            self.chars += 1;
+        }
+        Ok(())
     }
 }

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use homeostat_model::Span;
+
 use crate::Value;
 use crate::eval::flow::{Operate, Step};
-use crate::eval::outcome::Outcome;
+use crate::eval::outcome::{Failure, Outcome};
+use crate::eval::printed::Printed;
+use crate::functions::Result;
 
 /// Puts its inputs together.
 pub(in crate::eval) enum Make {
@@ -15,7 +19,7 @@ pub(in crate::eval) enum Make {
     /// A struct with these fields.
     Struct(Vec<Arc<str>>),
     /// A text, with an input wherever something is printed.
-    Text(Vec<Part>),
+    Text(Vec<Part>, Span),
 }
 
 /// A part of a text.
@@ -37,7 +41,12 @@ impl Operate for Make {
                 Value::map(std::iter::from_fn(|| Some((values.next()?, values.next()?))))
             }
             Self::Struct(names) => Value::structure(names.iter().cloned().zip(values)),
-            Self::Text(parts) => text(parts, &values),
+            Self::Text(parts, place) => match text(parts, &values) {
+                Ok(text) => text,
+                Err(error) => {
+                    return Failure::of_call(&error, *place).map_or(Outcome::Unknown(None), Outcome::Failed);
+                }
+            },
         })
     }
 
@@ -46,22 +55,14 @@ impl Operate for Make {
     }
 }
 
-fn text(parts: &[Part], values: &[Value]) -> Value {
-    let mut text = String::new();
+fn text(parts: &[Part], values: &[Value]) -> Result<Value> {
+    let mut text = Printed::default();
     let mut printed = values.iter();
     for part in parts {
         match part {
-            Part::Text(fixed) => text.push_str(fixed),
-            Part::Printed => {
-                if let Some(value) = printed.next() {
-                    match value.reveal() {
-                        Value::Str(inner) => text.push_str(inner),
-                        other => text.push_str(&other.reveal_all().to_string()),
-                    }
-                }
-            }
+            Part::Text(fixed) => text.push(fixed)?,
+            Part::Printed => printed.next().map_or(Ok(()), |value| text.print(value))?,
         }
     }
-    let made = Value::from(text);
-    if values.iter().any(Value::is_sensitive) { made.into_sensitive() } else { made }
+    Ok(text.finish())
 }

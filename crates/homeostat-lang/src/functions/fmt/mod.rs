@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: &[Function] = &[Function::with_body(
         gives("fmt.printf(\"%v %f %T\", [\"a\"], 3.0, 3.5)", "\"[\\\"a\\\"] 3 float\""),
         gives("fmt.printf(\"%v\", struct{a => 1, b => \"x\"})", "\"struct{a: 1; b: \\\"x\\\"}\""),
         gives("fmt.printf(\"%d\", \"x\")", "error: unexpected type: base kind does not match (int != str)"),
-        gives("fmt.printf(\"%d\")", "error: more specifiers (1) than values (0)"),
+        gives("fmt.printf(\"%d\")", "error: the format prints 1 values, and is given 0"),
     ],
     Body::At(printf),
 )
@@ -39,14 +39,14 @@ fn check(args: &[KnownArg<'_>], _: &Type) -> std::result::Result<Option<FuncType
     };
     let Some(text) = text.as_str() else { return Ok(None) };
     let pieces = format::parse(text).map_err(|at| {
-        Misuse::of_arg(0, format!("could not parse format string: invalid format string at {at}"))
+        Misuse::of_arg(0, format!("the format cannot be read from byte {at} on"))
             .help("the verbs are %t %s %q %d %f %v %T and %%, without width or precision")
     })?;
     let verbs: Vec<Verb> = pieces.iter().filter_map(Piece::verb).collect();
     let values = &args[1..];
     if verbs.len() != values.len() {
         let (values, verbs) = (values.len(), verbs.len());
-        let message = format!("number of args ({values}) doesn't match format string verb count ({verbs})");
+        let message = format!("the format prints {verbs} values, and is given {values}");
         return Err(Misuse::of_call(message));
     }
     let mut types = vec![Type::Str];
@@ -55,7 +55,7 @@ fn check(args: &[KnownArg<'_>], _: &Type) -> std::result::Result<Option<FuncType
             Some(wanted) if matches!(arg.ty, Type::Var(_)) => wanted,
             Some(wanted) if *arg.ty != wanted => {
                 let (found, wanted, at) = (arg.ty.kind(), wanted.kind(), at + 1);
-                let message = format!("inconsistent type at arg index {at}: type error: {found} != {wanted}");
+                let message = format!("the format prints `{wanted}` here, and this is `{found}`");
                 return Err(Misuse::of_arg(at, message).help(verb_help(arg.ty)));
             }
             _ => arg.ty.clone(),
@@ -78,13 +78,12 @@ fn verb_help(ty: &Type) -> String {
 }
 
 fn printf(site: &Site<'_>, args: Args<'_>) -> Result<Value> {
-    let pieces = format::parse(args.str(0)?).map_err(|at| {
-        Error::permanent(format!("could not parse format string: invalid format string at {at}"))
-    })?;
+    let pieces = format::parse(args.str(0)?)
+        .map_err(|at| Error::permanent(format!("the format cannot be read from byte {at} on")))?;
     let count = pieces.iter().filter_map(Piece::verb).count();
     let values = args.len() - 1;
     if count > values {
-        return Err(Error::permanent(format!("more specifiers ({count}) than values ({values})")));
+        return Err(Error::permanent(format!("the format prints {count} values, and is given {values}")));
     }
     let mut out = String::new();
     let mut at = 0;
@@ -136,9 +135,9 @@ mod tests {
             (Some("%v %T"), &["?7", "[]int"], Ok("func(str, ?7, []int) str")),
             (Some("100%%"), &[], Ok("func(str) str")),
             (None, &["int"], Ok("func(str, int) str")),
-            (Some("%d %d"), &["int"], Err("number of args (1) doesn't match format string verb count (2)")),
-            (Some("a%5d"), &["int"], Err("could not parse format string: invalid format string at 2")),
-            (Some("%d %s"), &["int", "int"], Err("inconsistent type at arg index 2: type error: int != str")),
+            (Some("%d %d"), &["int"], Err("the format prints 2 values, and is given 1")),
+            (Some("a%5d"), &["int"], Err("the format cannot be read from byte 2 on")),
+            (Some("%d %s"), &["int", "int"], Err("the format prints `str` here, and this is `int`")),
         ] {
             let expected = expected.map(str::to_owned).map_err(str::to_owned);
             assert_eq!(checked(format, types), expected, "{format:?}");

@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 
 use crate::functions::args::Args;
+use crate::functions::bounds;
 use crate::functions::declaration::{Function, gives};
 use crate::functions::error::{Error, Result};
-use crate::functions::strings::LENGTH_MAX;
 use crate::value::Value;
 
 macro_rules! text {
@@ -60,7 +60,11 @@ pub(in crate::functions) const FUNCTIONS: &[Function] = &[
         &["func(elems []str, sep str) str"],
         "All items with a separator between them.",
         &[gives("strings.join([\"a\", \"\", \"b\"], \"-\")", "\"a--b\"")],
-        |args| Ok(Value::from(args.strings(0)?.join(args.str(1)?))),
+        |args| {
+            let (parts, separator) = (args.strings(0)?, args.str(1)?);
+            bounds::text(bounds::joined(&parts, separator))?;
+            Ok(Value::from(parts.join(separator)))
+        },
     ),
     Function::pure(
         "golang/strings.repeat",
@@ -73,10 +77,7 @@ pub(in crate::functions) const FUNCTIONS: &[Function] = &[
         |args| {
             let (text, count) = (args.str(0)?, args.int(1)?);
             let count = usize::try_from(count).map_err(|_| Error::permanent("negative repeat count"))?;
-            let length = text.len().checked_mul(count).filter(|length| *length <= LENGTH_MAX);
-            length.ok_or_else(|| {
-                Error::permanent(format!("a text of more than {LENGTH_MAX} bytes is too long"))
-            })?;
+            bounds::text(text.len().checked_mul(count))?;
             Ok(Value::from(text.repeat(count)))
         },
     ),
@@ -87,7 +88,10 @@ pub(in crate::functions) const FUNCTIONS: &[Function] = &[
         &[gives("strings.replace(\"oink oink\", \"k\", \"ky\", 1)", "\"oinky oink\"")],
         |args| {
             let (text, old, new) = three(args)?;
-            Ok(Value::from(match usize::try_from(args.int(3)?) {
+            let count = usize::try_from(args.int(3)?);
+            let times = text.matches(old).take(count.unwrap_or(usize::MAX)).count();
+            bounds::text(bounds::replaced(text, old, new, times))?;
+            Ok(Value::from(match count {
                 Ok(count) => text.replacen(old, new, count),
                 Err(_) => text.replace(old, new),
             }))
@@ -100,6 +104,7 @@ pub(in crate::functions) const FUNCTIONS: &[Function] = &[
         &[gives("strings.replace_all(\"ab\", \"\", \"-\")", "\"-a-b-\"")],
         |args| {
             let (text, old, new) = three(args)?;
+            bounds::text(bounds::replaced(text, old, new, text.matches(old).count()))?;
             Ok(Value::from(text.replace(old, new)))
         },
     ),

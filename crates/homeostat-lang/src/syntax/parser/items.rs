@@ -81,6 +81,10 @@ impl Parser<'_> {
     }
 
     pub(super) fn missing_comma(&mut self) {
+        // A line that breaks off lacks more than its comma, and that was said.
+        if self.diagnostics.last().is_some_and(|last| last.span == Some(self.here())) {
+            return;
+        }
         let place = self.after_last();
         let missing = self
             .error(codes::MISSING_COMMA, "a comma is missing at the end of the line")

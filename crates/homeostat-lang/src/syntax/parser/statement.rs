@@ -311,7 +311,10 @@ impl Parser<'_> {
         let part = self.start();
         self.bump();
         if !self.eat(K::Identifier) {
-            let help = "a function without a name is a value: `$name = func(…) { … }`";
+            let help = match self.at(K::Capitalized) {
+                true => "names begin with a small letter",
+                false => "a function without a name is a value: `$name = func(…) { … }`",
+            };
             self.unexpected_help("the name of the function", help);
             self.skip(&[K::OpenParen, K::OpenBrace]);
         }
