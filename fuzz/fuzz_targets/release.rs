@@ -1,9 +1,10 @@
 //! Any bytes, as what lies in the store for a release or for the operators, and as a manifest: reading ends without a panic, nothing
-//! counts that nobody signed, and what is read as a manifest stays in its place and has one text. `cargo fuzz run release`
+//! counts that nobody signed, and what is read as a manifest stays in its place and has one text. The same bytes as what a host says that it holds. `cargo fuzz run release`
 #![no_main]
 
 use std::sync::LazyLock;
 
+use homeostat_cluster::deploys::blobs::Holder;
 use homeostat_cluster::deploys::{Manifest, OperatorKey, RELEASE_BYTES_MAX, Roster, Stored};
 use homeostat_cluster::identity::Operator;
 use libfuzzer_sys::fuzz_target;
@@ -20,6 +21,11 @@ fuzz_target!(|bytes: &[u8]| {
         for file in &manifest.files {
             let path = file.path.below("/prefix".as_ref());
             assert!(path.starts_with("/prefix") && !path.components().any(|part| part.as_os_str() == ".."));
+        }
+    }
+    for stored in [bytes, &[&[1], bytes].concat()] {
+        if let Some(holder) = Holder::parse("holds/a", stored) {
+            assert!(holder.host == "a" && holder.releases.len() <= 100);
         }
     }
     let key = OPERATORS[0].key().as_slice();

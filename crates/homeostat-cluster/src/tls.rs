@@ -45,6 +45,8 @@ pub struct Tls {
 struct Configs {
     server: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
+    /// For whose own certificate has ended.
+    stranger: Arc<ClientConfig>,
 }
 
 /// Who is at the other end, as its certificate says.
@@ -132,7 +134,27 @@ impl Tls {
         address: impl ToSocketAddrs,
         whom: &Whom,
     ) -> Result<client::TlsStream<TcpStream>, TlsError> {
-        let connector = TlsConnector::from(self.latest.borrow().client.clone());
+        let config = self.latest.borrow().client.clone();
+        self.connect_with(config, address, whom).await
+    }
+
+    /// Connects to somebody without showing who we are.
+    pub async fn connect_as_stranger(
+        &self,
+        address: impl ToSocketAddrs,
+        whom: &Whom,
+    ) -> Result<client::TlsStream<TcpStream>, TlsError> {
+        let config = self.latest.borrow().stranger.clone();
+        self.connect_with(config, address, whom).await
+    }
+
+    async fn connect_with(
+        &self,
+        config: Arc<ClientConfig>,
+        address: impl ToSocketAddrs,
+        whom: &Whom,
+    ) -> Result<client::TlsStream<TcpStream>, TlsError> {
+        let connector = TlsConnector::from(config);
         let name = match whom {
             Whom::Member => MEMBER_NAME,
             Whom::Host(host) => host.as_str(),
@@ -203,14 +225,17 @@ impl Configs {
 
         let servers =
             WebPkiServerVerifier::builder_with_provider(roots, provider()).build().map_err(unusable)?;
-        let mut client = ClientConfig::builder_with_provider(provider())
+        let client = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&version::TLS13])
             .map_err(unusable)?
-            .with_webpki_verifier(servers)
+            .with_webpki_verifier(servers);
+        let mut stranger = client.clone().with_no_client_auth();
+        let mut client = client
             .with_client_auth_cert(certificates(&identity.certificates.host)?, key()?)
             .map_err(unusable)?;
+        stranger.resumption = Resumption::disabled();
         client.resumption = Resumption::disabled();
-        Ok(Self { server: Arc::new(server), client: Arc::new(client) })
+        Ok(Self { server: Arc::new(server), client: Arc::new(client), stranger: Arc::new(stranger) })
     }
 }
 

@@ -3,7 +3,6 @@
 //!
 //! While the store is away nothing is offered, and what runs goes on. What does not check is logged once.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,26 +10,19 @@ use homeostat_engine::Store;
 use homeostat_engine::store::{StoreError, Watching, keys};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::sleep;
 
-use super::manifest::{Hash, Manifest};
-use super::operators::Roster;
-use super::rollout::{Decision, HostStanding, decide, fleet, is_everywhere};
-use super::shelf::{Mark, Shelf, Shelved};
-use super::store::{Stored, fetch};
-use crate::identity::{ClusterDir, Operator};
+use super::blobs::{Depot, Peers};
+use super::rollout::HostStanding;
+use super::shelf::{Shelf, Shelved};
+use super::store::Stored;
+use super::watcher::{Sight, Watcher};
+use crate::identity::ClusterDir;
 use crate::pace::{Backoff, some_of};
 use crate::presence::{self, Alive};
 
-/// How long the other hosts must have been seen before a release is taken that waits for some of them: after the store was away, they
-/// come back one after the other.
-const SEEN_FOR: Duration = Duration::from_secs(3);
 /// Many hosts that hear of something do not all ask at once.
 const SPREAD: Duration = Duration::from_millis(50);
-/// Things that were refused which are remembered, so that they are said once.
-const REFUSED_MAX: usize = 1000;
-/// Between attempts to fetch.
-const FETCHES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// Who follows.
 #[derive(Clone)]
@@ -45,6 +37,10 @@ pub struct Party {
     pub dir: ClusterDir,
     /// Where releases go.
     pub shelf: Shelf,
+    /// Where large files lie.
+    pub depot: Depot,
+    /// Where they come from, if hosts reach each other.
+    pub peers: Option<Peers>,
 }
 
 /// What a host should run from now on.
@@ -64,6 +60,7 @@ pub enum Offer {
 /// Follows until it is dropped.
 pub struct Follower {
     offers: mpsc::Receiver<Offer>,
+    waits: watch::Receiver<Option<Arc<str>>>,
     _tasks: JoinSet<()>,
 }
 
@@ -77,30 +74,10 @@ impl Follower {
         tasks.spawn(presence::follow(party.store.clone(), tell));
         // One offer at a time: the next is made when it is known what became of the last.
         let (offer, offers) = mpsc::channel(1);
-        let mark = |mark| {
-            party.shelf.mark(mark).unwrap_or_else(|error| {
-                tracing::error!("which releases were seen before is not known: {}", Chain(&error));
-                0
-            })
-        };
-        let (seen, everywhere) = (mark(Mark::Seen), mark(Mark::Everywhere));
-        let watcher = Watcher {
-            party,
-            view,
-            alive,
-            standing,
-            offer,
-            seen,
-            everywhere,
-            offered: None,
-            refused: BTreeMap::new(),
-            visible_since: None,
-            waits_for: Vec::new(),
-            again: None,
-            backoff: Backoff::new(FETCHES.0, FETCHES.1),
-        };
+        let (tell, waits) = watch::channel(None);
+        let watcher = Watcher::new(party, Sight { view, alive, standing }, offer, tell);
         tasks.spawn(watcher.run());
-        Self { offers, _tasks: tasks }
+        Self { offers, waits, _tasks: tasks }
     }
 
     /// The next thing to run; none is coming when it does not return. Cancel-safe.
@@ -110,13 +87,18 @@ impl Follower {
             None => std::future::pending().await,
         }
     }
+
+    /// What the release that is to be taken waits for, for people.
+    pub fn waits(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.waits.clone()
+    }
 }
 
 /// What the store has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct View {
-    releases: Vec<Stored>,
-    rosters: Vec<Stored>,
+pub(super) struct View {
+    pub(super) releases: Vec<Stored>,
+    pub(super) rosters: Vec<Stored>,
 }
 
 /// Reads again whatever changes, for as long as somebody listens.
@@ -154,237 +136,4 @@ async fn read(store: &dyn Store) -> Result<(View, [Watching; 2]), StoreError> {
     let watches =
         [store.watch(keys::DEPLOYS, revision).await?, store.watch(keys::OPERATORS, revision).await?];
     Ok((View { releases, rosters }, watches))
-}
-
-/// Looks at everything again whenever something changed.
-struct Watcher {
-    party: Party,
-    view: watch::Receiver<View>,
-    alive: watch::Receiver<Alive>,
-    standing: watch::Receiver<HostStanding>,
-    offer: mpsc::Sender<Offer>,
-    /// The greatest number of a release that was for us.
-    seen: u64,
-    /// The greatest number of a release that was once in order on every host that it is for.
-    everywhere: u64,
-    /// What was offered last: a number, and whether it is one to leave.
-    offered: Option<(u64, bool)>,
-    /// What was refused and said, by key.
-    refused: BTreeMap<String, Hash>,
-    /// Since when we see ourselves among the hosts.
-    visible_since: Option<Instant>,
-    /// Whom the release that is not taken yet waits for, as it was said last.
-    waits_for: Vec<Arc<str>>,
-    /// When to look again by ourselves.
-    again: Option<Instant>,
-    backoff: Backoff,
-}
-
-impl Watcher {
-    async fn run(mut self) {
-        loop {
-            self.again = None;
-            if !self.look().await {
-                return;
-            }
-            let again = self.again;
-            let ended = tokio::select! {
-                changed = self.view.changed() => changed.is_err(),
-                changed = self.alive.changed() => changed.is_err(),
-                changed = self.standing.changed() => changed.is_err(),
-                () = until(again) => false,
-            };
-            if ended {
-                return;
-            }
-        }
-    }
-
-    /// Looks at everything. Says whether somebody still listens.
-    async fn look(&mut self) -> bool {
-        let view = self.view.borrow_and_update().clone();
-        let own = *self.standing.borrow_and_update();
-        let operators = match self.operators(&view.rosters) {
-            Ok(operators) => operators,
-            Err(error) => {
-                tracing::error!("nobody is trusted as an operator: {}", Chain(&error));
-                return true;
-            }
-        };
-        let Some((stored, manifest)) = self.candidate(&view.releases, &operators, own) else { return true };
-        self.remember(manifest.number);
-        match self.decide(&manifest, own) {
-            Decision::Take => self.take(&stored, manifest).await,
-            Decision::GoBack(failed_on) => {
-                self.offer(manifest.number, true, |from| Offer::GoBack { from, failed_on }).await
-            }
-            Decision::Wait(hosts) => {
-                if hosts != self.waits_for {
-                    tracing::info!("release {} waits for {}", manifest.number, hosts.join(", "));
-                    self.waits_for = hosts;
-                }
-                true
-            }
-            Decision::Stopped(host) => {
-                if *self.waits_for != [host.clone()] {
-                    tracing::warn!("release {} is not taken: it failed on `{host}`", manifest.number);
-                    self.waits_for = vec![host];
-                }
-                true
-            }
-            Decision::Nothing | Decision::NotForUs => true,
-        }
-    }
-
-    /// Who counts, after all changes that were signed.
-    fn operators(&mut self, rosters: &[Stored]) -> Result<Vec<Operator>, crate::identity::DirError> {
-        let Party { dir, cluster, .. } = &self.party;
-        let (number, pinned) = (dir.roster_number()?, dir.operators()?);
-        let mut refused = Vec::new();
-        let (last, operators) = Roster::follow(number, pinned, cluster, rosters, |change, error| {
-            refused.push((keys::operators(change.number), Hash::of(&change.signed), error.to_string()));
-        });
-        if last != number {
-            dir.pin_operators(&operators, last)?;
-            let names: Vec<&str> = operators.iter().map(Operator::name).collect();
-            tracing::warn!("the operators are {} from now on", names.join(", "));
-        }
-        for (key, hash, why) in refused {
-            self.refuse(key, hash, &why);
-        }
-        Ok(operators)
-    }
-
-    /// The newest release that is for us, not older than what runs or what was seen.
-    fn candidate(
-        &mut self,
-        releases: &[Stored],
-        operators: &[Operator],
-        own: HostStanding,
-    ) -> Option<(Stored, Manifest)> {
-        let least = own.runs.max(self.seen);
-        for stored in releases.iter().rev() {
-            match stored.verify(operators, &self.party.cluster) {
-                Ok((manifest, _)) if !manifest.rollout.selects(&self.party.host) => {}
-                Ok((manifest, _)) if manifest.number >= least => return Some((stored.clone(), manifest)),
-                Ok(_) => return None,
-                Err(error) => {
-                    self.refuse(keys::deploy(stored.number), Hash::of(&stored.signed), &error.to_string());
-                }
-            }
-        }
-        None
-    }
-
-    fn refuse(&mut self, key: String, hash: Hash, why: &str) {
-        if self.refused.get(&key) != Some(&hash) {
-            tracing::error!("`{key}` is refused, and what runs goes on: {why}");
-            // Those with smaller numbers are no longer looked at.
-            while self.refused.len() >= REFUSED_MAX {
-                self.refused.pop_first();
-            }
-            self.refused.insert(key, hash);
-        }
-    }
-
-    fn remember(&mut self, number: u64) {
-        if number > self.seen {
-            self.seen = number;
-            self.set_mark(Mark::Seen, number);
-        }
-    }
-
-    fn set_mark(&self, mark: Mark, number: u64) {
-        if let Err(error) = self.party.shelf.set_mark(mark, number) {
-            tracing::error!("{}", Chain(&error));
-        }
-    }
-
-    fn decide(&mut self, manifest: &Manifest, own: HostStanding) -> Decision {
-        let fleet = fleet(&self.alive.borrow_and_update());
-        let us = &self.party.host;
-        if !fleet.contains_key(us) {
-            self.visible_since = None;
-        } else if self.visible_since.is_none() {
-            self.visible_since = Some(Instant::now());
-        }
-        let decision = decide(manifest, us, own, &fleet);
-        if manifest.number > self.everywhere && fleet.contains_key(us) && is_everywhere(manifest, own, &fleet)
-        {
-            self.everywhere = manifest.number;
-            self.set_mark(Mark::Everywhere, manifest.number);
-        }
-        let rollout = &manifest.rollout;
-        let is_staged =
-            rollout.canary.is_some() || rollout.max_unavailable.is_some() || rollout.rollback_on_failure;
-        let clear_at = self.visible_since.map(|since| since + SEEN_FOR);
-        let is_clear = clear_at.is_some_and(|at| at <= Instant::now());
-        match decision {
-            // It did where it had to: a host that comes later and has trouble of its own takes it from nobody.
-            Decision::GoBack(_) if manifest.number <= self.everywhere => Decision::Nothing,
-            Decision::Take if is_staged && !is_clear => {
-                self.again = clear_at;
-                Decision::Wait(Vec::new())
-            }
-            other => other,
-        }
-    }
-
-    async fn take(&mut self, stored: &Stored, manifest: Manifest) -> bool {
-        let number = manifest.number;
-        if self.offered == Some((number, false)) {
-            return true;
-        }
-        let files = match fetch(&*self.party.store, &manifest).await {
-            Ok(files) => files,
-            Err(error) => {
-                if self.backoff.attempts() == 0 {
-                    tracing::error!("release {number} cannot be had, and what runs goes on: {error}");
-                }
-                self.again = Some(Instant::now() + self.backoff.next());
-                return true;
-            }
-        };
-        let (shelf, signed) = (self.party.shelf.clone(), stored.signed.clone());
-        let put = tokio::task::spawn_blocking(move || shelf.put(&signed, &manifest, &files)).await;
-        match put {
-            Ok(Ok(shelved)) => {
-                self.backoff.reset();
-                self.offer(number, false, |_| Offer::Take(shelved)).await
-            }
-            Ok(Err(error)) => {
-                tracing::error!("release {number} cannot be kept: {}", Chain(&error));
-                self.again = Some(Instant::now() + self.backoff.next());
-                true
-            }
-            Err(_) => false,
-        }
-    }
-
-    /// Offers something once. Says whether somebody still listens.
-    async fn offer(&mut self, number: u64, leave: bool, offer: impl FnOnce(u64) -> Offer) -> bool {
-        if self.offered == Some((number, leave)) {
-            return true;
-        }
-        self.offered = Some((number, leave));
-        self.waits_for.clear();
-        self.offer.send(offer(number)).await.is_ok()
-    }
-}
-
-/// An error with its sources.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        self.0.source().map_or(Ok(()), |source| write!(f, ": {source}"))
-    }
-}
-
-async fn until(when: Option<Instant>) {
-    match when {
-        Some(when) => sleep_until(when).await,
-        None => std::future::pending().await,
-    }
 }

@@ -4,7 +4,7 @@
 //! is read: what is parsed and written again must be the same bytes. The version of the form is part of what is signed (see
 //! `signed`), so that a manifest of another version is never taken for one of this.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,7 +16,11 @@ use crate::identity::{hex, unhex};
 /// Files of a release.
 pub const FILES_MAX: usize = 4096;
 /// All files of a release together, in bytes.
-pub const RELEASE_BYTES_MAX: u64 = 8 << 20;
+pub const RELEASE_BYTES_MAX: u64 = 16 << 30;
+/// Of a release, what lies in the store, in bytes.
+pub const STORE_BYTES_MAX: u64 = 8 << 20;
+/// A file that lies in the store, in bytes, where hosts can hand larger ones to each other.
+const STORE_FILE_BYTES_MAX: u64 = 256 << 10;
 const INPUTS_MAX: usize = 64;
 const PATTERNS_MAX: usize = 64;
 const TEXT_BYTES_MAX: usize = 256;
@@ -114,6 +118,21 @@ impl Manifest {
             return Err(ManifestError::Form("it has another text than the one for what it says".into()));
         }
         Ok(manifest)
+    }
+
+    /// The contents that hosts hand to each other, with their sizes: large ones, and whatever is too much for the store then.
+    pub fn carried(&self) -> BTreeMap<Hash, u64> {
+        let contents: BTreeSet<(u64, Hash)> = self.files.iter().map(|file| (file.bytes, file.hash)).collect();
+        let mut room = STORE_BYTES_MAX;
+        let mut carried = BTreeMap::new();
+        for (bytes, hash) in contents {
+            if bytes <= STORE_FILE_BYTES_MAX.min(room) {
+                room -= bytes;
+            } else {
+                carried.insert(hash, bytes);
+            }
+        }
+        carried
     }
 
     /// Says what cannot be.
@@ -228,6 +247,18 @@ impl Hash {
     pub fn of(content: &[u8]) -> Self {
         Self(*blake3::hash(content).as_bytes())
     }
+
+    /// That of what was hashed piece by piece.
+    pub(super) fn finished(hasher: &blake3::Hasher) -> Self {
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    /// That of what a file holds from here on, and how much it is.
+    pub(super) fn of_file(file: &mut std::fs::File) -> std::io::Result<(Self, u64)> {
+        let mut hasher = blake3::Hasher::new();
+        let bytes = std::io::copy(file, &mut hasher)?;
+        Ok((Self::finished(&hasher), bytes))
+    }
 }
 
 impl fmt::Display for Hash {
@@ -239,6 +270,14 @@ impl fmt::Display for Hash {
 impl fmt::Debug for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Hash {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::try_from(text.to_owned())
     }
 }
 

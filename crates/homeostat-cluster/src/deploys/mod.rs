@@ -6,9 +6,11 @@
 //! Invariants: nothing of a release is read before its signature, its cluster and its number are checked, and no file of it is used
 //! before its hash is; what does not check changes nothing. Numbers only grow on a host. A number is never given twice.
 //!
-//! The way of a release: files → [`Draft`] → [`publish`] (a number, a signature, the store) → [`follow`] (checked,
-//! decided by [`rollout`], put on the [`Shelf`]) → whoever runs it.
+//! The way of a release: files → [`Draft`] → [`publish`] (a number, a signature, the store) → [`Follower`] (checked,
+//! decided by [`rollout`], its large files brought by [`blobs`], put on the [`Shelf`]) → whoever runs it.
 
+pub mod blobs;
+mod chain;
 mod draft;
 mod follow;
 mod manifest;
@@ -17,17 +19,21 @@ mod path;
 pub mod rollout;
 mod shelf;
 mod signed;
+mod stock;
 mod store;
+mod watcher;
 
-pub use draft::{Content, Draft, DraftError};
+pub use draft::{Body, Content, Draft, DraftError};
 pub use follow::{Follower, Offer, Party};
-pub use manifest::{Amount, FILES_MAX, FileEntry, Hash, Manifest, ManifestError, RELEASE_BYTES_MAX, Rollout};
+pub use manifest::{
+    Amount, FILES_MAX, FileEntry, Hash, Manifest, ManifestError, RELEASE_BYTES_MAX, Rollout, STORE_BYTES_MAX,
+};
 pub use operators::{Roster, RosterError, current_roster, publish_roster};
 pub use path::{BundlePath, NotABundlePath};
 pub use shelf::{Ledger, Shelf, ShelfError, Shelved};
 pub use signed::{OperatorKey, Untrusted};
 pub use store::{
-    FetchError, KEPT, PublishError, ReleaseError, Stored, Terms, fetch, prune, publish, releases,
+    FetchError, KEPT, Large, PublishError, ReleaseError, Stored, Terms, fetch, prune, publish, releases,
 };
 
 #[cfg(test)]

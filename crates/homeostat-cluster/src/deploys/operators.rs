@@ -94,14 +94,14 @@ impl Roster {
     }
 }
 
-/// Who counts now for whoever counts these operators, and the number of the last change.
+/// Who counts now for whoever counted these operators after the change with that number, and the number of the last change.
 pub async fn current_roster(
     store: &dyn Store,
     cluster: &str,
-    pinned: Vec<Operator>,
+    (number, pinned): (u64, Vec<Operator>),
 ) -> Result<(u64, Vec<Operator>), StoreError> {
     let changes = Stored::below(store, keys::OPERATORS).await?.0;
-    Ok(Roster::follow(0, pinned, cluster, &changes, |_, _| {}))
+    Ok(Roster::follow(number, pinned, cluster, &changes, |_, _| {}))
 }
 
 /// Makes these the operators from now on. Says the number of the change.

@@ -13,12 +13,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::draft::Draft;
+use super::draft::{Body, Content, Draft};
 use super::manifest::{Hash, Manifest};
 use super::signed::body;
 use crate::identity::write;
@@ -147,7 +147,7 @@ impl Shelf {
                 let path = path.below(&root);
                 let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
                 DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-                create(&path, content.mode, &content.bytes)?;
+                bring(content, &path)?;
             }
             rustix::fs::syncfs(File::open(&new)?)?;
             write::remove_dir(&place)?;
@@ -167,12 +167,22 @@ impl Shelf {
         let manifest = manifest.filter(|manifest| manifest.number == number).ok_or_else(damaged)?;
         for file in &manifest.files {
             let path = file.path.below(&place.join("files"));
-            let bytes = read(&path, file.bytes + 1).map_err(cannot(&path))?.ok_or_else(damaged)?;
-            if Hash::of(&bytes) != file.hash {
+            let found = match File::open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(damaged()),
+                opened => opened.and_then(|mut file| Hash::of_file(&mut file)),
+            };
+            if found.map_err(cannot(&path))? != (file.hash, file.bytes) {
                 return Err(damaged());
             }
         }
         Ok(self.shelved(manifest))
+    }
+
+    /// What the releases here hold, as far as that can be read.
+    pub(super) fn manifests(&self) -> Vec<Manifest> {
+        let entries = fs::read_dir(self.dir()).into_iter().flatten().flatten();
+        let signed = entries.filter_map(|entry| fs::read(entry.path().join("manifest")).ok());
+        signed.filter_map(|signed| Manifest::parse(body(&signed)?).ok()).collect()
     }
 
     /// Lets the link lead to a release.
@@ -238,9 +248,32 @@ fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// Puts a file here with its mode. What lies on this disk already is linked, if nobody else has it with another mode.
+fn bring(content: &Content, path: &Path) -> io::Result<()> {
+    let from = match &content.body {
+        Body::Here(bytes) => return create(path, content.mode, bytes),
+        Body::At(from) => from,
+        Body::Elsewhere => return Err(io::ErrorKind::NotFound.into()),
+    };
+    let (found, mode) = (fs::metadata(from)?, readable(content.mode));
+    if found.nlink() == 1 {
+        fs::set_permissions(from, fs::Permissions::from_mode(mode))?;
+    } else if found.mode() & 0o7777 != mode {
+        create(path, content.mode, &[])?;
+        return fs::copy(from, path)
+            .and_then(|_| fs::set_permissions(path, fs::Permissions::from_mode(mode)));
+    }
+    fs::hard_link(from, path)
+}
+
 fn create(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
-    // Whatever the umask is; and it stays readable for us.
-    file.set_permissions(fs::Permissions::from_mode(mode | 0o400))
+    // Whatever the umask is.
+    file.set_permissions(fs::Permissions::from_mode(readable(mode)))
+}
+
+/// It stays readable for us.
+fn readable(mode: u32) -> u32 {
+    mode | 0o400
 }

@@ -1,6 +1,8 @@
-//! Releases in the store: `deploys/<n>` holds a manifest as it was signed, `blobs/<hash>/<chunk>` the files, each content once.
+//! Releases in the store: `deploys/<n>` holds a manifest as it was signed, `blobs/<hash>/<chunk>` the files, each content once. Those
+//! that hosts hand to each other are not there ([`Manifest::carried`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 
 use homeostat_engine::Store;
@@ -8,8 +10,8 @@ use homeostat_engine::store::{
     Commit, Compare, OPERATIONS_MAX, Operation, StoreError, VALUE_BYTES_MAX, keys,
 };
 
-use super::draft::{Content, Draft, DraftError};
-use super::manifest::{Hash, Manifest, ManifestError, Rollout};
+use super::draft::{Body, Content, Draft, DraftError};
+use super::manifest::{FileEntry, Hash, Manifest, ManifestError, Rollout, STORE_BYTES_MAX};
 use super::signed::{OperatorKey, Purpose, Untrusted, body, open};
 use crate::identity::Operator;
 
@@ -85,6 +87,15 @@ pub struct Terms<'a> {
     pub made_ms: u64,
 }
 
+/// How large files come to the hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Large {
+    /// Hosts hand them to each other.
+    Carried,
+    /// Through the store, as all others: hosts cannot reach each other.
+    Stored,
+}
+
 /// Why a release was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
@@ -97,6 +108,15 @@ pub enum PublishError {
     /// Its manifest is too large.
     #[error("its list of files has more than {VALUE_BYTES_MAX} bytes")]
     TooLarge,
+    /// Its files are too large for the store.
+    #[error(
+        "its files have more than {STORE_BYTES_MAX} bytes together, which only hosts of a cluster can hand to each other: \
+         release it on a host of the cluster, with the prefix of that host"
+    )]
+    NeedsPeers,
+    /// A file that cannot be read, or that nobody has.
+    #[error("`{0}` cannot be had")]
+    File(Hash, #[source] io::Error),
     /// Somebody else was quicker, again and again.
     #[error("others publish releases all the time: no number could be had")]
     NoNumber,
@@ -144,7 +164,12 @@ pub async fn releases(store: &dyn Store) -> Result<Vec<Stored>, StoreError> {
 }
 
 /// Signs a release with the next number and puts it into the store.
-pub async fn publish(store: &dyn Store, terms: &Terms<'_>, draft: &Draft) -> Result<Manifest, PublishError> {
+pub async fn publish(
+    store: &dyn Store,
+    terms: &Terms<'_>,
+    draft: &Draft,
+    large: Large,
+) -> Result<Manifest, PublishError> {
     let mut manifest = Manifest {
         cluster: terms.cluster.clone(),
         number: 1,
@@ -157,7 +182,16 @@ pub async fn publish(store: &dyn Store, terms: &Terms<'_>, draft: &Draft) -> Res
         rollout: terms.rollout.clone(),
     };
     manifest.check().map_err(PublishError::Content)?;
-    put_blobs(store, draft).await?;
+    let carried = match large {
+        Large::Carried => manifest.carried(),
+        Large::Stored => BTreeMap::new(),
+    };
+    let mut stored = draft.contents();
+    stored.retain(|hash, _| !carried.contains_key(hash));
+    if stored.values().map(|content| content.bytes).sum::<u64>() > STORE_BYTES_MAX {
+        return Err(PublishError::NeedsPeers);
+    }
+    put_blobs(store, &stored).await?;
     for _ in 0..TRIES_MAX {
         let last = releases(store).await?.last().map_or(0, |last| last.number);
         manifest.number = last + 1;
@@ -171,7 +205,7 @@ pub async fn publish(store: &dyn Store, terms: &Terms<'_>, draft: &Draft) -> Res
         match store.transaction(vec![Compare::Missing(key)], vec![put]).await? {
             Commit::Done(_) => {
                 // Somebody may have pruned what nobody referred to until now.
-                put_blobs(store, draft).await?;
+                put_blobs(store, &stored).await?;
                 return Ok(manifest);
             }
             Commit::Refused => {}
@@ -181,10 +215,15 @@ pub async fn publish(store: &dyn Store, terms: &Terms<'_>, draft: &Draft) -> Res
 }
 
 /// Puts those pieces that are missing.
-async fn put_blobs(store: &dyn Store, draft: &Draft) -> Result<(), StoreError> {
-    for (hash, content) in draft.contents() {
+async fn put_blobs(store: &dyn Store, contents: &BTreeMap<Hash, &Content>) -> Result<(), PublishError> {
+    for (hash, content) in contents {
+        let cannot = |error| PublishError::File(*hash, error);
+        let bytes = content.read().map_err(cannot)?.ok_or_else(|| cannot(io::ErrorKind::NotFound.into()))?;
+        if Hash::of(&bytes) != *hash {
+            return Err(cannot(io::Error::other("it changes while it is read")));
+        }
         let hash = hash.to_string();
-        for (at, chunk) in content.chunks(CHUNK_BYTES).enumerate() {
+        for (at, chunk) in bytes.chunks(CHUNK_BYTES).enumerate() {
             let key: Arc<str> = keys::blob(&hash, at).into();
             let value = [&[FORM], chunk].concat();
             match store.get(&key).await? {
@@ -196,29 +235,49 @@ async fn put_blobs(store: &dyn Store, draft: &Draft) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The files of a release, each with the content that its manifest says.
+/// The files of a release, each with the content that its manifest says. Those that hosts hand to each other are elsewhere.
 pub async fn fetch(store: &dyn Store, manifest: &Manifest) -> Result<Draft, FetchError> {
+    let carried = manifest.carried();
     let mut draft = Draft::default();
+    let mut room = STORE_BYTES_MAX;
     for file in &manifest.files {
-        let size = usize::try_from(file.bytes).unwrap_or(usize::MAX);
-        let mut bytes = Vec::with_capacity(size);
-        for at in 0..size.div_ceil(CHUNK_BYTES) {
-            let entry = store.get(&keys::blob(&file.hash.to_string(), at)).await?;
-            let entry = entry.ok_or_else(|| FetchError::Missing(file.path.to_string()))?;
-            match entry.value.split_first() {
-                Some((&FORM, chunk)) if bytes.len() + chunk.len() <= size => bytes.extend_from_slice(chunk),
-                _ => return Err(FetchError::Different(file.path.to_string())),
+        let stored = if file.bytes <= room { fetch_one(store, file).await? } else { None };
+        let body = match stored {
+            Some(bytes) => {
+                room -= file.bytes;
+                Body::Here(bytes)
             }
-        }
-        if bytes.len() != size || Hash::of(&bytes) != file.hash {
-            return Err(FetchError::Different(file.path.to_string()));
-        }
-        draft.add_file(file.path.clone(), Content { mode: file.mode, bytes })?;
+            None if carried.contains_key(&file.hash) => Body::Elsewhere,
+            None => return Err(FetchError::Missing(file.path.to_string())),
+        };
+        let content = Content { mode: file.mode, bytes: file.bytes, hash: file.hash, body };
+        draft.add_file(file.path.clone(), content)?;
     }
     for input in &manifest.inputs {
         draft.name_input(input.clone());
     }
     Ok(draft)
+}
+
+/// What the store has for a file; none if it has nothing at all.
+async fn fetch_one(store: &dyn Store, file: &FileEntry) -> Result<Option<Vec<u8>>, FetchError> {
+    let size = usize::try_from(file.bytes).unwrap_or(usize::MAX);
+    let mut bytes = Vec::with_capacity(size);
+    for at in 0..size.div_ceil(CHUNK_BYTES) {
+        let entry = match store.get(&keys::blob(&file.hash.to_string(), at)).await? {
+            Some(entry) => entry,
+            None if at == 0 => return Ok(None),
+            None => return Err(FetchError::Missing(file.path.to_string())),
+        };
+        match entry.value.split_first() {
+            Some((&FORM, chunk)) if bytes.len() + chunk.len() <= size => bytes.extend_from_slice(chunk),
+            _ => return Err(FetchError::Different(file.path.to_string())),
+        }
+    }
+    if bytes.len() != size || Hash::of(&bytes) != file.hash {
+        return Err(FetchError::Different(file.path.to_string()));
+    }
+    Ok(Some(bytes))
 }
 
 /// Removes all but the last [`KEPT`] releases, those that run somewhere, and the files that no release refers to any more. Says

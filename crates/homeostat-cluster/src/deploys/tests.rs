@@ -24,7 +24,7 @@ fn store() -> (Arc<dyn Store>, TempDir) {
 
 fn draft(text: &str) -> Draft {
     let mut draft = Draft::default();
-    let content = |text: &str| Content { mode: 0o644, bytes: text.into() };
+    let content = |text: &str| Content::here(0o644, text.into());
     draft.add_input("site.yaml".parse().unwrap(), content(text)).unwrap();
     draft.add_file("files/motd".parse().unwrap(), content("hello")).unwrap();
     draft.add_file("files/empty".parse().unwrap(), content("")).unwrap();
@@ -41,6 +41,10 @@ fn terms(key: &OperatorKey) -> Terms<'_> {
         rollout: Rollout::default(),
         made_ms: 1,
     }
+}
+
+async fn publish(store: &dyn Store, terms: &Terms<'_>, draft: &Draft) -> Result<Manifest, PublishError> {
+    super::publish(store, terms, draft, Large::Stored).await
 }
 
 fn operators(key: &OperatorKey) -> Vec<Operator> {
@@ -206,7 +210,7 @@ async fn operators_change_by_the_word_of_one_of_them_only() {
     publish_roster(&*store, &bob, CLUSTER, vec![b.clone()]).await.unwrap();
     publish_roster(&*store, &ann, CLUSTER, vec![a.clone(), e.clone()]).await.unwrap();
     publish_roster(&*store, &bob, "c2", vec![b.clone(), e]).await.unwrap();
-    assert_eq!(current_roster(&*store, CLUSTER, vec![a]).await.unwrap(), (3, vec![b.clone()]));
+    assert_eq!(current_roster(&*store, CLUSTER, (0, vec![a])).await.unwrap(), (3, vec![b.clone()]));
     assert!(publish_roster(&*store, &bob, CLUSTER, vec![]).await.is_err());
     assert!(publish_roster(&*store, &bob, CLUSTER, vec![b.clone(), b]).await.is_err());
 }
@@ -263,7 +267,8 @@ fn follows(store: &Arc<dyn Store>, host: &str, pinned: &[Operator]) -> Follows {
     let shelf = Shelf::below(prefix.path());
     let (standing, own) = watch::channel(HostStanding::default());
     let cluster = CLUSTER.to_owned();
-    let party = Party { store: store.clone(), host: host.into(), cluster, dir, shelf };
+    let depot = blobs::Depot::below(prefix.path());
+    let party = Party { store: store.clone(), host: host.into(), cluster, dir, shelf, depot, peers: None };
     Follows { follower: Follower::start(party, own), standing, prefix }
 }
 

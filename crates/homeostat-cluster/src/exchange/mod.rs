@@ -130,6 +130,15 @@ pub struct Exchange {
     _tasks: JoinSet<()>,
 }
 
+/// What each of the two tasks has: for whom it works, what is wanted of it, and whom it tells.
+#[derive(Clone)]
+struct Side {
+    party: Arc<Party>,
+    wishes: watch::Receiver<Wanted>,
+    standing: Arc<watch::Sender<Standing>>,
+    teller: mpsc::Sender<News>,
+}
+
 impl Exchange {
     /// Begins with what was collected last of what the filter wants, which it returns. The store is not waited for. Nothing is exported before
     /// the first [`Self::want`].
@@ -139,11 +148,12 @@ impl Exchange {
         let (standing_now, standing) = watch::channel(Standing::default());
         let standing_now = Arc::new(standing_now);
         let (teller, news) = mpsc::channel(NEWS_MAX);
-        let mut pool = pool::Pool::new(party.clone(), wishes.clone(), standing_now.clone(), teller.clone());
+        let side = Side { party, wishes, standing: standing_now, teller };
+        let mut pool = pool::Pool::new(side.clone());
         let last = pool.remembered().await;
         let mut tasks = JoinSet::new();
         tasks.spawn(pool.run());
-        tasks.spawn(publish::Publisher::new(party, wishes, standing_now, teller).run());
+        tasks.spawn(publish::Publisher::new(side).run());
         (Self { wanted, standing, news, _tasks: tasks }, last)
     }
 

@@ -8,12 +8,11 @@ use homeostat_engine::store::{
     Changed, Entry, OPERATIONS_MAX, Operation, StoreError, VALUE_BYTES_MAX, WatchItem, Watching, keys,
 };
 use homeostat_model::Digest;
-use tokio::sync::{mpsc, watch};
 
 use super::filter::Filter;
 use super::form;
 use super::seal::SealingKey;
-use super::{Attempt, Change, ExportId, News, Party, Standing, Wanted};
+use super::{Attempt, Change, ExportId, News, Side, Wanted};
 use crate::pace::{Backoff, some_of};
 
 /// Changes that are told at once.
@@ -23,10 +22,7 @@ const SPREAD: Duration = Duration::from_millis(500);
 
 /// What others export, as far as it is wanted.
 pub(super) struct Pool {
-    party: Arc<Party>,
-    wishes: watch::Receiver<Wanted>,
-    standing: Arc<watch::Sender<Standing>>,
-    teller: mpsc::Sender<News>,
+    side: Side,
     /// What we told last, by the keys of the store.
     known: BTreeMap<Arc<str>, Digest>,
 }
@@ -38,22 +34,17 @@ struct Over;
 type Different = (Arc<str>, Option<Arc<[u8]>>);
 
 impl Pool {
-    pub(super) fn new(
-        party: Arc<Party>,
-        wishes: watch::Receiver<Wanted>,
-        standing: Arc<watch::Sender<Standing>>,
-        teller: mpsc::Sender<News>,
-    ) -> Self {
-        Self { party, wishes, standing, teller, known: BTreeMap::new() }
+    pub(super) fn new(side: Side) -> Self {
+        Self { side, known: BTreeMap::new() }
     }
 
     /// What was told last by an earlier process.
     pub(super) async fn remembered(&mut self) -> Vec<Change> {
-        let filter = self.wishes.borrow().filter.clone();
+        let filter = self.side.wishes.borrow().filter.clone();
         if filter.is_empty() {
             return Vec::new();
         }
-        let entries = match self.party.mirror.range(keys::EXPORTS).await {
+        let entries = match self.side.party.mirror.range(keys::EXPORTS).await {
             Ok((entries, _)) => entries,
             Err(error) => {
                 tracing::warn!("what was collected last cannot be read: {error}");
@@ -61,7 +52,7 @@ impl Pool {
             }
         };
         self.known = entries.iter().map(|entry| (entry.key.clone(), Digest::of(&entry.value))).collect();
-        let (host, key) = (&self.party.host, &self.party.key);
+        let (host, key) = (&self.side.party.host, &self.side.party.key);
         entries.iter().filter_map(|entry| found(&entry.key, &entry.value, host, key, &filter)).collect()
     }
 
@@ -69,11 +60,11 @@ impl Pool {
     pub(super) async fn run(mut self) {
         let mut backoff = Backoff::default();
         loop {
-            let wanted = self.wishes.borrow_and_update().clone();
+            let wanted = self.side.wishes.borrow_and_update().clone();
             let followed = match self.read(&wanted).await {
                 Ok(Ok(None)) => {
                     self.tried(wanted.number, None);
-                    self.wishes.changed().await.map_err(|_| Over)
+                    self.side.wishes.changed().await.map_err(|_| Over)
                 }
                 Ok(Ok(Some(watching))) => {
                     backoff.reset();
@@ -94,7 +85,7 @@ impl Pool {
 
     /// Reads everything that is wanted and tells what is different; gives the watch that goes on from there.
     async fn read(&mut self, wanted: &Wanted) -> Result<Result<Option<Watching>, StoreError>, Over> {
-        let store = self.party.store.clone();
+        let store = self.side.party.store.clone();
         let (entries, watching) = if wanted.filter.is_empty() {
             (Vec::new(), None)
         } else {
@@ -126,7 +117,7 @@ impl Pool {
 
     fn is_wanted(&self, key: &str, filter: &Filter) -> bool {
         keys::parse_export(key)
-            .is_some_and(|(from, id)| *from != *self.party.host && filter.wants(&id.kind, &from))
+            .is_some_and(|(from, id)| *from != *self.side.party.host && filter.wants(&id.kind, &from))
     }
 
     /// Until the watch has lost track, or something else is wanted.
@@ -134,12 +125,12 @@ impl Pool {
         loop {
             let item = tokio::select! {
                 item = watching.recv() => item,
-                changed = self.wishes.changed() => {
+                changed = self.side.wishes.changed() => {
                     changed.map_err(|_| Over)?;
-                    if self.wishes.borrow().filter != *filter {
+                    if self.side.wishes.borrow().filter != *filter {
                         return Ok(());
                     }
-                    let number = self.wishes.borrow_and_update().number;
+                    let number = self.side.wishes.borrow_and_update().number;
                     self.tried(number, None);
                     continue;
                 }
@@ -157,7 +148,7 @@ impl Pool {
 
     async fn tell(&mut self, different: Vec<Different>, filter: &Filter) -> Result<(), Over> {
         let mut changes = Vec::with_capacity(different.len());
-        let (host, ours) = (&self.party.host, &self.party.key);
+        let (host, ours) = (&self.side.party.host, &self.side.party.key);
         for (key, value) in &different {
             match value {
                 Some(value) => {
@@ -178,7 +169,7 @@ impl Pool {
     async fn say(&self, mut changes: Vec<Change>) -> Result<(), Over> {
         while !changes.is_empty() {
             let rest = changes.split_off(changes.len().min(BATCH_MAX));
-            self.teller.send(News::Changes(changes)).await.map_err(|_| Over)?;
+            self.side.teller.send(News::Changes(changes)).await.map_err(|_| Over)?;
             changes = rest;
         }
         Ok(())
@@ -191,7 +182,7 @@ impl Pool {
             None => Operation::Delete(key.clone()),
         });
         for transaction in transactions(operations) {
-            if let Err(error) = self.party.mirror.transaction(Vec::new(), transaction).await {
+            if let Err(error) = self.side.party.mirror.transaction(Vec::new(), transaction).await {
                 tracing::warn!("what was collected cannot be kept for a restart: {error}");
                 return;
             }
@@ -200,15 +191,15 @@ impl Pool {
 
     fn tried(&self, number: u64, trouble: Option<&StoreError>) {
         let trouble = trouble.map(|error| error.to_string().into());
-        self.standing.send_modify(|standing| standing.collecting = Attempt { number, trouble });
+        self.side.standing.send_modify(|standing| standing.collecting = Attempt { number, trouble });
     }
 
     /// Waits, but not for longer than until something else is wanted.
     async fn pause(&mut self, pause: Duration) -> Result<(), Over> {
         tokio::select! {
             () = tokio::time::sleep(pause) => Ok(()),
-            changed = self.wishes.changed() => {
-                self.wishes.mark_changed();
+            changed = self.side.wishes.changed() => {
+                self.side.wishes.mark_changed();
                 changed.map_err(|_| Over)
             }
         }

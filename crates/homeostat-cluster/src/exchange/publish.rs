@@ -7,13 +7,12 @@ use std::time::Duration;
 use homeostat_engine::store::{Entry, Operation, StoreError, VALUE_BYTES_MAX, Watching, keys};
 use homeostat_model::catalog::ExportDecl;
 use homeostat_model::hosts;
-use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::form::Draft;
 use super::pool::transactions;
 use super::seal::Recipient;
-use super::{Attempt, News, Party, Standing, Wanted};
+use super::{Attempt, News, Side};
 use crate::pace::{Backoff, some_of};
 
 const KEY_FORM: u8 = 1;
@@ -22,39 +21,31 @@ const GATHER: Duration = Duration::from_millis(100);
 
 /// Writes what we export.
 pub(super) struct Publisher {
-    party: Arc<Party>,
-    wishes: watch::Receiver<Wanted>,
-    standing: Arc<watch::Sender<Standing>>,
-    teller: mpsc::Sender<News>,
+    side: Side,
     /// Those that were said to be too large.
     too_large: BTreeSet<String>,
     has_key_there: bool,
 }
 
 impl Publisher {
-    pub(super) fn new(
-        party: Arc<Party>,
-        wishes: watch::Receiver<Wanted>,
-        standing: Arc<watch::Sender<Standing>>,
-        teller: mpsc::Sender<News>,
-    ) -> Self {
-        Self { party, wishes, standing, teller, too_large: BTreeSet::new(), has_key_there: false }
+    pub(super) fn new(side: Side) -> Self {
+        Self { side, too_large: BTreeSet::new(), has_key_there: false }
     }
 
     /// Follows what is wanted until nobody wants anything any more.
     pub(super) async fn run(mut self) {
         let mut backoff = Backoff::default();
         loop {
-            let wanted = self.wishes.borrow_and_update().clone();
+            let wanted = self.side.wishes.borrow_and_update().clone();
             // Before the first catalog nobody knows what is exported.
-            let done = if wanted.number > 0 && self.party.publishes {
+            let done = if wanted.number > 0 && self.side.party.publishes {
                 self.publish(&wanted.exports).await
             } else {
                 Ok(None)
             };
             let trouble = done.as_ref().err().map(|error| error.to_string().into());
             let attempt = Attempt { number: wanted.number, trouble };
-            self.standing.send_modify(|standing| standing.exporting = attempt);
+            self.side.standing.send_modify(|standing| standing.exporting = attempt);
             let wait = if done.is_ok() {
                 backoff.reset();
                 None
@@ -63,7 +54,7 @@ impl Publisher {
             };
             let keys = done.ok().flatten();
             let changed = tokio::select! {
-                changed = self.wishes.changed() => changed.is_ok(),
+                changed = self.side.wishes.changed() => changed.is_ok(),
                 () = wait_for(wait) => true,
                 () = other_keys(keys) => {
                     sleep(GATHER + some_of(GATHER)).await;
@@ -78,12 +69,12 @@ impl Publisher {
 
     /// Brings the store to these exports. Where they have secrets, it gives the watch that tells when to seal them to others.
     async fn publish(&mut self, exports: &[ExportDecl]) -> Result<Option<Watching>, StoreError> {
-        let store = self.party.store.clone();
+        let store = self.side.party.store.clone();
         self.put_key().await?;
         let drafts: Vec<(String, &ExportDecl, Draft)> = exports
             .iter()
             .map(|export| {
-                let key = keys::export(&self.party.host, &export.resource.id);
+                let key = keys::export(&self.side.party.host, &export.resource.id);
                 let draft = Draft::new(&key, export);
                 (key, export, draft)
             })
@@ -94,18 +85,18 @@ impl Publisher {
         } else {
             (BTreeMap::new(), None)
         };
-        let (entries, _) = store.range(&keys::exports_of(&self.party.host)).await?;
+        let (entries, _) = store.range(&keys::exports_of(&self.side.party.host)).await?;
         let mut there: BTreeMap<Arc<str>, Arc<[u8]>> =
             entries.into_iter().map(|entry| (entry.key, entry.value)).collect();
         let mut operations = Vec::new();
         for (key, export, draft) in drafts {
             let stored = there.remove(&*key);
             let recipients = if draft.has_secrets() {
-                meant(export, &everybody, &self.party.host)
+                meant(export, &everybody, &self.side.party.host)
             } else {
                 BTreeMap::new()
             };
-            let (host, ours) = (&self.party.host, &self.party.key);
+            let (host, ours) = (&self.side.party.host, &self.side.party.key);
             let Some(value) = draft.differing(stored.as_deref(), &recipients, host, ours) else {
                 self.too_large.remove(&key);
                 continue;
@@ -130,21 +121,21 @@ impl Publisher {
         if self.has_key_there {
             return Ok(());
         }
-        let at = keys::key_of(&self.party.host);
+        let at = keys::key_of(&self.side.party.host);
         let mut value = vec![KEY_FORM];
-        value.extend(self.party.key.recipient().to_text().bytes());
-        let stored = self.party.store.get(&at).await?;
+        value.extend(self.side.party.key.recipient().to_text().bytes());
+        let stored = self.side.party.store.get(&at).await?;
         let is_there = stored.as_ref().is_some_and(|stored| *stored.value == *value);
         if !is_there {
-            self.party.store.put(&at, &value, None).await?;
+            self.side.party.store.put(&at, &value, None).await?;
         }
         self.has_key_there = true;
         if stored.is_some() && !is_there {
             let note = format!(
                 "`{}` was the name of an agent with another prefix: what that one exported is replaced. If it still runs, give one of them another name",
-                self.party.host
+                self.side.party.host
             );
-            self.teller.send(News::Note(note)).await.ok();
+            self.side.teller.send(News::Note(note)).await.ok();
         }
         Ok(())
     }
@@ -155,7 +146,7 @@ impl Publisher {
             .iter()
             .filter_map(|entry| Some((keys::parse_host(&entry.key)?.into(), parse_recipient(&entry.value)?)))
             .collect();
-        all.insert(self.party.host.clone(), self.party.key.recipient());
+        all.insert(self.side.party.host.clone(), self.side.party.key.recipient());
         all
     }
 
@@ -165,7 +156,7 @@ impl Publisher {
             let note = format!(
                 "{id} is not exported: it has {bytes} bytes as an export, more than {VALUE_BYTES_MAX}; what others have of it stays"
             );
-            self.teller.send(News::Note(note)).await.ok();
+            self.side.teller.send(News::Note(note)).await.ok();
         }
     }
 }

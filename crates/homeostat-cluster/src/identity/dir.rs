@@ -165,6 +165,11 @@ impl ClusterDir {
         text.trim().parse().map_err(wrong)
     }
 
+    /// Both: who counts, after the change with that number.
+    pub fn pinned(&self) -> Result<(u64, Vec<Operator>), DirError> {
+        Ok((self.roster_number()?, self.operators()?))
+    }
+
     /// Pins these operators and no others, after the change with this number: all of it or nothing.
     pub fn pin_operators(&self, operators: &[Operator], number: u64) -> Result<(), DirError> {
         self.make()?;
@@ -340,6 +345,14 @@ impl Identity {
         let requested = key.signing_request()?.key()?;
         let issued = authority.issue(&requested, &settings.subject(), now)?;
         Ok(Self { settings, trusted: authority.trusted(), certificates: issued.certificates, key: key.pem() })
+    }
+
+    /// The same identity with new certificates.
+    pub fn renewed(authority: &Authority, of: &Self, now: SystemTime) -> Result<Self, AuthorityError> {
+        let requested = Key::from_pem(&of.key)?.signing_request()?.key()?;
+        let issued = authority.issue(&requested, &of.settings.subject(), now)?;
+        let (settings, key) = (of.settings.clone(), of.key.clone());
+        Ok(Self { settings, trusted: authority.trusted(), certificates: issued.certificates, key })
     }
 
     /// The certificate that says who we are.

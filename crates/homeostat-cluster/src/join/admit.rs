@@ -100,8 +100,8 @@ impl Registrar {
             then.extend(host.puts());
             if self.commit(when, then).await? {
                 let granted = self.granted(issued, token.role).await?;
-                let operators = self.operators.clone();
-                return Ok(Admitted { cluster: self.cluster.clone(), granted, operators });
+                let (roster, operators) = self.operators().await?;
+                return Ok(Admitted { cluster: self.cluster.clone(), granted, operators, roster });
             }
         }
         Err(Refusal::Unavailable("too many hosts join at once".into()))

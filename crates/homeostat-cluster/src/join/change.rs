@@ -1,11 +1,11 @@
 //! What happens to hosts that have joined: new certificates, removal, a new authority.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use homeostat_engine::store::{Compare, Entry, OPERATIONS_MAX, Operation, keys};
 
-use super::message::{Granted, Refusal, Renewal};
+use super::message::{Granted, RETURN_DAYS, Refusal, Renewal, Return};
 use super::record::{Host, Record, Refused, TrustedRecord};
 use super::registrar::{ATTEMPTS, CERTIFICATES_MAX, Registrar, put};
 use crate::identity::{Authority, HostName, Role, Subject};
@@ -28,6 +28,34 @@ impl Registrar {
             let when = vec![Compare::Revision(entry.key.clone(), entry.mod_revision)];
             if self.commit(when, vec![put(entry.key.as_ref().into(), &host)]).await? {
                 return self.granted(issued, host.role).await;
+            }
+        }
+        Err(Refusal::Unavailable("its record changes all the time".into()))
+    }
+
+    /// New certificates for a host whose own have ended, for the key that it had. The authority's key is not among what it gets: who
+    /// asks shows no certificate.
+    pub async fn welcome_back(&self, asked: &Return, now: SystemTime) -> Result<Granted, Refusal> {
+        let key = asked.request.key().map_err(|error| Refusal::Malformed(error.to_string()))?;
+        for _ in 0..ATTEMPTS {
+            let (entry, mut host) = self.named(&asked.host).await?;
+            if host.key != key.fingerprint() {
+                return Err(Refusal::NotAuthorized);
+            }
+            let grace = Duration::from_secs(RETURN_DAYS * 24 * 3600);
+            if host.certificates.iter().all(|known| known.ends.plus(grace).is_over(now)) {
+                return Err(Refusal::AwayTooLong(asked.host.clone()));
+            }
+            host.certificates.retain(|known| !known.ends.is_over(now));
+            if host.certificates.len() >= CERTIFICATES_MAX {
+                return Err(Refusal::TooOften);
+            }
+            let subject = Subject { host: host.host.clone(), address: host.listen, role: host.role };
+            let issued = self.issue(&key, &subject, now)?;
+            host.certificates.extend(issued.known());
+            let when = vec![Compare::Revision(entry.key.clone(), entry.mod_revision)];
+            if self.commit(when, vec![put(entry.key.as_ref().into(), &host)]).await? {
+                return self.granted(issued, Role::Agent).await;
             }
         }
         Err(Refusal::Unavailable("its record changes all the time".into()))

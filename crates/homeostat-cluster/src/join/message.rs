@@ -12,6 +12,8 @@ use crate::identity::{
 
 /// The form of these messages.
 pub const MESSAGE_VERSION: u32 = 1;
+/// How long after its certificates have ended a host may come back by itself, in days.
+pub const RETURN_DAYS: u64 = 90;
 /// No request has more.
 pub const REQUEST_BYTES_MAX: usize = 16 << 10;
 /// No answer has more: it may name many members, operators and refused certificates.
@@ -65,6 +67,9 @@ pub struct Admitted {
     pub granted: Granted,
     /// Whose signatures make a deploy.
     pub operators: Vec<Operator>,
+    /// The number of the last change of that.
+    #[serde(default)]
+    pub roster: u64,
 }
 
 /// What a certificate comes with, whether it is the first or a renewed one.
@@ -88,6 +93,17 @@ pub struct Renewal {
     /// The form of this message.
     pub version: u32,
     /// Its key.
+    pub request: SigningRequest,
+}
+
+/// Asks for certificates in the place of those that ended while a host was away. What is granted is of use only to who has the key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Return {
+    /// The form of this message.
+    pub version: u32,
+    /// Who comes back.
+    pub host: HostName,
+    /// Its key, which must be the one that it had.
     pub request: SigningRequest,
 }
 
@@ -137,6 +153,12 @@ pub enum Refusal {
     /// Who asks is not, or no longer, who it says.
     #[error("the certificate is not valid here any more")]
     NotAuthorized,
+    /// It was away for too long.
+    #[error(
+        "the certificates of `{0}` ended more than {RETURN_DAYS} days ago: `homeostat cluster remove` it, and let it join \
+         with a new token"
+    )]
+    AwayTooLong(HostName),
     /// It is the last.
     #[error("`{0}` is the only one that may be a member: the cluster would be lost")]
     LastMember(HostName),
@@ -179,6 +201,14 @@ impl JoinRequest {
     /// Reads one from the network.
     pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
         parse(bytes)
+    }
+}
+
+impl Return {
+    /// Reads one from the network.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+        let asked: Self = parse(bytes)?;
+        if asked.version == MESSAGE_VERSION { Ok(asked) } else { Err(Refusal::Version(asked.version)) }
     }
 }
 

@@ -18,9 +18,9 @@ mod ticket;
 pub use admit::NewToken;
 pub use message::{
     ANSWER_BYTES_MAX, Admission, Admitted, Granted, JoinAnswer, JoinRequest, MESSAGE_VERSION,
-    REQUEST_BYTES_MAX, Refusal, Renewal,
+    REQUEST_BYTES_MAX, RETURN_DAYS, Refusal, Renewal, Return,
 };
 pub use news::{News, follow};
 pub use record::TrustedRecord;
-pub use registrar::Registrar;
+pub use registrar::{Pinned, Registrar};
 pub use ticket::{ADDRESSES_MAX, JoinString, NotAJoinString, TokenId};

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::message::{Granted, Refusal};
 use super::record::{Host, Known, Record, Refused, TrustedRecord};
+use crate::deploys::current_roster;
 use crate::identity::{
     Authority, AuthorityError, Certificate, ClusterId, Identity, Issued, MemberAddress, Operator,
     RequestedKey, Role, Serial, Subject,
@@ -22,28 +23,31 @@ pub(super) const ATTEMPTS: usize = 20;
 /// How many certificates of one host may be valid at once: whoever renews all the time is stopped.
 pub(super) const CERTIFICATES_MAX: usize = 30;
 
+/// Who counts as an operator on a host, after the change of that number; or why that cannot be known.
+pub type Pinned = Result<(u64, Vec<Operator>), String>;
+
 /// Decides, on a member.
 pub struct Registrar {
     pub(super) store: Arc<dyn Store>,
     pub(super) cluster: ClusterId,
-    pub(super) operators: Vec<Operator>,
+    pinned: Box<dyn Fn() -> Pinned + Send + Sync>,
     authority: RwLock<Arc<Authority>>,
     /// Those who join here take turns, since they compare one token. Other members' count as attempts.
     pub(super) turn: Semaphore,
 }
 
 impl Registrar {
-    /// With this authority and store.
+    /// With this authority and store. `pinned` says who counts as an operator here.
     pub fn new(
         store: Arc<dyn Store>,
         cluster: ClusterId,
-        operators: Vec<Operator>,
+        pinned: impl Fn() -> Pinned + Send + Sync + 'static,
         authority: Authority,
     ) -> Self {
         Self {
             store,
             cluster,
-            operators,
+            pinned: Box::new(pinned),
             authority: RwLock::new(Arc::new(authority)),
             turn: Semaphore::new(1),
         }
@@ -62,10 +66,7 @@ impl Registrar {
     /// Makes a new cluster's store know its first host and its authority. What it knows already stays.
     pub async fn enrol_first(&self, first: &Identity) -> Result<(), Refusal> {
         let settings = &first.settings;
-        let certificates = [Some(&first.certificates.host), Some(&first.certificates.server)];
-        let certificates = certificates.into_iter().chain([first.certificates.peer.as_ref()]).flatten();
-        let read: Result<Vec<_>, _> = certificates.map(|text| Certificate::all_of(text)).collect();
-        let leaves: Vec<_> = read.map_err(broken)?.into_iter().map(|mut chain| chain.remove(0)).collect();
+        let leaves = leaves(first)?;
         let host = Host {
             host: settings.host.clone(),
             listen: settings.listen,
@@ -84,6 +85,37 @@ impl Registrar {
             Ok(Commit::Done(_) | Commit::Refused) => Ok(()),
             Err(error) => Err(unavailable(&error)),
         }
+    }
+
+    /// Makes the store know certificates that this host made for itself while it could not be asked. One that was removed meanwhile
+    /// stays unknown.
+    pub async fn enrol_renewed(&self, own: &Identity) -> Result<(), Refusal> {
+        let leaves = leaves(own)?;
+        for _ in 0..ATTEMPTS {
+            let Some((entry, mut host)) =
+                self.get::<Host>(&keys::cluster_host(own.settings.host.as_str())).await?
+            else {
+                return Ok(());
+            };
+            let is_known =
+                |leaf: &Certificate| host.certificates.iter().any(|known| known.serial == *leaf.serial());
+            if host.key != leaves[0].public_key() || leaves.iter().all(is_known) {
+                return Ok(());
+            }
+            host.certificates.extend(leaves.iter().map(Known::of));
+            let when = vec![Compare::Revision(entry.key.clone(), entry.mod_revision)];
+            if self.commit(when, vec![put(entry.key.as_ref().into(), &host)]).await? {
+                return Ok(());
+            }
+        }
+        Err(Refusal::Unavailable("its record changes all the time".into()))
+    }
+
+    /// Who counts as an operator now, and the number of the last change of that.
+    pub(super) async fn operators(&self) -> Result<(u64, Vec<Operator>), Refusal> {
+        let pinned = (self.pinned)().map_err(broken)?;
+        let current = current_roster(&*self.store, self.cluster.as_str(), pinned).await;
+        current.map_err(|error| unavailable(&error))
     }
 
     /// Where those are who may be members, in the order of their names.
@@ -137,6 +169,14 @@ impl std::fmt::Debug for Registrar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Registrar").field(&self.cluster).finish()
     }
+}
+
+/// The certificates of an identity, without those that they lead to.
+fn leaves(identity: &Identity) -> Result<Vec<Certificate>, Refusal> {
+    let certificates = &identity.certificates;
+    let texts = [Some(&certificates.host), Some(&certificates.server), certificates.peer.as_ref()];
+    let read: Result<Vec<_>, _> = texts.into_iter().flatten().map(|text| Certificate::all_of(text)).collect();
+    Ok(read.map_err(broken)?.into_iter().map(|mut chain| chain.remove(0)).collect())
 }
 
 /// Where those are who may be members, in the order of their names.
@@ -195,6 +235,6 @@ pub(super) fn unavailable(error: &StoreError) -> Refusal {
 }
 
 pub(super) fn broken(error: impl std::fmt::Display) -> Refusal {
-    tracing::error!("the authority: {error}");
+    tracing::error!("joining: {error}");
     Refusal::Failed
 }

@@ -14,6 +14,7 @@ const EVERYBODY: &str = "homeostat";
 /// What every host may read. The rest of `cluster/` is for members.
 const SHARED: &[Keys<'static>] = &[
     Keys::Below(keys::HOSTS),
+    Keys::Below(keys::KV),
     Keys::Below(keys::KEYS),
     Keys::Below("vertices/"),
     Keys::Below("exports/"),
@@ -21,6 +22,7 @@ const SHARED: &[Keys<'static>] = &[
     Keys::Below("services/"),
     Keys::Below(keys::DEPLOYS),
     Keys::Below(keys::BLOBS),
+    Keys::Below(keys::HOLDS),
     Keys::Below(keys::OPERATORS),
     Keys::Below(keys::MEMBERS),
     Keys::Below(keys::CLUSTER_CANDIDATES),
@@ -44,7 +46,7 @@ pub(super) async fn begin(etcd: &Administration, host: &str) -> Result<(), Refus
     for key in TOLD {
         etcd.allow(EVERYBODY, Access::Read, Keys::One(key)).await?;
     }
-    etcd.allow(EVERYBODY, Access::ReadWrite, Keys::Below(keys::KV)).await?;
+    etcd.allow(EVERYBODY, Access::ReadWrite, Keys::Below(keys::KV_ONE)).await?;
     etcd.add_role(ROOT).await?;
     // etcd wants a user of that name; nobody has its certificate.
     etcd.add_user(ROOT).await?;
@@ -61,10 +63,10 @@ pub async fn add_host(etcd: &Administration, host: &str) -> Result<(), Refusal> 
     }
     let role = role_of(host);
     etcd.add_role(&role).await?;
-    for key in [keys::host(host), keys::facts(host), keys::key_of(host)] {
+    for key in [keys::host(host), keys::facts(host), keys::key_of(host), keys::holds(host)] {
         etcd.allow(&role, Access::ReadWrite, Keys::One(&key)).await?;
     }
-    for prefix in [keys::vertices_of(host), keys::exports_of(host)] {
+    for prefix in [keys::vertices_of(host), keys::exports_of(host), keys::kv_each_of(host)] {
         etcd.allow(&role, Access::ReadWrite, Keys::Below(&prefix)).await?;
     }
     etcd.add_user(host).await?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use homeostat_cluster::deploys::{OperatorKey, publish_roster};
 use homeostat_cluster::identity::{Certificate, Key, Role, Secret};
 use homeostat_cluster::join::{Admission, JoinString, Refusal};
 
@@ -115,4 +116,20 @@ async fn tokens_that_are_over_are_forgotten_and_no_secret_is_stored() {
     let new = homeostat_cluster::join::NewToken { ttl: HOUR, uses: 1, role: Role::Agent };
     cluster.registrar.token(new, much_later).await.unwrap();
     assert_eq!(cluster.keys("cluster/tokens/").await.len(), 1);
+}
+
+#[tokio::test]
+async fn who_joins_learns_the_operators_of_that_moment() {
+    let cluster = Cluster::new().await;
+    let [ann, bob] = [(); 2].map(|()| OperatorKey::generate());
+    let (a, b) = (ann.operator("ann").unwrap(), bob.operator("bob").unwrap());
+    assert!(cluster.join("a", 2, Role::Agent).await.1.operators.is_empty());
+    // Trusted on the member after its agent has started, and changed in the store since.
+    *cluster.pinned.lock().unwrap() = (0, vec![a.clone()]);
+    assert_eq!(cluster.join("b", 3, Role::Agent).await.1.operators, [a.clone()]);
+    let name = cluster.first.settings.cluster.as_str();
+    publish_roster(&*cluster.store, &ann, name, vec![a, b.clone()]).await.unwrap();
+    publish_roster(&*cluster.store, &bob, name, vec![b.clone()]).await.unwrap();
+    let (_, admitted) = cluster.join("c", 4, Role::Agent).await;
+    assert_eq!((admitted.operators, admitted.roster), (vec![b], 2));
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use homeostat_cluster::identity::{Certificate, Role};
-use homeostat_cluster::join::{News, Refusal, follow};
+use homeostat_cluster::identity::{Certificate, Key, Role};
+use homeostat_cluster::join::{MESSAGE_VERSION, News, Refusal, Return, follow};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -23,6 +23,40 @@ async fn a_host_renews_with_its_certificate_until_it_is_removed() {
     cluster.join("a", 2, Role::Agent).await;
     assert_eq!(cluster.renew(&who, &key).await, Err(Refusal::NotAuthorized));
     assert_eq!(cluster.registrar.is_known(&who).await, Err(Refusal::NotAuthorized));
+}
+
+#[tokio::test]
+async fn a_host_whose_certificates_have_ended_comes_back_with_its_key_within_the_grace() {
+    let cluster = Cluster::new().await;
+    let (key, _) = cluster.join("a", 2, Role::Member).await;
+    let asked = |key: &Key, name: &str| Return {
+        version: MESSAGE_VERSION,
+        host: name.parse().unwrap(),
+        request: key.signing_request().unwrap(),
+    };
+    let days = |days: u64| SystemTime::now() + Duration::from_secs(days * 24 * 3600);
+    let registrar = &cluster.registrar;
+    let granted = registrar.welcome_back(&asked(&key, "a"), days(100)).await.unwrap();
+    let shown = Certificate::all_of(&granted.certificates.host).unwrap().remove(0);
+    assert_eq!((shown.common_name(), shown.public_key()), (Some("a"), key.fingerprint()));
+    assert!(shown.valid().1 > days(125) && granted.certificates.peer.is_some());
+    assert!(granted.authority.is_none(), "who asks has shown no certificate");
+    // It is known again, renews as ever, and may be away again.
+    registrar.is_known(&peer(&granted.certificates.host)).await.unwrap();
+    registrar.welcome_back(&asked(&key, "a"), days(200)).await.unwrap();
+
+    let other = Key::generate().unwrap();
+    for (asked, when, refusal) in [
+        (asked(&other, "a"), days(200), Refusal::NotAuthorized),
+        (asked(&key, "first"), days(40), Refusal::NotAuthorized),
+        (asked(&key, "b"), days(200), Refusal::UnknownHost("b".parse().unwrap())),
+        (asked(&key, "a"), days(331), Refusal::AwayTooLong("a".parse().unwrap())),
+    ] {
+        assert_eq!(registrar.welcome_back(&asked, when).await.unwrap_err(), refusal);
+    }
+    registrar.remove(&"a".parse().unwrap(), days(200)).await.unwrap();
+    let refusal = registrar.welcome_back(&asked(&key, "a"), days(200)).await.unwrap_err();
+    assert_eq!(refusal, Refusal::UnknownHost("a".parse().unwrap()));
 }
 
 #[tokio::test]

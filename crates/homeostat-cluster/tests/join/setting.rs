@@ -1,11 +1,12 @@
 //! What the tests have in common.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use homeostat_cluster::identity::{
-    Authority, AuthorityFiles, Certificate, ClusterId, Identity, Key, Ports, Role, SETTINGS_VERSION, Settings,
+    Authority, AuthorityFiles, Certificate, ClusterId, Identity, Key, Operator, Ports, Role,
+    SETTINGS_VERSION, Settings,
 };
 use homeostat_cluster::join::{
     Admission, Admitted, JoinString, MESSAGE_VERSION, NewToken, Refusal, Registrar, Renewal,
@@ -22,6 +23,8 @@ pub(crate) struct Cluster {
     pub(crate) registrar: Registrar,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) first: Identity,
+    /// The operators of the member that decides.
+    pub(crate) pinned: Arc<Mutex<(u64, Vec<Operator>)>>,
     _dir: TempDir,
 }
 
@@ -31,9 +34,13 @@ impl Cluster {
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(dir.path()));
         let authority = Authority::create(SystemTime::now()).unwrap();
         let first = first(&authority);
-        let registrar = Registrar::new(store.clone(), first.settings.cluster.clone(), Vec::new(), authority);
+        let pinned = Arc::new(Mutex::new((0, Vec::new())));
+        let now = pinned.clone();
+        let cluster = first.settings.cluster.clone();
+        let registrar =
+            Registrar::new(store.clone(), cluster, move || Ok(now.lock().unwrap().clone()), authority);
         registrar.enrol_first(&first).await.unwrap();
-        Self { registrar, store, first, _dir: dir }
+        Self { registrar, store, first, pinned, _dir: dir }
     }
 
     pub(crate) async fn token(&self, uses: u32, role: Role) -> JoinString {

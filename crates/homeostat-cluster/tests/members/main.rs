@@ -5,6 +5,7 @@
 mod agent;
 mod authority;
 mod lone;
+mod remaining;
 mod replacement;
 mod rig;
 mod roles;

@@ -34,7 +34,9 @@ async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
         "facts/b",
         "keys/b",
         "services/web/b",
+        "holds/b",
         "kv/one/a",
+        "kv/each/b/a",
     ] {
         host.put(own, b"1", None).await.unwrap_or_else(|error| panic!("{own}: {error}"));
         assert!(host.get(own).await.unwrap().is_some());
@@ -49,6 +51,11 @@ async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
         "facts/a",
         "facts/bb",
         "keys/a",
+        "holds/a",
+        "kv/each/a/a",
+        "kv/each/bb/a",
+        "kv/other",
+        "operators/1",
         "services/web/a",
         "services/dns/b",
         "deploys/1",
@@ -79,6 +86,9 @@ async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
         "facts/",
         "services/",
         "kv/",
+        "holds/",
+        "blobs/",
+        "operators/",
         "deploys/",
         "members/",
         "cluster/refused/",

@@ -8,10 +8,11 @@
 //! | `keys/<host>` | the public key that values for a host are sealed to; without a lease | that host |
 //! | `exports/<from>/<kind>/<name>` | an exported resource; sensitive values sealed to each recipient | that host |
 //! | `facts/<host>`, `services/<name>/<host>` | capacity and load; address and health (lease) | that host |
-//! | `kv/one/<key>` | what `kv` resources and `homeostat kv` share | hosts, by role |
-//! | `kv/each/<key>/<host>` | the same, one value for each host (`mapped`) | that host |
+//! | `kv/one/<key>` | what `kv` resources and `homeostat kv` share | all hosts |
+//! | `kv/each/<host>/<key>` | the same, one value for each host (`mapped`) | that host |
 //! | `deploys/<n>` | the signed manifest of a release; the number has ten digits | operators |
 //! | `blobs/<hash>/<chunk>` | the files of releases, in pieces, by the hash of their content | operators |
+//! | `holds/<host>` | of which releases a host has all large files, and where it hands them out | that host |
 //! | `operators/<n>` | whose signatures count from then on, signed by one whose did before | operators |
 //! | `cluster/tokens/<id>` | a token to join with: the hash of its secret, its end, its uses | members |
 //! | `cluster/hosts/<host>`, `cluster/addresses/<address>` | who has joined, with its certificates; who listens where | members |
@@ -75,9 +76,9 @@ pub fn cluster_refused(host: &str, serial: &str) -> String {
 }
 
 /// What a host has written about itself: keys, and prefixes of more of them.
-pub fn of_host(name: &str) -> ([String; 4], [String; 2]) {
-    let keys = [host(name), facts(name), key_of(name), member(name)];
-    (keys, [vertices_of(name), exports_of(name)])
+pub fn of_host(name: &str) -> ([String; 5], [String; 3]) {
+    let keys = [host(name), facts(name), key_of(name), member(name), holds(name)];
+    (keys, [vertices_of(name), exports_of(name), kv_each_of(name)])
 }
 /// The summaries of all hosts.
 pub const HOSTS: &str = "hosts/";
@@ -102,6 +103,8 @@ pub const CLUSTER_STEP: &str = "cluster/step";
 pub const DEPLOYS: &str = "deploys/";
 /// The files of releases.
 pub const BLOBS: &str = "blobs/";
+/// Which hosts have the large files of which releases.
+pub const HOLDS: &str = "holds/";
 /// Whose signatures count, as that changed.
 pub const OPERATORS: &str = "operators/";
 
@@ -118,6 +121,11 @@ pub fn blob(hash: &str, chunk: usize) -> String {
 /// The hash that a key below [`BLOBS`] belongs to.
 pub fn parse_blob(key: &str) -> Option<&str> {
     key.strip_prefix(BLOBS)?.split('/').next()
+}
+
+/// The releases of which a host has all large files.
+pub fn holds(host: &str) -> String {
+    format!("{HOLDS}{}", part(host))
 }
 
 /// One change of whose signatures count.
@@ -181,9 +189,9 @@ pub fn key_of(host: &str) -> String {
     format!("{KEYS}{}", part(host))
 }
 
-/// Which host a key below [`HOSTS`] or [`KEYS`] is about.
+/// Which host a key below [`HOSTS`], [`KEYS`] or [`HOLDS`] is about.
 pub fn parse_host(key: &str) -> Option<String> {
-    let name = key.strip_prefix(HOSTS).or_else(|| key.strip_prefix(KEYS))?;
+    let name = [HOSTS, KEYS, HOLDS].into_iter().find_map(|prefix| key.strip_prefix(prefix))?;
     whole(name).filter(|name| !name.is_empty())
 }
 
@@ -204,12 +212,28 @@ pub fn kv(key: &str) -> String {
 
 /// The `kv` value of one host.
 pub fn kv_of(key: &str, host: &str) -> String {
-    format!("{}{}", kv_each(key), part(host))
+    format!("{}{key}", kv_each_of(host))
 }
 
-/// The prefix of all hosts' values of a mapped `kv` key.
-pub fn kv_each(key: &str) -> String {
-    format!("{KV_EACH}{}/", part(key))
+/// The `kv` value of the host that watches, for a watch that is declared where the host is not known: no host has no name.
+pub fn kv_of_us(key: &str) -> String {
+    kv_of(key, "")
+}
+
+/// What [`kv_of_us`] means on a host; none for all other keys.
+pub fn resolved(prefix: &str, host: &str) -> Option<String> {
+    prefix.strip_prefix(&kv_each_of("")).map(|key| kv_of(key, host))
+}
+
+/// The prefix of all `kv` values that a host has of its own.
+pub fn kv_each_of(host: &str) -> String {
+    format!("{KV_EACH}{}/", part(host))
+}
+
+/// Whose value a key below [`KV_EACH`] is, and of which key.
+pub fn parse_kv_each(key: &str) -> Option<(String, &str)> {
+    let (host, key) = key.strip_prefix(KV_EACH)?.split_once('/')?;
+    whole(host).filter(|host| !host.is_empty()).map(|host| (host, key))
 }
 
 /// A `kv` value in the form in which it is stored.
@@ -288,8 +312,11 @@ mod tests {
 
     #[test]
     fn no_name_reaches_into_the_range_of_another() {
-        assert_eq!(kv_of("a/b", "h1"), "kv/each/a%2fb/h1");
-        assert!(!kv_of("a", "b/../c").starts_with("kv/each/a/b/"));
+        assert_eq!(kv_of("a/b", "h1"), "kv/each/h1/a/b");
+        assert_eq!(parse_kv_each("kv/each/h1/a/b"), Some(("h1".into(), "a/b")));
+        assert_eq!(resolved(&kv_of_us("a/b"), "h1"), Some(kv_of("a/b", "h1")));
+        assert_eq!(resolved(&kv_of("a", "h1"), "h2"), None);
+        assert!(!kv_of("c", "a/b").starts_with(&kv_each_of("a")));
         assert!(!kv("x").starts_with(KV_EACH));
     }
 

@@ -208,8 +208,7 @@ impl Resource for Kv {
     }
 
     fn watches(&self) -> Vec<Watch> {
-        // The host's name is not known here; the other hosts' values of a mapped key cost a look each.
-        let prefix = if self.mapped { keys::kv_each(&self.key) } else { keys::kv(&self.key) };
+        let prefix = if self.mapped { keys::kv_of_us(&self.key) } else { keys::kv(&self.key) };
         vec![Watch::Store(prefix.into())]
     }
 
@@ -336,7 +335,7 @@ mod tests {
     async fn a_mapped_key_has_a_value_for_each_host() {
         let host = TestHost::new();
         assert!(look_and_apply(&host, &kv(Params { mapped: true, key: "a/b".into(), ..value("1") })).await);
-        assert_eq!(stored(&host, "kv/each/a%2fb/h1").await.as_deref(), Some("1"));
+        assert_eq!(stored(&host, "kv/each/h1/a/b").await.as_deref(), Some("1"));
     }
 
     #[tokio::test]

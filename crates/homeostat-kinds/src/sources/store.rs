@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use homeostat_engine::store::{StoreError, WatchItem};
+use homeostat_engine::store::{StoreError, WatchItem, keys};
 use homeostat_engine::{Host, Source, VertexKey, Wakes, Watch};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -20,6 +20,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(2);
 pub struct StoreSource {
     interests: Mutex<Interests>,
     changed: Notify,
+    /// The host that watches.
+    host: OnceLock<Arc<str>>,
 }
 
 #[derive(Debug, Default)]
@@ -119,6 +121,7 @@ impl Interests {
 impl Source for StoreSource {
     fn start(self: Arc<Self>, host: &Host, wakes: Wakes, tasks: &mut JoinSet<()>) -> io::Result<()> {
         let host = host.clone();
+        self.host.get_or_init(|| host.name().into());
         tasks.spawn(async move {
             let mut watches = JoinSet::new();
             loop {
@@ -142,6 +145,8 @@ impl Source for StoreSource {
     /// If the part is watched already, a later change is in that watch; if not, the vertex is woken once it is.
     fn arm(&self, watch: &Watch, vertex: VertexKey) {
         let Watch::Store(prefix) = watch else { return };
+        let own = self.host.get().and_then(|host| keys::resolved(prefix, host)).map(Arc::from);
+        let prefix = &own.unwrap_or_else(|| prefix.clone());
         let mut interests = self.lock();
         interests.prefixes.entry(prefix.clone()).or_default().insert(vertex);
         interests.of_vertex.entry(vertex).or_default().insert(prefix.clone());
@@ -193,6 +198,18 @@ mod tests {
         put(&bench, "kv/one/ab").await;
         assert_eq!(bench.woken_within(PATIENCE).await, [vertex(1), vertex(3)].into());
         assert_eq!(bench.tasks.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_mapped_key_wakes_the_host_whose_value_it_is() {
+        let bench = Bench::start(StoreSource::default());
+        bench.source.arm(&Watch::Store(keys::kv_of_us("k").into()), vertex(1));
+        assert_eq!(bench.woken_within(PATIENCE).await, [vertex(1)].into());
+        bench.source.arm(&Watch::Store("kv/each/other/".into()), vertex(2));
+        put(&bench, &keys::kv_of("k", "other")).await;
+        assert_eq!(bench.woken_within(PATIENCE).await, [vertex(2)].into());
+        put(&bench, &keys::kv_of("k", bench.host.name())).await;
+        assert_eq!(bench.woken_within(PATIENCE).await, [vertex(1)].into());
     }
 
     #[tokio::test]

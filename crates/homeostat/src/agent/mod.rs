@@ -277,7 +277,9 @@ impl Agent<'_> {
                 },
                 () = woken(&self.programs, self.coming.as_ref()) => self.evaluate().await,
                 changed = self.progress.changed() => changed.context("the engine ended by itself")?,
-                offer = offered(self.task.releases.as_mut()) => self.take_offer(offer).await,
+                offer = offered(self.task.releases.as_mut()) => if let Some(offer) = offer {
+                    self.take_offer(offer).await;
+                },
                 Ok(()) = self.shown.hands.changed(), if self.task.releases.is_some() => {}
                 turn = next(self.shared.as_mut()) => match turn {
                     Turn::News(news) => self.take(news).await,

@@ -3,6 +3,8 @@
 //! Invariant: what runs goes on until another release is loaded, and is what a restart begins with, whether the store is there or
 //! not.
 
+use std::sync::Arc;
+
 use homeostat_cluster::deploys::rollout::HostStanding;
 use homeostat_cluster::deploys::{Follower, Ledger, Offer, Party, Shelf, ShelfError, Shelved};
 use tokio::sync::watch;
@@ -17,16 +19,20 @@ pub(crate) struct Releases {
     first: Option<Shelved>,
     standing: watch::Sender<HostStanding>,
     follower: Option<Follower>,
+    /// What the next one waits for.
+    waits: watch::Receiver<Option<Arc<str>>>,
     /// Changes by hand that were counted when the release came.
     hands_before: u64,
 }
 
 /// What a summary and a status say of releases.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct ReleaseFacts {
     pub(crate) runs: u64,
     pub(crate) failed: Option<u64>,
     pub(crate) tainted: bool,
+    /// What the next one waits for.
+    pub(crate) waits: Option<Arc<str>>,
 }
 
 impl Releases {
@@ -46,7 +52,9 @@ impl Releases {
             },
         };
         let own = HostStanding { runs: ledger.runs, in_order: false, failed: ledger.failed };
-        Ok(Self { party, ledger, first, standing: watch::Sender::new(own), follower: None, hands_before: 0 })
+        let (_, waits) = watch::channel(None);
+        let standing = watch::Sender::new(own);
+        Ok(Self { party, ledger, first, standing, follower: None, waits, hands_before: 0 })
     }
 
     /// The release to begin with.
@@ -56,14 +64,17 @@ impl Releases {
 
     /// Follows those in the store from now on.
     pub(super) fn begin(&mut self) {
-        self.follower = Some(Follower::start(self.party.clone(), self.standing.subscribe()));
+        let follower = Follower::start(self.party.clone(), self.standing.subscribe());
+        self.waits = follower.waits();
+        self.follower = Some(follower);
     }
 
-    /// The next thing to do. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Offer {
-        match &mut self.follower {
-            Some(follower) => follower.next().await,
-            None => std::future::pending().await,
+    /// The next thing to do; nothing, if there is only something to tell. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<Offer> {
+        let Some(follower) = &mut self.follower else { return std::future::pending().await };
+        tokio::select! {
+            offer = follower.next() => Some(offer),
+            Ok(()) = self.waits.changed() => None,
         }
     }
 
@@ -130,7 +141,7 @@ impl Releases {
 
     pub(super) fn facts(&self) -> ReleaseFacts {
         let Ledger { runs, failed, tainted, .. } = self.ledger;
-        ReleaseFacts { runs, failed, tainted }
+        ReleaseFacts { runs, failed, tainted, waits: self.waits.borrow().clone() }
     }
 
     /// What cannot be remembered is still so, until the next start.

@@ -122,7 +122,11 @@ impl Shared {
 
     /// Lets the others know of releases.
     pub(super) fn tell_release(&self, release: ReleaseFacts) {
-        self.facts.send_if_modified(|facts| facts.release.replace(release) != Some(release));
+        self.facts.send_if_modified(|facts| {
+            let is_news = facts.release.as_ref() != Some(&release);
+            facts.release = Some(release);
+            is_news
+        });
     }
 
     /// For the status.

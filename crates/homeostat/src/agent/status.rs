@@ -26,8 +26,10 @@ pub(super) fn teller(
     let engine = engine.clone();
     let views = shared.map(Shared::views);
     let seen = cluster.and_then(|cluster| cluster.seen());
+    let cluster = cluster.cloned();
     Arc::new(move || {
         let (host, engine, views, seen) = (host.clone(), engine.clone(), views.clone(), seen.clone());
+        let certificates = cluster.as_ref().and_then(|cluster| cluster.trouble());
         Box::pin(async move {
             let progress = engine.progress().borrow().clone();
             let totals = progress.totals;
@@ -43,6 +45,7 @@ pub(super) fn teller(
                 "converged": in_order,
                 "totals": totals,
                 "not_in_order": troubles,
+                "certificates": certificates,
                 "store": seen.map(|seen| own_part(&seen.borrow(), &host)),
                 "exchange": views.map(|views| exchange(&views)),
             })

@@ -38,11 +38,15 @@ pub(super) async fn summarize(
         let facts_now = facts.borrow_and_update().clone();
         since = now.settled.then(|| since.unwrap_or_else(|| (now_ms(), Instant::now())));
         let totals = now.totals;
-        let why = if now.settled && totals.failed + totals.blocked + totals.waiting > 0 {
+        let mut why: Vec<String> = if now.settled && totals.failed + totals.blocked + totals.waiting > 0 {
             engine.status().await.iter().filter_map(trouble).take(WHY_MAX).collect()
         } else {
             Vec::new()
         };
+        let release = facts_now.release;
+        if let Some(waits) = release.as_ref().and_then(|release| release.waits.as_ref()) {
+            why.insert(0, printable(waits).into_owned());
+        }
         let new = Summary {
             settled: now.settled,
             since_ms: since.map(|(ms, _)| ms),
@@ -54,9 +58,9 @@ pub(super) async fn summarize(
             waiting: totals.waiting,
             left_out: facts_now.left_out_count,
             catalog: facts_now.catalog,
-            deploy: facts_now.release.map(|release| release.runs),
-            deploy_failed: facts_now.release.and_then(|release| release.failed),
-            tainted: facts_now.release.is_some_and(|release| release.tainted),
+            deploy: release.as_ref().map(|release| release.runs),
+            deploy_failed: release.as_ref().and_then(|release| release.failed),
+            tainted: release.as_ref().is_some_and(|release| release.tainted),
             why,
         };
         summary.send_if_modified(|summary| {

@@ -10,7 +10,7 @@ use crate::engine::Progress;
 use crate::inputs::Inputs;
 
 /// The next thing to do about releases. Cancel-safe.
-pub(super) async fn offered(releases: Option<&mut Releases>) -> Offer {
+pub(super) async fn offered(releases: Option<&mut Releases>) -> Option<Offer> {
     match releases {
         Some(releases) => releases.next().await,
         None => pending().await,

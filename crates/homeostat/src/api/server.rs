@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Extension, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use homeostat_cluster::join::{Granted, JoinAnswer, JoinRequest, REQUEST_BYTES_MAX, Refusal, Renewal};
+use homeostat_cluster::join::{
+    Granted, JoinAnswer, JoinRequest, REQUEST_BYTES_MAX, Refusal, Renewal, Return,
+};
 use homeostat_cluster::tls::{Peer, TlsError};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::attempts::Attempts;
-use super::path;
+use super::{blobs, path};
 use crate::agent::Cluster;
 
 const CONNECTIONS_MAX: usize = 1024;
@@ -38,20 +40,26 @@ const ANSWER_MAX: Duration = Duration::from_secs(60);
 const BUFFER_BYTES_MAX: usize = 32 << 10;
 const BIND_AGAIN: Duration = Duration::from_secs(5);
 
+/// Large files that are handed out at once, and taken in; whoever comes then is told to come later.
+const GIVING_MAX: usize = 16;
+const TAKING_MAX: usize = 4;
+
 /// Who asks.
 #[derive(Debug, Clone)]
-struct Caller {
+pub(super) struct Caller {
     from: IpAddr,
-    peer: Option<Peer>,
+    pub(super) peer: Option<Peer>,
 }
 
-struct Api {
-    cluster: Arc<Cluster>,
+pub(super) struct Api {
+    pub(super) cluster: Arc<Cluster>,
     /// Joins that were refused.
     joins: Attempts,
     /// Handshakes that failed.
     handshakes: Attempts,
     strangers: Arc<Semaphore>,
+    pub(super) giving: Arc<Semaphore>,
+    pub(super) taking: Semaphore,
 }
 
 impl Api {
@@ -71,9 +79,14 @@ impl Api {
 /// Answers for as long as it is let. An address that is not there yet is waited for.
 pub(crate) async fn serve(cluster: Arc<Cluster>) {
     let listener = listen(cluster.address()).await;
-    let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
-    let api =
-        Arc::new(Api { cluster, joins: Attempts::default(), handshakes: Attempts::default(), strangers });
+    let api = Arc::new(Api {
+        cluster,
+        joins: Attempts::default(),
+        handshakes: Attempts::default(),
+        strangers: Arc::new(Semaphore::new(STRANGERS_MAX)),
+        giving: Arc::new(Semaphore::new(GIVING_MAX)),
+        taking: Semaphore::new(TAKING_MAX),
+    });
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -139,18 +152,33 @@ async fn answer(api: Arc<Api>, stream: TcpStream, from: IpAddr) {
 }
 
 fn router(api: Arc<Api>, caller: Caller) -> Router {
+    // What is large takes its time, as long as it gets on.
+    let large = Router::new()
+        .route(&format!("{}{{hash}}", path::BLOBS), get(blobs::give).put(blobs::take))
+        .layer(DefaultBodyLimit::disable());
     Router::new()
         .route(path::JOIN, post(join))
         .route(path::RENEW, post(renew))
+        .route(path::RETURN, post(come_back))
         .route(path::LEAVE, post(leave))
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
+        .layer(from_fn(in_time))
+        .merge(large)
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(from_fn_with_state(api.clone(), guard))
-        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .layer(Extension(caller))
         .with_state(api)
 }
 
-/// Who is not known reaches `join` alone; nobody waits for ever.
+/// Nobody waits for ever.
+async fn in_time(request: Request, next: Next) -> Response {
+    match timeout(ANSWER_MAX, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Refused(Refusal::Unavailable("it takes too long".into())).into_response(),
+    }
+}
+
+/// Who is not known reaches `join` and `return` alone.
 async fn guard(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
@@ -159,15 +187,12 @@ async fn guard(
 ) -> Response {
     let is_known = match &caller.peer {
         Some(peer) => !api.cluster.tls().is_refused(&peer.serial),
-        None => request.uri().path() == path::JOIN,
+        None => [path::JOIN, path::RETURN].contains(&request.uri().path()),
     };
     if !is_known {
         return Refused(Refusal::NotAuthorized).into_response();
     }
-    match timeout(ANSWER_MAX, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Refused(Refusal::Unavailable("it takes too long".into())).into_response(),
-    }
+    next.run(request).await
 }
 
 async fn join(
@@ -216,6 +241,33 @@ async fn renew(
     })
 }
 
+/// Like joining, it can be tried by anybody, and so not often in vain.
+async fn come_back(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Json<Granted>, Refused> {
+    let from = caller.from;
+    if !api.joins.may_try(from, Instant::now()) {
+        return Err(Refused(Refusal::TooOften));
+    }
+    let granted = match Return::parse(&body) {
+        Ok(asked) => api.cluster.answer_return(&asked).await.map(|granted| (asked.host, granted)),
+        Err(refusal) => Err(refusal),
+    };
+    match granted {
+        Ok((host, granted)) => {
+            tracing::warn!("`{host}` at {from} has come back after its certificates had ended");
+            Ok(Json(granted))
+        }
+        Err(refusal) => {
+            api.joins.failed(from, Instant::now());
+            tracing::warn!("somebody at {from} did not come back: {refusal}");
+            Err(Refused(refusal))
+        }
+    }
+}
+
 async fn leave(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
@@ -237,6 +289,7 @@ impl IntoResponse for Refused {
             | Refusal::WrongSecret
             | Refusal::TokenExpired
             | Refusal::TokenUsed
+            | Refusal::AwayTooLong(_)
             | Refusal::NotAuthorized => StatusCode::FORBIDDEN,
             Refusal::UnknownHost(_) => StatusCode::NOT_FOUND,
             Refusal::HostTaken(_)

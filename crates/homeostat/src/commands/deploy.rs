@@ -10,7 +10,7 @@ use super::runtime;
 use crate::catalog::{self, Read};
 use crate::cli::{InputArgs, seconds};
 use crate::exit::{Exit, refused};
-use crate::fleet::{self, Access, Ended, KeyFile, Look, OperatorArgs};
+use crate::fleet::{self, Access, Delivery, Ended, KeyFile, Look, OperatorArgs};
 use crate::front::Pool;
 use crate::inputs::Inputs;
 use crate::terminal::Terminal;
@@ -111,9 +111,18 @@ pub(super) async fn release(
         max_unavailable: args.max_unavailable,
         rollback_on_failure: args.rollback_on_failure,
     };
+    let delivery = Delivery::new(access);
+    if let Some(restored) = restores
+        && !delivery.can_be_had(draft, restored).await?
+    {
+        return Err(refused(format!("nobody has the large files of release {restored} any more")));
+    }
     let before = newest(access, &args.hosts).await?;
     let manifest = put(access, key, rollout, &args.note, draft, restores).await?;
     terminal.print(&format!("{}\n", manifest.number))?;
+    if let Some(host) = delivery.deliver(&manifest, draft).await? {
+        tracing::info!("the large files of release {} are with `{host}`", manifest.number);
+    }
     let gone = prune(&*access.store, &fleet::running(&*access.store).await?).await?;
     if !gone.is_empty() {
         tracing::info!("old releases are gone: {gone:?}");
@@ -187,7 +196,7 @@ async fn put(
         rollout,
         made_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
     };
-    Ok(publish(&*access.store, &terms, draft).await?)
+    Ok(publish(&*access.store, &terms, draft, Delivery::new(access).way()).await?)
 }
 
 fn step(manifest: &Manifest, look: &Look) -> String {

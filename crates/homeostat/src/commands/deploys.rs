@@ -62,7 +62,7 @@ enum DeploysCommand {
     },
     /// Release the content of an older release again, under a new number
     Rollback {
-        /// Its number; the one before the newest if not given
+        /// Its number; if not given, the one before the content that the newest has
         number: Option<u64>,
         #[command(flatten)]
         rollout: RolloutArgs,
@@ -89,12 +89,25 @@ pub(crate) fn run(args: DeploysArgs, terminal: &Terminal) -> anyhow::Result<Exit
     })
 }
 
-/// The release before the newest, among those that count.
+/// The release to go back to, among those that count: the one before the content that the newest has. After a rollback that is the one
+/// before where it went back to, and never what it went back from.
 async fn before_last(access: &Access) -> anyhow::Result<u64> {
     let (releases, operators) = fleet::known(access).await?;
-    let counts = |release: &&Stored| release.verify(&operators, &access.cluster).is_ok();
-    let before = releases.iter().filter(counts).rev().nth(1);
-    before.map(|before| before.number).ok_or_else(|| refused("there is no release before the newest"))
+    let counts = releases.iter().filter_map(|release| release.verify(&operators, &access.cluster).ok());
+    let restored: BTreeMap<u64, Option<u64>> =
+        counts.map(|(manifest, _)| (manifest.number, manifest.restores)).collect();
+    before(&restored).ok_or_else(|| refused("there is no release before the newest"))
+}
+
+/// Of releases, each with the one that it restores.
+fn before(restored: &BTreeMap<u64, Option<u64>>) -> Option<u64> {
+    let (newest, _) = restored.last_key_value()?;
+    let mut content = *newest;
+    // What is restored is older, and may be gone by now.
+    while let Some(older) = restored.get(&content).copied().flatten().filter(|older| *older < content) {
+        content = older;
+    }
+    restored.range(..content).next_back().map(|(number, _)| *number)
 }
 
 /// What a release says of itself, and whether that counts.
@@ -205,7 +218,7 @@ fn difference(old: &BTreeMap<BundlePath, Content>, new: &BTreeMap<BundlePath, Co
     let mut out = String::new();
     for path in old.keys().chain(new.keys().filter(|path| !old.contains_key(*path))) {
         let (before, after) = (old.get(path), new.get(path));
-        if before == after {
+        if before.zip(after).is_some_and(|(before, after)| before.is_same(after)) {
             continue;
         }
         match (before, after) {
@@ -217,8 +230,9 @@ fn difference(old: &BTreeMap<BundlePath, Content>, new: &BTreeMap<BundlePath, Co
             (Some(_), Some(_)) => {}
         }
         let text = |content: Option<&Content>| {
-            let bytes = content.map(|content| content.bytes.as_slice()).unwrap_or_default();
-            std::str::from_utf8(bytes).ok().map(str::to_owned)
+            // What is with others is too large to be read by a person.
+            let bytes = content.map_or(Some(Vec::new()), |content| content.read().ok().flatten())?;
+            String::from_utf8(bytes).ok()
         };
         match (text(before), text(after)) {
             (Some(before), Some(after)) => {
@@ -241,10 +255,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn going_back_leads_to_what_was_before_and_never_to_what_failed() {
+        for (releases, to) in [
+            (&[][..], None),
+            (&[(1, None)], None),
+            (&[(1, None), (2, None)], Some(1)),
+            // The second failed, and hosts went back by themselves.
+            (&[(1, None), (2, None), (3, Some(1))], None),
+            (&[(1, None), (2, None), (3, None), (4, Some(2))], Some(1)),
+            (&[(2, None), (3, None), (4, Some(2)), (5, None)], Some(4)),
+            (&[(2, None), (3, None), (4, Some(2)), (5, Some(4))], None),
+            // What was restored is pruned.
+            (&[(5, None), (6, Some(4))], None),
+            (&[(3, None), (5, None), (6, Some(4))], Some(3)),
+        ] {
+            assert_eq!(before(&releases.iter().copied().collect()), to, "{releases:?}");
+        }
+    }
+
+    #[test]
     fn a_difference_names_what_came_went_and_changed() {
         let files = |list: &[(&str, u32, &str)]| -> BTreeMap<BundlePath, Content> {
             let file = |(path, mode, text): &(&str, u32, &str)| {
-                (path.parse().unwrap(), Content { mode: *mode, bytes: text.as_bytes().to_vec() })
+                (path.parse().unwrap(), Content::here(*mode, text.as_bytes().to_vec()))
             };
             list.iter().map(file).collect()
         };

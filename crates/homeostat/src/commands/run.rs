@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
+use homeostat_cluster::deploys::blobs::Depot;
 use homeostat_cluster::identity::{ClusterDir, HostName};
 use homeostat_engine::Store;
 
@@ -166,9 +167,22 @@ pub(super) fn keep(args: RunArgs, fleet: Option<Fleet>, terminal: &Terminal) -> 
     prefix.open()?;
     let _lock = lock(&prefix, if fleet.is_some() { "agent" } else { "run" })?;
     let opened = store::open(&prefix, etcd);
+    let depot = fleet.is_some().then(|| Depot::below(prefix.path()));
+    let part = match (&identity, own) {
+        (Some(identity), Some(own)) => {
+            Some((Part::new(dir.clone(), &identity.settings, args.cluster.zone, own.clone()), own))
+        }
+        _ => None,
+    };
+    let own = part.as_ref().map(|(part, store)| Own { store: store.clone(), seen: part.seen() });
+    let cluster =
+        identity.map(|identity| Cluster::open(dir, identity, opened.store.clone(), own, depot.clone()));
+    let cluster = cluster.transpose().map_err(|error| refused(format!("{error:#}")))?;
     let mut releases = None;
-    if let Some(fleet) = fleet {
-        releases = Some(fleet::releases(&prefix, fleet, hostname.clone(), opened.store.clone())?);
+    if let (Some(fleet), Some(depot)) = (fleet, depot) {
+        let own = cluster.as_ref().map(|(cluster, _)| cluster);
+        let store = opened.store.clone();
+        releases = Some(fleet::releases(&prefix, fleet, hostname.clone(), store, depot, own)?);
     }
     if let Some(first) = releases.as_ref().and_then(Releases::first) {
         inputs = Inputs::of(&first.inputs);
@@ -201,15 +215,6 @@ pub(super) fn keep(args: RunArgs, fleet: Option<Fleet>, terminal: &Terminal) -> 
         Some(mirror) => Some((mirror, key::sealing_key(&prefix).map_err(|error| no_key(&prefix, &error))?)),
         None => None,
     };
-    let part = match (&identity, own) {
-        (Some(identity), Some(own)) => {
-            Some((Part::new(dir.clone(), &identity.settings, args.cluster.zone, own.clone()), own))
-        }
-        _ => None,
-    };
-    let own = part.as_ref().map(|(part, store)| Own { store: store.clone(), seen: part.seen() });
-    let cluster = identity.map(|identity| Cluster::open(dir, identity, opened.store.clone(), own));
-    let cluster = cluster.transpose().map_err(|error| refused(format!("{error:#}")))?;
     let store::Opened { store, journal, .. } = opened;
     let opened = Opened {
         prefix,

@@ -62,6 +62,9 @@ fn text(status: &Json) -> String {
     if let Some(collected) = exchange["collected"].as_u64() {
         out.push_str(&format!("  collected: {collected}\n"));
     }
+    if let Some(why) = status["certificates"].as_str() {
+        out.push_str(&format!("  {}\n", printable(why)));
+    }
     let store = &status["store"];
     if let Some(role) = store["role"].as_str() {
         let trouble = store["trouble"].as_str().map(|why| format!(": {}", printable(why)));
@@ -72,6 +75,9 @@ fn text(status: &Json) -> String {
         let tainted =
             if release["tainted"] == true { ", and something was changed by hand since" } else { "" };
         out.push_str(&format!("  release: {runs}{tainted}\n"));
+    }
+    if let Some(waits) = release["waits"].as_str() {
+        out.push_str(&format!("  the next release: {}\n", printable(waits)));
     }
     if let Some(failed) = release["failed"].as_u64() {
         out.push_str(&format!("  release {failed} failed here\n"));
@@ -93,7 +99,7 @@ mod tests {
             "host": "a", "settled": true, "converged": false, "totals": { "resources": 3 },
             "not_in_order": ["file[/x]: denied"],
             "exchange": { "cut_off": "no answer", "collected": 2, "left_out": ["file[/y] is wrong"],
-                          "release": { "runs": 7, "failed": 8, "tainted": true } },
+                          "release": { "runs": 7, "failed": 8, "tainted": true, "waits": "waiting: x" } },
             "store": { "role": "client", "trouble": "`etcd` cannot be run: no such file" },
         });
         let want = "\
@@ -103,6 +109,7 @@ a: settled, and not everything is in order; resources: 3
   collected: 2
   in the store: client: `etcd` cannot be run: no such file
   release: 7, and something was changed by hand since
+  the next release: waiting: x
   release 8 failed here
   cut off from other hosts: no answer
 ";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use homeostat_cluster::deploys::{Stored, current_roster, releases};
-use homeostat_cluster::identity::{ClusterDir, Operator};
+use homeostat_cluster::identity::{ClusterDir, Identity, Operator};
 use homeostat_engine::Store;
 use homeostat_engine::store::StoreError;
 
@@ -34,8 +34,10 @@ pub(crate) struct OperatorArgs {
 pub(crate) struct Access {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) cluster: String,
-    /// Those whom this host trusts, and ourselves.
-    pub(crate) operators: Vec<Operator>,
+    /// Those whom this host trusts after the change with that number, and ourselves.
+    pub(crate) operators: (u64, Vec<Operator>),
+    /// The identity of this host, by which others take large files from it.
+    pub(crate) identity: Option<Identity>,
 }
 
 impl OperatorArgs {
@@ -65,13 +67,13 @@ impl OperatorArgs {
                 .ok_or_else(|| refused("this host is part of no cluster: name the store with --etcd"))?,
         };
         let dir = ClusterDir::below(prefix.path());
-        let mut operators = dir.operators().unwrap_or_default();
+        let (roster, mut operators) = dir.pinned().unwrap_or_default();
         if let Ok(own) = self.key()
             && !operators.iter().any(|known| known.key() == own.operator.key())
         {
             operators.push(own.operator);
         }
-        Ok(Access { store, cluster: meant, operators })
+        Ok(Access { store, cluster: meant, operators: (roster, operators), identity })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Releases from an operator's side: the key, the cluster that is meant, what goes into a release, and how it gets on.
 
 mod access;
+mod delivery;
 mod key;
 mod pack;
 mod progress;
@@ -8,16 +9,19 @@ mod progress;
 use std::sync::Arc;
 
 use clap::Args;
+use homeostat_cluster::deploys::blobs::{Depot, Patience, Peers};
 use homeostat_cluster::deploys::{Party, Shelf};
 use homeostat_cluster::identity::{ClusterDir, Identity};
 use homeostat_engine::Store;
 
 pub(crate) use access::{Access, OperatorArgs, known};
+pub(crate) use delivery::Delivery;
 pub(crate) use key::{KeyFile, default_key};
 pub(crate) use pack::pack;
 pub(crate) use progress::{Ended, Look, running, until_everywhere};
 
-use crate::agent::Releases;
+use crate::agent::{Cluster, Releases};
+use crate::api::AgentCourier;
 use crate::exit::refused;
 use crate::place::Prefix;
 
@@ -47,18 +51,25 @@ impl Fleet {
     }
 }
 
-/// The releases of an agent.
+/// The releases of an agent. Large files come from other hosts where it is part of a cluster.
 pub(crate) fn releases(
     prefix: &Prefix,
     cluster: String,
     host: Arc<str>,
     store: Arc<dyn Store>,
+    depot: Depot,
+    own: Option<&Arc<Cluster>>,
 ) -> anyhow::Result<Releases> {
     let dir = ClusterDir::below(prefix.path());
     let operators = dir.operators().map_err(|error| refused(format!("{:#}", anyhow::Error::from(error))))?;
     if operators.is_empty() {
         tracing::warn!("no operator is trusted here, so nothing can be released: `homeostat operator trust`");
     }
-    let party = Party { store, host, cluster, dir, shelf: Shelf::below(prefix.path()) };
+    let peers = own.map(|own| Peers {
+        own: own.address(),
+        courier: Arc::new(AgentCourier(own.clone())),
+        patience: Patience::default(),
+    });
+    let party = Party { store, host, cluster, dir, shelf: Shelf::below(prefix.path()), depot, peers };
     Releases::open(party).map_err(|error| refused(format!("{:#}", anyhow::Error::from(error))))
 }

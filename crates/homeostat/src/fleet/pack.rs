@@ -27,7 +27,7 @@ pub(crate) fn pack(inputs: &[Input], programs: &[Loaded], more: &[PathBuf]) -> a
             Some(format) => PathBuf::from(format!("stdin.{}", extension(format))),
             None => PathBuf::from(&input.name),
         };
-        let content = Content { mode: 0o600, bytes: input.bytes.clone() };
+        let content = Content::here(0o600, input.bytes.clone());
         draft.add_input(place_of(&name)?, content).map_err(|error| refused(error.to_string()))?;
     }
     for program in programs {
@@ -102,8 +102,8 @@ fn add(draft: &mut Draft, path: &Path, place: &BundlePath, is_dir: bool, depth: 
                 path.display()
             )));
         }
-        let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
-        let content = Content { mode: found.permissions().mode() & 0o777, bytes };
+        let mode = found.permissions().mode() & 0o777;
+        let content = Content::at(mode, path).map_err(|error| unreadable(path, &error))?;
         return draft.add_file(place.clone(), content).map_err(|error| refused(error.to_string()));
     }
     if depth == DEPTH_MAX {

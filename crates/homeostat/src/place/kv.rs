@@ -79,10 +79,11 @@ async fn answer(store: &dyn Store, request: Request) -> Result<Answer, StoreErro
             Answer::Entries(entries.collect())
         }
         Request::Each { key } => {
-            let below = keys::kv_each(&key);
-            let (entries, _) = store.range(&below).await?;
-            let host = |key: &str| key.strip_prefix(&below).and_then(keys::whole);
-            let entries = entries.iter().filter_map(|entry| Some((host(&entry.key)?, text(&entry.value))));
+            let (entries, _) = store.range(keys::KV_EACH).await?;
+            let entries = entries.iter().filter_map(|entry| {
+                let (host, of) = keys::parse_kv_each(&entry.key)?;
+                (of == key).then(|| (host, text(&entry.value)))
+            });
             Answer::Entries(entries.collect())
         }
         Request::Watch { .. } => Answer::Error("a watch has many answers".into()),

@@ -6,6 +6,7 @@ pub(crate) mod about;
 pub(crate) mod cluster;
 pub(crate) mod desk;
 pub(crate) mod etcd;
+pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod kv;
 mod lock;

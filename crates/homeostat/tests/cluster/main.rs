@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::print_stderr, reason = "what took how long is of interest")]
 
+mod blobs;
 mod eyes;
 mod faults;
 mod growth;

@@ -149,6 +149,14 @@ impl Rig {
         self.agents[host - 1].is_some()
     }
 
+    /// Starts one that follows releases.
+    pub(crate) fn follow(&mut self, host: usize) {
+        let log = |name| File::options().create(true).append(true).open(self.host(host).join(name)).unwrap();
+        let mut command = self.command(host);
+        command.args(["agent", "-v", "--prefix", "prefix"]).stdout(log("out")).stderr(log("err"));
+        self.agents[host - 1] = Some(command.spawn().unwrap());
+    }
+
     /// Ends the agent of a host at once; its etcd ends with it.
     pub(crate) fn kill(&mut self, host: usize) {
         let mut agent = self.agents[host - 1].take().unwrap();

@@ -9,7 +9,11 @@ use super::cluster::{Hosts, address};
 use super::place::wait_until;
 
 /// Sends a request and reads until the body of the answer is there. The connection stays.
-async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &str, body: &str) -> String {
+pub(crate) async fn ask(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    request: &str,
+    body: &str,
+) -> String {
     let text = format!("{request} HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     // Who is refused early may close before all of it is written.
     stream.write_all(text.as_bytes()).await.ok();
@@ -30,7 +34,7 @@ async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &str, 
     }
 }
 
-fn tls(hosts: &Hosts, host: &str) -> Tls {
+pub(crate) fn tls(hosts: &Hosts, host: &str) -> Tls {
     let dir = ClusterDir::below(&hosts.place.path(&format!("{host}/prefix")));
     let identity = dir.load().unwrap().unwrap();
     Tls::new(&identity).unwrap()
@@ -49,6 +53,9 @@ async fn strangers_reach_nothing_but_join() {
         let answer = ask(&mut stream, request, "").await;
         assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("not_authorized"), "{answer}");
     }
+    // Who comes back has no certificate either; it is known by its key.
+    let answer = ask(&mut stream, "POST /v1/return", "{}").await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     let answer = ask(&mut stream, "POST /v1/join", r#"{"ask":"where"}"#).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#""host":"a""#), "{answer}");
     let answer = ask(&mut stream, "POST /v1/join", r#"{"ask":"admit","secret":"hunter2"}"#).await;

@@ -148,6 +148,28 @@ fn a_host_joins_with_the_token_of_another_and_no_secret_is_seen() {
 }
 
 #[test]
+fn a_host_that_was_alone_takes_its_values_along() {
+    let Some(hosts) = Hosts::new() else { return };
+    hosts.init("a").ends_with(0);
+    let agent = hosts.start("a");
+    let kv = |host: &str, args: &[&str]| {
+        hosts.place.homeostat(&[&["kv", "--prefix", &prefix(host)], args].concat())
+    };
+    kv("b", &["put", "mine", "1"]).ends_with(0);
+    kv("b", &["put", "both", "ours"]).ends_with(0);
+    let token = hosts.token("a", &[]);
+    kv("a", &["put", "both", "theirs"]).ends_with(0);
+    let (prefix, listen) = (prefix("b"), address("b"));
+    let join =
+        ["cluster", "--prefix", &prefix, "join", "-", "--import-kv", "--hostname", "b", "--listen", &listen];
+    let done = hosts.place.homeostat_with_stdin(&join, &token);
+    assert!(done.ends_with(1).stderr.contains("the cluster has another value: both"), "{done:#?}");
+    assert_eq!(kv("a", &["get", "mine"]).stdout, "1\n");
+    assert_eq!(kv("a", &["get", "both"]).stdout, "theirs\n");
+    end([agent]);
+}
+
+#[test]
 fn whoever_is_not_admitted_learns_why_and_it_is_logged() {
     let Some(hosts) = Hosts::new() else { return };
     hosts.init("a").ends_with(0);

@@ -19,7 +19,7 @@ use crate::api::{self, client, path};
 /// The longest wait until the clock is looked at again: it may be set.
 const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 /// Between attempts to renew: from the first, doubling, to the second.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
+pub(super) const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
 /// Between attempts to make the store of a new cluster know its first host.
 const ENROL_AGAIN: Duration = Duration::from_millis(300);
 /// Hosts that renew because the authority changed do not all ask within one moment.
@@ -34,8 +34,8 @@ pub(super) struct NewAuthority {
 
 /// Keeps the identity of a running agent.
 pub(crate) struct Keeper {
-    cluster: Arc<Cluster>,
-    dir: ClusterDir,
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) dir: ClusterDir,
     store: Arc<dyn Store>,
     asked: mpsc::Receiver<NewAuthority>,
 }
@@ -54,6 +54,7 @@ impl Keeper {
     pub(crate) async fn run(mut self) {
         let mut tasks = JoinSet::new();
         tasks.spawn(api::serve(self.cluster.clone()));
+        self.come_back().await;
         self.enrol().await;
         let (tell, mut told) = watch::channel(None);
         tasks.spawn(follow(self.store.clone(), tell));
@@ -82,7 +83,12 @@ impl Keeper {
     /// Makes a new cluster's store know us, once it is there.
     async fn enrol(&self) {
         let Ok(registrar) = self.cluster.registrar() else { return };
-        while let Err(refusal) = registrar.enrol_first(&self.cluster.identity()).await {
+        let identity = self.cluster.identity();
+        let enrol = async || {
+            registrar.enrol_first(&identity).await?;
+            registrar.enrol_renewed(&identity).await
+        };
+        while let Err(refusal) = enrol().await {
             tracing::debug!("the store does not know us yet: {refusal}");
             sleep(ENROL_AGAIN).await;
         }
@@ -174,7 +180,7 @@ impl Keeper {
         Ok(client::ask(stream, path::RENEW, asked).await?)
     }
 
-    fn take_granted(&self, granted: Granted) -> anyhow::Result<()> {
+    pub(super) fn take_granted(&self, granted: Granted) -> anyhow::Result<()> {
         let Granted { certificates, trusted, authority, members, .. } = granted;
         self.dir.save_certificates(&certificates, &trusted, authority.as_ref())?;
         if let (Ok(registrar), Some(files)) = (self.cluster.registrar(), &authority) {
@@ -231,7 +237,7 @@ fn failed(error: impl std::fmt::Display) -> Refusal {
 }
 
 /// How long to wait: longer each time, and not as long as everybody else.
-fn longer(wait: &mut Duration) -> Duration {
+pub(super) fn longer(wait: &mut Duration) -> Duration {
     let now = *wait / 2 + wait.mul_f64(chance());
     *wait = (*wait * 2).min(BACKOFF.1);
     now

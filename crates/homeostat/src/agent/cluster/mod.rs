@@ -7,6 +7,7 @@ mod keeper;
 mod part;
 mod removal;
 mod report;
+mod returning;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +15,11 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use homeostat_cluster::EtcdStore;
+use homeostat_cluster::deploys::blobs::Depot;
 use homeostat_cluster::identity::{ClusterDir, Identity, MemberAddress, Role};
-use homeostat_cluster::join::{Granted, JoinAnswer, JoinRequest, NewToken, Refusal, Registrar, Renewal};
+use homeostat_cluster::join::{
+    Granted, JoinAnswer, JoinRequest, NewToken, Refusal, Registrar, Renewal, Return,
+};
 use homeostat_cluster::members;
 use homeostat_cluster::tls::{Peer, Tls};
 use homeostat_engine::Store;
@@ -26,6 +30,8 @@ use keeper::NewAuthority;
 use part::word;
 pub(crate) use part::{Part, Playing, Seen};
 pub(crate) use report::own_part;
+
+use crate::views::time_text;
 
 /// Requests that change files wait for each other; there are few.
 const WAITING_MAX: usize = 8;
@@ -38,6 +44,10 @@ pub(crate) struct Cluster {
     registrar: Option<Registrar>,
     changes: mpsc::Sender<NewAuthority>,
     own: Option<Own>,
+    /// What is in the way of new certificates in the place of those that have ended.
+    ended: watch::Sender<Option<String>>,
+    /// On those that follow releases.
+    depot: Option<Depot>,
 }
 
 /// The store that the cluster itself runs; there is none where somebody else's is used.
@@ -53,25 +63,35 @@ impl Cluster {
         identity: Identity,
         store: Arc<dyn Store>,
         own: Option<Own>,
+        depot: Option<Depot>,
     ) -> anyhow::Result<(Arc<Self>, Keeper)> {
         let tls = Tls::new(&identity).context("the identity of this host cannot be used")?;
         let registrar = match (identity.settings.member, dir.authority()?) {
             (true, Some(authority)) => {
                 let cluster = identity.settings.cluster.clone();
-                Some(Registrar::new(store.clone(), cluster, dir.operators()?, authority))
+                let pinned = dir.clone();
+                let pinned =
+                    move || pinned.pinned().map_err(|error| format!("{:#}", anyhow::Error::from(error)));
+                Some(Registrar::new(store.clone(), cluster, pinned, authority))
             }
             (true, None) => anyhow::bail!("this host may be a member and has no key of the authority"),
             (false, _) => None,
         };
         let (changes, asked) = mpsc::channel(WAITING_MAX);
-        let cluster =
-            Arc::new(Self { tls, identity: Mutex::new(Arc::new(identity)), registrar, changes, own });
+        let identity = Mutex::new(Arc::new(identity));
+        let ended = watch::Sender::new(None);
+        let cluster = Arc::new(Self { tls, identity, registrar, changes, own, ended, depot });
         let keeper = Keeper::new(cluster.clone(), dir, store, asked);
         Ok((cluster, keeper))
     }
 
     pub(crate) fn tls(&self) -> &Tls {
         &self.tls
+    }
+
+    /// The large files of releases that are here.
+    pub(crate) fn depot(&self) -> Option<&Depot> {
+        self.depot.as_ref()
     }
 
     /// Where our agent answers.
@@ -98,6 +118,11 @@ impl Cluster {
     /// What a host is told that renews.
     pub(crate) async fn answer_renewal(&self, who: &Peer, asked: &Renewal) -> Result<Granted, Refusal> {
         self.registrar()?.renew(who, asked, SystemTime::now()).await
+    }
+
+    /// What a host is told whose certificates have ended while it was away.
+    pub(crate) async fn answer_return(&self, asked: &Return) -> Result<Granted, Refusal> {
+        self.registrar()?.welcome_back(asked, SystemTime::now()).await
     }
 
     /// Makes a token; the word to hand over.
@@ -137,6 +162,21 @@ impl Cluster {
         let ends = || Refusal::Unavailable("the agent ends".into());
         self.changes.send(NewAuthority { drop_older, answer }).await.map_err(|_| ends())?;
         answered.await.map_err(|_| ends())?
+    }
+
+    /// For a person: that the certificates of this host have ended, and what is in the way of new ones.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.ended.borrow().clone()
+    }
+
+    /// When the certificates of this host ended, if they did.
+    fn ended(&self) -> Option<String> {
+        let ends = self.identity().certificate().ok()?.valid().1;
+        (ends <= SystemTime::now()).then(|| time_text(ends))
+    }
+
+    fn tell_ended(&self, why: Option<String>) {
+        self.ended.send_replace(why);
     }
 
     fn identity(&self) -> Arc<Identity> {

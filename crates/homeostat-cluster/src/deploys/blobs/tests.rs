@@ -1,0 +1,270 @@
+//! Files from hosts that give, lie, stall, stop and are not there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use homeostat_engine::store::keys;
+use homeostat_engine::{EmbeddedStore, Store};
+use tempfile::TempDir;
+use tokio::sync::mpsc::Sender;
+
+use super::super::{
+    Content, Draft, Hash, Large, Manifest, OperatorKey, Rollout, Shelf, Terms, publish, releases,
+};
+use super::*;
+
+/// How a host gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Gives,
+    Lies,
+    LiesAndStops,
+    Stops,
+    IsSilent,
+    GivesTooMuch,
+    EndsEarly,
+    HasNothing,
+}
+
+use Manner::*;
+
+struct Others {
+    manners: BTreeMap<&'static str, Manner>,
+    content: Vec<u8>,
+    /// Who was asked, and from where on.
+    asked: Mutex<Vec<(String, u64)>>,
+}
+
+impl Courier for Others {
+    fn fetch(&self, from: &Holder, _hash: Hash, offset: u64) -> Pieces {
+        self.asked.lock().unwrap().push((from.host.clone(), offset));
+        let manner = self.manners[&*from.host];
+        let rest = self.content[usize::try_from(offset).unwrap()..].to_vec();
+        Pieces::sent_by(async move |sender| give(manner, rest, sender).await)
+    }
+}
+
+async fn give(manner: Manner, mut rest: Vec<u8>, sender: Sender<io::Result<bytes::Bytes>>) {
+    if matches!(manner, Lies | LiesAndStops) {
+        rest.iter_mut().for_each(|byte| *byte ^= 1);
+    }
+    match manner {
+        Gives | Lies => {}
+        Stops | LiesAndStops | EndsEarly => rest.truncate(rest.len() / 2),
+        GivesTooMuch => rest.push(0),
+        IsSilent => rest.truncate(rest.len() / 4),
+        HasNothing => rest.clear(),
+    }
+    for piece in rest.chunks(10_000) {
+        if sender.send(Ok(piece.to_vec().into())).await.is_err() {
+            return;
+        }
+    }
+    match manner {
+        Stops | LiesAndStops | HasNothing => {
+            drop(sender.send(Err(io::ErrorKind::ConnectionReset.into())).await)
+        }
+        IsSilent => std::future::pending().await,
+        Gives | Lies | GivesTooMuch | EndsEarly => {}
+    }
+}
+
+fn content() -> Vec<u8> {
+    (0..400_000u32).flat_map(u32::to_le_bytes).collect()
+}
+
+fn draft() -> Draft {
+    let mut draft = Draft::default();
+    draft.add_input("site.yaml".parse().unwrap(), Content::here(0o600, b"text".to_vec())).unwrap();
+    draft.add_file("large".parse().unwrap(), Content::here(0o644, content())).unwrap();
+    draft.add_file("same".parse().unwrap(), Content::here(0o600, content())).unwrap();
+    draft
+}
+
+/// A store with a release that has a large file.
+struct World {
+    store: Arc<dyn Store>,
+    dir: TempDir,
+    manifest: Manifest,
+}
+
+impl World {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(dir.path()));
+        let key = OperatorKey::generate();
+        let terms = Terms {
+            key: &key,
+            author: "ann".into(),
+            cluster: "c".into(),
+            note: String::new(),
+            restores: None,
+            rollout: Rollout::default(),
+            made_ms: 0,
+        };
+        let manifest = publish(&*store, &terms, &draft(), Large::Carried).await.unwrap();
+        Self { store, dir, manifest }
+    }
+
+    /// A host for which others are as they are said to be.
+    async fn host(&self, manners: &[(&'static str, Manner)]) -> (Gatherer, Arc<Others>, TempDir) {
+        for (host, _) in manners {
+            let holder =
+                Holder { host: (*host).into(), agent: "10.0.0.1:7420".parse().unwrap(), releases: vec![1] };
+            holder.tell(&*self.store).await.unwrap();
+        }
+        let prefix = tempfile::tempdir().unwrap();
+        let others = Others {
+            manners: manners.iter().copied().collect(),
+            content: content(),
+            asked: Mutex::default(),
+        };
+        let others = Arc::new(others);
+        let patience =
+            Patience { silence: Duration::from_millis(200), bytes: 1, period: Duration::from_secs(60) };
+        let gatherer = Gatherer {
+            store: self.store.clone(),
+            host: "us".into(),
+            depot: Depot::below(prefix.path()),
+            peers: Some(Peers { own: "10.0.0.9:7420".parse().unwrap(), courier: others.clone(), patience }),
+            alive: BTreeSet::new(),
+            named: BTreeMap::from([(1, self.manifest.carried())]),
+        };
+        (gatherer, others, prefix)
+    }
+}
+
+fn is_whole(draft: &Draft) -> bool {
+    draft.files()[&"large".parse().unwrap()].read().unwrap() == Some(content())
+}
+
+#[tokio::test]
+async fn large_files_do_not_lie_in_the_store() {
+    let world = World::new().await;
+    let stored = world.store.range(keys::BLOBS).await.unwrap().0;
+    assert_eq!(stored.len(), 1);
+    assert_eq!(world.manifest.carried().len(), 1);
+    assert!(world.dir.path().exists());
+    assert_eq!(releases(&*world.store).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_lies_stops_or_stalls_costs_an_attempt_and_the_next_one_is_asked() {
+    let world = World::new().await;
+    let all = [
+        ("liar", Lies),
+        ("stops", Stops),
+        ("silent", IsSilent),
+        ("long", GivesTooMuch),
+        ("short", EndsEarly),
+        ("none", HasNothing),
+        ("worst", LiesAndStops),
+        ("good", Gives),
+    ];
+    // In whatever order chance has them asked.
+    for _ in 0..12 {
+        let (gatherer, _, _prefix) = world.host(&all).await;
+        assert!(is_whole(&gatherer.gather(&world.manifest).await.unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn what_came_from_somebody_who_died_is_gone_on_with() {
+    let world = World::new().await;
+    let (gatherer, others, prefix) = world.host(&[("stops", Stops)]).await;
+    let error = gatherer.gather(&world.manifest).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("waiting: blob ") && error.contains(" of release 1 is with nobody reachable"),
+        "{error}"
+    );
+    assert!(error.contains("`stops`: it broke off"), "{error}");
+    // It is there once more, and has half of the rest for us.
+    gatherer.gather(&world.manifest).await.unwrap_err();
+    let half = content().len() as u64 / 2;
+    assert_eq!(*others.asked.lock().unwrap(), [("stops".into(), 0), ("stops".into(), half)]);
+    // A process that begins anew goes on with it too.
+    let (other, others, _) = world.host(&[("stops", Gives)]).await;
+    let gatherer = Gatherer { depot: Depot::below(prefix.path()), ..other };
+    assert!(is_whole(&gatherer.gather(&world.manifest).await.unwrap()));
+    assert_eq!(others.asked.lock().unwrap()[0].1, half + half / 2);
+}
+
+#[tokio::test]
+async fn nothing_of_a_liar_stays() {
+    let world = World::new().await;
+    let (gatherer, _, prefix) = world.host(&[("liar", Lies)]).await;
+    gatherer.gather(&world.manifest).await.unwrap_err();
+    let hash = Hash::of(&content());
+    assert!(!gatherer.depot.has(&hash, content().len() as u64));
+    assert!(gatherer.depot.open(&hash).is_err());
+    // And what was damaged on our own disk is brought again.
+    let (gatherer, others, _) = world.host(&[("good", Gives), ("liar", Gives)]).await;
+    let gatherer = Gatherer { depot: Depot::below(prefix.path()), ..gatherer };
+    gatherer.gather(&world.manifest).await.unwrap();
+    std::fs::write(prefix.path().join("blobs").join(hash.to_string()), vec![0; content().len()]).unwrap();
+    assert!(is_whole(&gatherer.gather(&world.manifest).await.unwrap()));
+    assert_eq!(others.asked.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_large_file_is_on_the_disk_once_whatever_release_has_it() {
+    let world = World::new().await;
+    let (gatherer, _, prefix) = world.host(&[("good", Gives)]).await;
+    let files = gatherer.gather(&world.manifest).await.unwrap();
+    let signed = releases(&*world.store).await.unwrap().remove(0).signed;
+    let shelf = Shelf::below(prefix.path());
+    let shelved = shelf.put(&signed, &world.manifest, &files).unwrap();
+    let place = shelved.inputs[0].parent().unwrap();
+    let ino = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().ino();
+    let blob = prefix.path().join("blobs").join(Hash::of(&content()).to_string());
+    let [one, other] = ["large", "same"].map(|name| place.join(name));
+    // One of the two has another mode, and so a file of its own.
+    assert!((ino(one.clone()) == ino(blob.clone())) != (ino(other.clone()) == ino(blob)));
+    let mode = |path| std::fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!((mode(one), mode(other)), (0o644, 0o600));
+    assert_eq!(shelf.get(1).unwrap(), shelved);
+}
+
+#[tokio::test]
+async fn what_no_release_names_is_not_wanted_and_goes() {
+    let prefix = tempfile::tempdir().unwrap();
+    let depot = Depot::below(prefix.path());
+    let [old, new, stranger] = [b"old", b"new", b"odd"].map(|text| Hash::of(text));
+    for hash in [old, new, stranger] {
+        let text = if hash == old {
+            b"old"
+        } else if hash == new {
+            b"new"
+        } else {
+            b"odd"
+        };
+        let mut reception = depot.receive(hash, 3).await.unwrap();
+        assert!(matches!(depot.receive(hash, 3).await, Err(DepotError::Busy)));
+        reception.take(&mut Pieces::of_bytes(text.to_vec()), Patience::default()).await.unwrap();
+        reception.finish().await.unwrap();
+    }
+    std::fs::write(prefix.path().join("blobs").join(format!(".homeostat-part-{}", Hash::of(b"x"))), "")
+        .unwrap();
+    depot.want(&[BTreeMap::from([(new, 3)])], &BTreeSet::from([old])).unwrap();
+    assert_eq!(depot.wanted(&new, Duration::ZERO).await, Some(3));
+    assert_eq!(depot.wanted(&stranger, Duration::ZERO).await, None);
+    assert_eq!([old, new, stranger].map(|hash| depot.has(&hash, 3)), [true, true, false]);
+    assert_eq!(std::fs::read_dir(prefix.path().join("blobs")).unwrap().count(), 2);
+}
+
+#[test]
+fn what_a_host_says_that_it_has_is_read_strictly() {
+    let key = keys::holds("a");
+    let good = br#"{"agent":"10.0.0.1:7420","releases":[1]}"#;
+    let stored = |json: &[u8]| [&[1], json].concat();
+    assert_eq!(Holder::parse(&key, &stored(good)).unwrap().releases, [1]);
+    assert!(Holder::parse("holds/", &stored(good)).is_none());
+    let many = format!(r#"{{"agent":"10.0.0.1:7420","releases":{:?}}}"#, vec![1; 101]);
+    for bad in [&b""[..], b"{}", br#"{"agent":"a.example:7420","releases":[]}"#, many.as_bytes()] {
+        assert!(Holder::parse(&key, &stored(bad)).is_none());
+    }
+    assert!(Holder::parse(&key, good).is_none());
+}

@@ -1,0 +1,382 @@
+//! The decisions about releases: which one counts, whether it may be taken now, and what becomes of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use homeostat_engine::store::keys;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::blobs::GatherError;
+use super::chain::Chain;
+use super::draft::Draft;
+use super::follow::{Offer, Party, View};
+use super::manifest::{Hash, Manifest};
+use super::operators::Roster;
+use super::rollout::{Decision, HostStanding, decide, fleet, is_everywhere};
+use super::shelf::Mark;
+use super::stock::Stock;
+use super::store::Stored;
+use crate::identity::Operator;
+use crate::pace::Backoff;
+use crate::presence::Alive;
+
+/// How long the other hosts must have been seen before a release is taken that waits for some of them: after the store was away, they
+/// come back one after the other.
+const SEEN_FOR: Duration = Duration::from_secs(3);
+/// Things that were refused which are remembered, so that they are said once.
+const REFUSED_MAX: usize = 1000;
+/// Between attempts to get files together.
+const FETCHES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+
+/// Looks at everything again whenever something changed.
+pub(super) struct Watcher {
+    party: Party,
+    sight: Sight,
+    /// The large files of this host.
+    stock: Stock,
+    /// The release whose files are got together now.
+    gathering: Option<Gathering>,
+    offer: mpsc::Sender<Offer>,
+    /// The greatest number of a release that was for us.
+    seen: u64,
+    /// The greatest number of a release that was once in order on every host that it is for.
+    everywhere: u64,
+    /// What was offered last: a number, and whether it is one to leave.
+    offered: Option<(u64, bool)>,
+    /// What was refused and said, by key.
+    refused: BTreeMap<String, Hash>,
+    /// Since when we see ourselves among the hosts.
+    visible_since: Option<Instant>,
+    /// Whom the release that is not taken yet waits for, as it was said last.
+    waits_for: Vec<Arc<str>>,
+    /// The same for people, where it waits for its files.
+    tell: watch::Sender<Option<Arc<str>>>,
+    /// When to look again by ourselves.
+    again: Option<Instant>,
+    /// The release whose files could not be had, and when that is tried again.
+    later: Option<(u64, Instant)>,
+    backoff: Backoff,
+}
+
+/// What it looks at.
+pub(super) struct Sight {
+    pub(super) view: watch::Receiver<View>,
+    pub(super) alive: watch::Receiver<Alive>,
+    /// How this host stands.
+    pub(super) standing: watch::Receiver<HostStanding>,
+}
+
+/// Getting the files of a release together.
+struct Gathering {
+    signed: Arc<[u8]>,
+    manifest: Manifest,
+    task: JoinSet<Result<Draft, GatherError>>,
+}
+
+impl Watcher {
+    pub(super) fn new(
+        party: Party,
+        sight: Sight,
+        offer: mpsc::Sender<Offer>,
+        tell: watch::Sender<Option<Arc<str>>>,
+    ) -> Self {
+        let mark = |mark| {
+            party.shelf.mark(mark).unwrap_or_else(|error| {
+                tracing::error!("which releases were seen before is not known: {}", Chain(&error));
+                0
+            })
+        };
+        Self {
+            seen: mark(Mark::Seen),
+            everywhere: mark(Mark::Everywhere),
+            stock: Stock::new(&party),
+            party,
+            sight,
+            gathering: None,
+            offer,
+            offered: None,
+            refused: BTreeMap::new(),
+            visible_since: None,
+            waits_for: Vec::new(),
+            tell,
+            again: None,
+            later: None,
+            backoff: Backoff::new(FETCHES.0, FETCHES.1),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut arrivals = self.party.depot.arrivals();
+        loop {
+            self.again = None;
+            if !self.look().await {
+                return;
+            }
+            let again = self.again;
+            let goes_on = tokio::select! {
+                changed = self.sight.view.changed() => changed.is_ok(),
+                changed = self.sight.alive.changed() => changed.is_ok(),
+                changed = self.sight.standing.changed() => changed.is_ok(),
+                changed = arrivals.changed() => {
+                    self.later = None;
+                    changed.is_ok()
+                }
+                gathered = gathered(&mut self.gathering) => self.put(gathered).await,
+                () = until(again) => true,
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Looks at everything. Says whether somebody still listens.
+    async fn look(&mut self) -> bool {
+        let view = self.sight.view.borrow_and_update().clone();
+        let own = *self.sight.standing.borrow_and_update();
+        let operators = match self.operators(&view.rosters) {
+            Ok(operators) => operators,
+            Err(error) => {
+                tracing::error!("nobody is trusted as an operator: {}", Chain(&error));
+                return true;
+            }
+        };
+        self.again = self.stock.look(&view.releases, &operators).await;
+        let Some((stored, manifest)) = self.candidate(&view.releases, &operators, own) else { return true };
+        self.remember(manifest.number);
+        let decision = self.decide(&manifest, own);
+        let is_taken = matches!(decision, Decision::Take) && self.offered != Some((manifest.number, false));
+        if !is_taken {
+            self.gathering = None;
+            self.wait_for(None);
+        }
+        match decision {
+            Decision::Take => {
+                if is_taken {
+                    self.gather(&stored, manifest);
+                }
+                true
+            }
+            Decision::GoBack(failed_on) => {
+                self.offer(manifest.number, true, |from| Offer::GoBack { from, failed_on }).await
+            }
+            Decision::Wait(hosts) => {
+                if hosts != self.waits_for {
+                    tracing::info!("release {} waits for {}", manifest.number, hosts.join(", "));
+                    self.waits_for = hosts;
+                }
+                true
+            }
+            Decision::Stopped(host) => {
+                if *self.waits_for != [host.clone()] {
+                    tracing::warn!("release {} is not taken: it failed on `{host}`", manifest.number);
+                    self.waits_for = vec![host];
+                }
+                true
+            }
+            Decision::Nothing | Decision::NotForUs => true,
+        }
+    }
+
+    /// Who counts, after all changes that were signed.
+    fn operators(&mut self, rosters: &[Stored]) -> Result<Vec<Operator>, crate::identity::DirError> {
+        let Party { dir, cluster, .. } = &self.party;
+        let (number, pinned) = dir.pinned()?;
+        let mut refused = Vec::new();
+        let (last, operators) = Roster::follow(number, pinned, cluster, rosters, |change, error| {
+            refused.push((keys::operators(change.number), Hash::of(&change.signed), error.to_string()));
+        });
+        if last != number {
+            dir.pin_operators(&operators, last)?;
+            let names: Vec<&str> = operators.iter().map(Operator::name).collect();
+            tracing::warn!("the operators are {} from now on", names.join(", "));
+        }
+        for (key, hash, why) in refused {
+            self.refuse(key, hash, &why);
+        }
+        Ok(operators)
+    }
+
+    /// The newest release that is for us, not older than what runs or what was seen.
+    fn candidate(
+        &mut self,
+        releases: &[Stored],
+        operators: &[Operator],
+        own: HostStanding,
+    ) -> Option<(Stored, Manifest)> {
+        let least = own.runs.max(self.seen);
+        for stored in releases.iter().rev() {
+            match stored.verify(operators, &self.party.cluster) {
+                Ok((manifest, _)) if !manifest.rollout.selects(&self.party.host) => {}
+                Ok((manifest, _)) if manifest.number >= least => return Some((stored.clone(), manifest)),
+                Ok(_) => return None,
+                Err(error) => {
+                    self.refuse(keys::deploy(stored.number), Hash::of(&stored.signed), &error.to_string());
+                }
+            }
+        }
+        None
+    }
+
+    fn refuse(&mut self, key: String, hash: Hash, why: &str) {
+        if self.refused.get(&key) != Some(&hash) {
+            tracing::error!("`{key}` is refused, and what runs goes on: {why}");
+            // Those with smaller numbers are no longer looked at.
+            while self.refused.len() >= REFUSED_MAX {
+                self.refused.pop_first();
+            }
+            self.refused.insert(key, hash);
+        }
+    }
+
+    fn remember(&mut self, number: u64) {
+        if number > self.seen {
+            self.seen = number;
+            self.set_mark(Mark::Seen, number);
+        }
+    }
+
+    fn set_mark(&self, mark: Mark, number: u64) {
+        if let Err(error) = self.party.shelf.set_mark(mark, number) {
+            tracing::error!("{}", Chain(&error));
+        }
+    }
+
+    fn decide(&mut self, manifest: &Manifest, own: HostStanding) -> Decision {
+        let fleet = fleet(&self.sight.alive.borrow_and_update());
+        let us = &self.party.host;
+        if !fleet.contains_key(us) {
+            self.visible_since = None;
+        } else if self.visible_since.is_none() {
+            self.visible_since = Some(Instant::now());
+        }
+        let decision = decide(manifest, us, own, &fleet);
+        if manifest.number > self.everywhere && fleet.contains_key(us) && is_everywhere(manifest, own, &fleet)
+        {
+            self.everywhere = manifest.number;
+            self.set_mark(Mark::Everywhere, manifest.number);
+        }
+        let rollout = &manifest.rollout;
+        let is_staged =
+            rollout.canary.is_some() || rollout.max_unavailable.is_some() || rollout.rollback_on_failure;
+        let clear_at = self.visible_since.map(|since| since + SEEN_FOR);
+        let is_clear = clear_at.is_some_and(|at| at <= Instant::now());
+        match decision {
+            // It did where it had to: a host that comes later and has trouble of its own takes it from nobody.
+            Decision::GoBack(_) if manifest.number <= self.everywhere => Decision::Nothing,
+            Decision::Take if is_staged && !is_clear => {
+                if let Some(at) = clear_at {
+                    self.look_again(at);
+                }
+                Decision::Wait(Vec::new())
+            }
+            other => other,
+        }
+    }
+
+    /// Gets the files of a release together, beside all else.
+    fn gather(&mut self, stored: &Stored, manifest: Manifest) {
+        let number = manifest.number;
+        if self.gathering.as_ref().is_some_and(|gathering| gathering.manifest.number == number) {
+            return;
+        }
+        match self.later {
+            Some((later, at)) if later == number && Instant::now() < at => return self.look_again(at),
+            Some((later, _)) if later == number => {}
+            Some(_) | None => self.backoff.reset(),
+        }
+        let alive = self.sight.alive.borrow().keys().cloned().collect();
+        let (gatherer, wanted) = (self.stock.gatherer(alive), manifest.clone());
+        let mut task = JoinSet::new();
+        task.spawn(async move { gatherer.gather(&wanted).await });
+        self.gathering = Some(Gathering { signed: stored.signed.clone(), manifest, task });
+    }
+
+    /// The files of a release are together, or not. Says whether somebody still listens.
+    async fn put(&mut self, (signed, manifest, gathered): Gathered) -> bool {
+        let number = manifest.number;
+        let files = match gathered {
+            Ok(files) => files,
+            Err(error) => {
+                let why = Chain(&error).to_string();
+                // A large file may be on its way to whoever has it first.
+                if self.backoff.attempts() == if error.is_expected() { 3 } else { 0 } {
+                    tracing::error!("release {number} cannot be had yet, and what runs goes on: {why}");
+                }
+                return self.try_later(number, why);
+            }
+        };
+        let shelf = self.party.shelf.clone();
+        let put = tokio::task::spawn_blocking(move || shelf.put(&signed, &manifest, &files)).await;
+        match put {
+            Ok(Ok(shelved)) => {
+                self.later = None;
+                self.wait_for(None);
+                self.offer(number, false, |_| Offer::Take(shelved)).await
+            }
+            Ok(Err(error)) => {
+                let why = Chain(&error).to_string();
+                tracing::error!("release {number} cannot be kept: {why}");
+                self.try_later(number, why)
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn try_later(&mut self, number: u64, why: String) -> bool {
+        self.later = Some((number, Instant::now() + self.backoff.next()));
+        self.wait_for(Some(why.into()));
+        true
+    }
+
+    fn wait_for(&self, what: Option<Arc<str>>) {
+        self.tell.send_if_modified(|told| {
+            let is_news = *told != what;
+            *told = what;
+            is_news
+        });
+    }
+
+    fn look_again(&mut self, at: Instant) {
+        self.again = Some(self.again.map_or(at, |again| again.min(at)));
+    }
+
+    /// Offers something once. Says whether somebody still listens.
+    async fn offer(&mut self, number: u64, leave: bool, offer: impl FnOnce(u64) -> Offer) -> bool {
+        if self.offered == Some((number, leave)) {
+            return true;
+        }
+        self.offered = Some((number, leave));
+        self.waits_for.clear();
+        self.offer.send(offer(number)).await.is_ok()
+    }
+}
+
+/// A release with its files, or why they are not there.
+type Gathered = (Arc<[u8]>, Manifest, Result<Draft, GatherError>);
+
+/// Waits until the files of a release are together, or cannot be had. Cancel-safe.
+async fn gathered(gathering: &mut Option<Gathering>) -> Gathered {
+    let done = match gathering {
+        Some(Gathering { task, .. }) => task.join_next().await,
+        None => None,
+    };
+    match (done, gathering.take()) {
+        (Some(Ok(done)), Some(Gathering { signed, manifest, .. })) => (signed, manifest, done),
+        (Some(Err(_)), Some(Gathering { signed, manifest, .. })) => {
+            let error = GatherError::Ended { number: manifest.number };
+            (signed, manifest, Err(error))
+        }
+        _ => std::future::pending().await,
+    }
+}
+
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => sleep_until(when).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,155 @@
+//! Handing out large files of releases, and taking them in.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use homeostat_cluster::deploys::Hash;
+use homeostat_cluster::deploys::blobs::{Depot, DepotError, Patience, Pieces, ReceptionError};
+use http_body_util::BodyExt;
+use tokio::sync::mpsc::Sender;
+
+use super::outgoing::Outgoing;
+use super::server::{Api, Caller};
+
+/// A release comes through the store, and its large files straight from the operator: they may be quicker.
+const RELEASE_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Hands one out, from an offset on if that is asked for.
+pub(super) async fn give(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Path(hash): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, StatusCode> {
+    let (depot, hash) = asked(&api, &hash)?;
+    let serial = caller.peer.ok_or(StatusCode::FORBIDDEN)?.serial;
+    let (file, bytes) = depot.open(&hash).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    })?;
+    let from = match headers.get(RANGE) {
+        Some(range) => range.to_str().ok().and_then(offset).ok_or(StatusCode::RANGE_NOT_SATISFIABLE)?,
+        None => 0,
+    };
+    if from > bytes {
+        return Err(StatusCode::RANGE_NOT_SATISFIABLE);
+    }
+    let body = if method == Method::HEAD {
+        Body::new(Outgoing::new(Pieces::of_bytes(Vec::new()), bytes))
+    } else {
+        let permit = api.giving.clone().try_acquire_owned().map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+        // Whoever is removed meanwhile gets no more; the permit goes with the last piece.
+        let may_go_on = move || !api.cluster.tls().is_refused(&serial) && permit.num_permits() > 0;
+        Body::new(Outgoing::new(Pieces::of_file(file, from, may_go_on), bytes - from))
+    };
+    if from == 0 {
+        return Ok(body.into_response());
+    }
+    let range = format!("bytes {from}-{}/{bytes}", bytes.saturating_sub(1));
+    Ok((StatusCode::PARTIAL_CONTENT, [(CONTENT_RANGE, range)], body).into_response())
+}
+
+/// Takes one in, if a release that an operator signed names it.
+pub(super) async fn take(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Path(hash): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, (StatusCode, String)> {
+    let plain = |status: StatusCode| (status, String::new());
+    let (depot, hash) = asked(&api, &hash).map_err(plain)?;
+    let said = |status, text: &str| (status, text.to_owned());
+    let _permit = api
+        .taking
+        .try_acquire()
+        .map_err(|_| said(StatusCode::SERVICE_UNAVAILABLE, "too many give at once"))?;
+    let bytes = depot.wanted(&hash, RELEASE_WAIT_MAX).await;
+    let bytes = bytes.ok_or_else(|| said(StatusCode::FORBIDDEN, "no release that counts here names it"))?;
+    if depot.has(&hash, bytes) {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length != Some(bytes) {
+        return Err(said(StatusCode::BAD_REQUEST, "it has another size"));
+    }
+    let mut reception = depot.receive(hash, bytes).await.map_err(|error| match error {
+        DepotError::Busy => (StatusCode::CONFLICT, error.to_string()),
+        DepotError::Disk(_) | DepotError::NoRoom => (StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
+    })?;
+    let kept = async {
+        reception.begin_anew().map_err(ReceptionError::Disk)?;
+        reception.take(&mut pieces(body), Patience::default()).await?;
+        reception.finish().await
+    };
+    match kept.await {
+        Ok(_) => {
+            let who = caller.peer.map(|peer| peer.host.to_string()).unwrap_or_default();
+            tracing::info!("blob {hash} came from `{who}`");
+            Ok(StatusCode::CREATED)
+        }
+        Err(error @ ReceptionError::Disk(_)) => {
+            tracing::error!("blob {hash}: {:#}", anyhow::Error::from(error));
+            Err(said(StatusCode::INSUFFICIENT_STORAGE, "it cannot be kept"))
+        }
+        Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string())),
+    }
+}
+
+/// Where it is, on agents that follow releases.
+fn asked(api: &Api, hash: &str) -> Result<(Depot, Hash), StatusCode> {
+    let depot = api.cluster.depot().ok_or(StatusCode::NOT_FOUND)?;
+    let hash = hash.parse().map_err(|_| StatusCode::NOT_FOUND)?;
+    Ok((depot.clone(), hash))
+}
+
+fn pieces(mut body: Body) -> Pieces {
+    Pieces::sent_by(async move |sender: Sender<io::Result<hyper::body::Bytes>>| {
+        while let Some(frame) = body.frame().await {
+            let piece = match frame.map(hyper::body::Frame::into_data) {
+                Ok(Ok(piece)) => Ok(piece),
+                // Headers after the body are of no interest.
+                Ok(Err(_)) => continue,
+                Err(error) => Err(io::Error::other(error)),
+            };
+            if sender.send(piece).await.is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Of a range, the only form that we speak: from an offset to the end.
+fn offset(range: &str) -> Option<u64> {
+    let digits = range.strip_prefix("bytes=")?.strip_suffix('-')?;
+    digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_goes_from_an_offset_to_the_end() {
+        assert_eq!(offset("bytes=17-"), Some(17));
+        for other in [
+            "",
+            "bytes=",
+            "bytes=-",
+            "bytes=-5",
+            "bytes=1-2",
+            "bytes=+1-",
+            "bytes=1-,5-",
+            "bytes=99999999999999999999-",
+        ] {
+            assert_eq!(offset(other), None, "{other}");
+        }
+    }
+}
