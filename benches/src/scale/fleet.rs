@@ -1,6 +1,8 @@
 //! The agents: a directory for each, with its prefix, its file system and its certificate; and the host whose export changes.
 
 use std::ffi::OsString;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,9 +52,9 @@ impl Fleet {
         for host in fleet.hosts.iter().map(String::as_str).chain([ORIGIN]) {
             std::fs::create_dir_all(fleet.root(host))?;
             fleet.authority.sign(host)?;
-            ClusterDir::below(&fleet.of(host).join("prefix"))
-                .pin_operators(std::slice::from_ref(operator), 0)?;
-            close(&fleet.of(host).join("prefix"))?;
+            let prefix = fleet.of(host).join("prefix");
+            DirBuilder::new().mode(0o700).create(&prefix)?;
+            ClusterDir::below(&prefix).pin_operators(std::slice::from_ref(operator), 0)?;
         }
         Ok(fleet)
     }
@@ -135,10 +137,4 @@ impl Fleet {
     pub(crate) fn said(&self) -> Vec<String> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-/// A prefix is closed to others.
-fn close(prefix: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(std::fs::set_permissions(prefix, std::fs::Permissions::from_mode(0o700))?)
 }

@@ -17,8 +17,8 @@ const AGAIN: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) hosts: BTreeMap<String, Host>,
-    /// How often a host was no longer listed as alive.
-    pub(crate) gone: usize,
+    /// When each host had spoken last that was no longer listed as alive.
+    pub(crate) gone: Vec<Instant>,
 }
 
 #[derive(Debug, Clone)]
@@ -35,9 +35,8 @@ pub(crate) async fn follow(store: Arc<dyn Store>, seen: watch::Sender<Seen>) {
             let there: Vec<String> =
                 entries.iter().filter_map(|entry| keys::parse_host(&entry.key)).collect();
             seen.send_modify(|seen| {
-                let before = seen.hosts.len();
-                seen.hosts.retain(|host, _| there.contains(host));
-                seen.gone += before - seen.hosts.len();
+                let known: Vec<String> = seen.hosts.keys().cloned().collect();
+                known.iter().filter(|host| !there.contains(host)).for_each(|host| seen.ends(host));
                 for entry in &entries {
                     seen.says(&entry.key, &entry.value);
                 }
@@ -48,7 +47,7 @@ pub(crate) async fn follow(store: Arc<dyn Store>, seen: watch::Sender<Seen>) {
                         for changed in &changes {
                             match &changed.value {
                                 Some(value) => seen.says(&changed.key, value),
-                                None => seen.ends(&changed.key),
+                                None => seen.ends(&keys::parse_host(&changed.key).unwrap_or_default()),
                             }
                         }
                     });
@@ -66,11 +65,8 @@ impl Seen {
         }
     }
 
-    fn ends(&mut self, key: &str) {
-        let host = keys::parse_host(key);
-        if host.is_some_and(|host| self.hosts.remove(&host).is_some()) {
-            self.gone += 1;
-        }
+    fn ends(&mut self, host: &str) {
+        self.gone.extend(self.hosts.remove(host).map(|host| host.at));
     }
 }
 

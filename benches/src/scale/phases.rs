@@ -38,6 +38,7 @@ struct Run<'a> {
     meter: Meter,
     seen: watch::Receiver<Seen>,
     phases: Vec<Phase>,
+    began: Instant,
     wrong: Vec<String>,
     /// The release that runs.
     number: u64,
@@ -77,6 +78,7 @@ pub(crate) async fn all(settings: &Settings) -> anyhow::Result<Vec<String>> {
         meter,
         seen,
         phases: Vec::new(),
+        began: Instant::now(),
         wrong: Vec::new(),
         number: 0,
         offered: String::new(),
@@ -153,7 +155,7 @@ impl Run<'_> {
 
     /// The store goes; files are repaired meanwhile and an export changes; it comes back.
     async fn outage(&mut self) -> anyhow::Result<()> {
-        let gone_before = self.seen.borrow().gone;
+        let gone_before = self.seen.borrow().gone.len();
         let (since, cpu) = (Instant::now(), processor());
         self.etcds.iter_mut().for_each(EtcdServer::kill);
         for host in &self.fleet.hosts {
@@ -175,7 +177,7 @@ impl Run<'_> {
         // By then each lease was either kept or is over.
         sleep(LEASE + AFTER).await;
         self.end("the store is back", took, cpu, since).await;
-        self.all_alive("after the store was away", gone_before);
+        self.all_alive("after the store was away", gone_before, self.began);
         Ok(())
     }
 
@@ -184,35 +186,33 @@ impl Run<'_> {
         self.fleet.stop()?;
         self.meter.take().await;
         let (since, cpu) = (Instant::now(), processor());
-        let gone_before = self.seen.borrow().gone;
+        let gone_before = self.seen.borrow().gone.len();
         self.fleet.start()?;
-        self.again("restart, seen in order", since, cpu, gone_before).await
+        self.again("restart, seen in order", since, cpu).await;
+        self.all_alive("after a restart", gone_before, since);
+        Ok(())
     }
 
     /// All of them end without a word, and start at once.
     async fn power(&mut self) -> anyhow::Result<()> {
-        let gone_before = self.seen.borrow().gone;
+        let gone_before = self.seen.borrow().gone.len();
         self.fleet.kill();
         self.meter.take().await;
         let (since, cpu) = (Instant::now(), processor());
         self.fleet.start()?;
-        self.again("power cut, seen in order", since, cpu, gone_before).await
+        self.again("power cut, seen in order", since, cpu).await;
+        // The leases of before end without taking anything along.
+        sleep(LEASE).await;
+        self.all_alive("after a power cut", gone_before, since);
+        Ok(())
     }
 
-    async fn again(
-        &mut self,
-        name: &'static str,
-        since: Instant,
-        cpu: Duration,
-        gone_before: usize,
-    ) -> anyhow::Result<()> {
+    async fn again(&mut self, name: &'static str, since: Instant, cpu: Duration) {
         let took =
             in_order(&mut self.seen, &self.fleet.hosts, self.number, since, self.settings.within).await;
         self.nothing_vanished(name);
-        sleep(LEASE + AFTER).await;
+        sleep(AFTER).await;
         self.end(name, took, cpu, since).await;
-        self.all_alive(name, gone_before);
-        Ok(())
     }
 
     async fn release(&mut self, rollout: Rollout) -> anyhow::Result<()> {
@@ -247,9 +247,9 @@ impl Run<'_> {
         }
     }
 
-    /// No host was taken for gone that was there.
-    fn all_alive(&mut self, when: &str, gone_before: usize) {
-        let lost = self.seen.borrow().gone - gone_before;
+    /// No host was taken for gone that had spoken since then.
+    fn all_alive(&mut self, when: &str, gone_before: usize, spoken_since: Instant) {
+        let lost = self.seen.borrow().gone[gone_before..].iter().filter(|at| **at >= spoken_since).count();
         println!("leases lost {when}: {lost}");
         if lost > 0 {
             self.wrong.push(format!("{when}, {lost} leases were lost"));
@@ -272,7 +272,7 @@ impl Run<'_> {
             lasted: since.elapsed(),
             cpu: processor().saturating_sub(cpu),
         };
-        table::print(std::slice::from_ref(&phase), self.settings.agents);
+        eprintln!("{}: {}", phase.name, seconds(phase.lasted));
         self.phases.push(phase);
     }
 }
@@ -295,7 +295,8 @@ fn processor() -> Duration {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name of the program, in brackets, may hold anything.
     let fields = text.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let ticks: u64 =
+        fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
 }
 

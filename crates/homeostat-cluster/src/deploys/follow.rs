@@ -15,16 +15,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::manifest::{Hash, Manifest};
 use super::operators::Roster;
-use super::rollout::{Decision, HostStanding, decide, fleet, is_everywhere};
+use super::others::Others;
+use super::rollout::{Decision, HostStanding, decide, is_everywhere};
 use super::shelf::{Mark, Shelf, Shelved};
 use super::store::{Stored, fetch};
 use crate::identity::{ClusterDir, Operator};
 use crate::pace::{Backoff, some_of};
-use crate::presence::{self, Alive};
 
-/// How long the other hosts must have been seen before a release is taken that waits for some of them: after the store was away, they
-/// come back one after the other.
-const SEEN_FOR: Duration = Duration::from_secs(3);
 /// Many hosts that hear of something do not all ask at once.
 const SPREAD: Duration = Duration::from_millis(50);
 /// Things that were refused which are remembered, so that they are said once.
@@ -73,8 +70,6 @@ impl Follower {
         let mut tasks = JoinSet::new();
         let (tell, view) = watch::channel(View::default());
         tasks.spawn(watch_releases(party.store.clone(), tell));
-        let (tell, alive) = watch::channel(Alive::new());
-        tasks.spawn(presence::follow(party.store.clone(), tell));
         // One offer at a time: the next is made when it is known what became of the last.
         let (offer, offers) = mpsc::channel(1);
         let mark = |mark| {
@@ -85,16 +80,15 @@ impl Follower {
         };
         let (seen, everywhere) = (mark(Mark::Seen), mark(Mark::Everywhere));
         let watcher = Watcher {
+            others: Others::new(party.store.clone(), party.host.clone()),
             party,
             view,
-            alive,
             standing,
             offer,
             seen,
             everywhere,
             offered: None,
             refused: BTreeMap::new(),
-            visible_since: None,
             waits_for: Vec::new(),
             again: None,
             backoff: Backoff::new(FETCHES.0, FETCHES.1),
@@ -160,7 +154,7 @@ async fn read(store: &dyn Store) -> Result<(View, [Watching; 2]), StoreError> {
 struct Watcher {
     party: Party,
     view: watch::Receiver<View>,
-    alive: watch::Receiver<Alive>,
+    others: Others,
     standing: watch::Receiver<HostStanding>,
     offer: mpsc::Sender<Offer>,
     /// The greatest number of a release that was for us.
@@ -171,8 +165,6 @@ struct Watcher {
     offered: Option<(u64, bool)>,
     /// What was refused and said, by key.
     refused: BTreeMap<String, Hash>,
-    /// Since when we see ourselves among the hosts.
-    visible_since: Option<Instant>,
     /// Whom the release that is not taken yet waits for, as it was said last.
     waits_for: Vec<Arc<str>>,
     /// When to look again by ourselves.
@@ -190,7 +182,7 @@ impl Watcher {
             let again = self.again;
             let ended = tokio::select! {
                 changed = self.view.changed() => changed.is_err(),
-                changed = self.alive.changed() => changed.is_err(),
+                () = self.others.changed() => false,
                 changed = self.standing.changed() => changed.is_err(),
                 () = until(again) => false,
             };
@@ -208,10 +200,14 @@ impl Watcher {
             Ok(operators) => operators,
             Err(error) => {
                 tracing::error!("nobody is trusted as an operator: {}", Chain(&error));
+                self.others.look(false);
                 return true;
             }
         };
-        let Some((stored, manifest)) = self.candidate(&view.releases, &operators, own) else { return true };
+        let Some((stored, manifest)) = self.candidate(&view.releases, &operators, own) else {
+            self.others.look(false);
+            return true;
+        };
         self.remember(manifest.number);
         match self.decide(&manifest, own) {
             Decision::Take => self.take(&stored, manifest).await,
@@ -301,27 +297,23 @@ impl Watcher {
     }
 
     fn decide(&mut self, manifest: &Manifest, own: HostStanding) -> Decision {
-        let fleet = fleet(&self.alive.borrow_and_update());
+        let number = manifest.number;
+        let is_staged = manifest.rollout.is_staged();
+        // Once it is everywhere, this host among them, what others say of it changes nothing.
+        self.others.look(is_staged && !(number <= self.everywhere && own.runs == number));
+        let fleet = self.others.fleet();
         let us = &self.party.host;
-        if !fleet.contains_key(us) {
-            self.visible_since = None;
-        } else if self.visible_since.is_none() {
-            self.visible_since = Some(Instant::now());
-        }
         let decision = decide(manifest, us, own, &fleet);
-        if manifest.number > self.everywhere && fleet.contains_key(us) && is_everywhere(manifest, own, &fleet)
-        {
-            self.everywhere = manifest.number;
-            self.set_mark(Mark::Everywhere, manifest.number);
+        if number > self.everywhere && fleet.contains_key(us) && is_everywhere(manifest, own, &fleet) {
+            self.everywhere = number;
+            self.set_mark(Mark::Everywhere, number);
+            self.others.look(false);
         }
-        let rollout = &manifest.rollout;
-        let is_staged =
-            rollout.canary.is_some() || rollout.max_unavailable.is_some() || rollout.rollback_on_failure;
-        let clear_at = self.visible_since.map(|since| since + SEEN_FOR);
+        let clear_at = self.others.clear_at();
         let is_clear = clear_at.is_some_and(|at| at <= Instant::now());
         match decision {
             // It did where it had to: a host that comes later and has trouble of its own takes it from nobody.
-            Decision::GoBack(_) if manifest.number <= self.everywhere => Decision::Nothing,
+            Decision::GoBack(_) if number <= self.everywhere => Decision::Nothing,
             Decision::Take if is_staged && !is_clear => {
                 self.again = clear_at;
                 Decision::Wait(Vec::new())

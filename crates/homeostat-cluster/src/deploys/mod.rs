@@ -13,6 +13,7 @@ mod draft;
 mod follow;
 mod manifest;
 mod operators;
+mod others;
 mod path;
 pub mod rollout;
 mod shelf;

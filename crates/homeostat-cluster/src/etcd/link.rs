@@ -3,7 +3,7 @@
 //! Requests wait out a change of members within their deadline. Once etcd has been away for longer than that, one request
 //! tries all members now and then and the others fail at once, so that nobody who needs etcd holds up those who do not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -67,20 +67,31 @@ pub(super) struct State {
     pub(super) away: Option<Away>,
     /// While it is away: connections to those who answer, and cannot say anything without the others.
     pub(super) mute: BTreeMap<String, Connection>,
+    /// The same: members that a round waits for.
+    pub(super) asked: BTreeSet<String>,
 }
 
 /// No member answers.
 pub(super) struct Away {
     since: Instant,
-    retry_at: Instant,
+    pub(super) retry_at: Instant,
     pub(super) why: String,
+    /// Rounds in which a member was found that had too much to do.
+    pub(super) late_rounds: u32,
 }
 
 impl Link {
     pub(super) fn new(options: EtcdOptions) -> Self {
         let urls = in_random_order(options.urls.clone());
-        let state =
-            State { urls, number: 0, connection: None, failures: 0, away: None, mute: BTreeMap::new() };
+        let state = State {
+            urls,
+            number: 0,
+            connection: None,
+            failures: 0,
+            away: None,
+            mute: BTreeMap::new(),
+            asked: BTreeSet::new(),
+        };
         Self {
             options,
             state: Mutex::new(state),
@@ -260,7 +271,7 @@ impl Link {
                 if !self.is_of_one {
                     tracing::warn!("the store is away: {why}");
                 }
-                Away { since: now, retry_at: now, why: String::new() }
+                Away { since: now, retry_at: now, why: String::new(), late_rounds: 0 }
             });
             away.retry_at = now + pause;
             away.why = why.to_owned();
