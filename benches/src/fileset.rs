@@ -7,6 +7,8 @@ use anyhow::Context;
 use homeostat_model::{Catalog, Params, ResourceDecl, ResourceId, Value};
 use tempfile::TempDir;
 
+use homeostat_benches::scratch;
+
 /// The permissions that every file should have. Those of the system's default, so that setting them costs nobody a call.
 pub(crate) const MODE: u32 = 0o644;
 
@@ -104,17 +106,4 @@ pub(crate) fn name(at: usize) -> String {
 
 pub(crate) fn content(at: usize) -> String {
     format!("content of file {at:06}\n")
-}
-
-/// A directory in memory: there the disk is not the noise.
-pub(crate) fn scratch() -> anyhow::Result<TempDir> {
-    const TMPFS: u32 = 0x0102_1994;
-    let named = std::env::var_os("TMPDIR").map(PathBuf::from);
-    let is_memory = |path: &Path| {
-        rustix::fs::statfs(path).is_ok_and(|stat| u32::try_from(stat.f_type).is_ok_and(|kind| kind == TMPFS))
-    };
-    let mut places = named.into_iter().chain([PathBuf::from("/dev/shm"), PathBuf::from("/tmp")]);
-    let place = places.find(|path| is_memory(path));
-    let place = place.context("neither $TMPDIR nor /dev/shm nor /tmp lies in memory (tmpfs)")?;
-    Ok(tempfile::Builder::new().prefix("homeostat-bench-").tempdir_in(place)?)
 }

@@ -11,9 +11,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Settings;
-use crate::fileset::scratch;
 use crate::report::{Budget, Figure, Row};
 use crate::running::Running;
+use homeostat_benches::scratch;
 
 const COUNT: usize = 1000;
 const MOST: f64 = 5e-3;

@@ -7,9 +7,9 @@ use homeostat_engine::EngineOptions;
 use homeostat_model::{Catalog, EdgeDecl, Params, ResourceDecl, ResourceId, Value};
 
 use crate::Settings;
-use crate::fileset::scratch;
 use crate::report::{Budget, Figure, Row};
 use crate::running::Running;
+use homeostat_benches::scratch;
 
 const OVERHEAD_MAX: Duration = Duration::from_millis(20);
 

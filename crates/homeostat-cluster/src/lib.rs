@@ -14,6 +14,8 @@ pub mod exchange;
 pub mod identity;
 pub mod join;
 pub mod members;
+#[cfg(test)]
+mod overheard;
 mod pace;
 pub mod presence;
 #[cfg(feature = "testing")]

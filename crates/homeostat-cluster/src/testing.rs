@@ -23,6 +23,7 @@ pub struct EtcdServer {
     name: String,
     client_port: u16,
     peer_port: u16,
+    metrics_port: u16,
     /// All members, as etcd wants to know them.
     members: String,
     tls: Option<ServerTls>,
@@ -76,19 +77,30 @@ impl EtcdServer {
 
     /// Several members.
     pub fn start_cluster(size: usize) -> Option<Vec<Self>> {
+        Some(Self::start_all(Self::prepare(size)?))
+    }
+
+    /// Several members, with mutual TLS for their clients.
+    pub fn start_cluster_with_tls(size: usize, tls: &ServerTls) -> Option<Vec<Self>> {
         let mut servers = Self::prepare(size)?;
+        servers.iter_mut().for_each(|server| server.tls = Some(tls.clone()));
+        Some(Self::start_all(servers))
+    }
+
+    /// Starts members, again if they ran before: none alone would be ready.
+    pub fn start_all(mut servers: Vec<Self>) -> Vec<Self> {
         servers.iter_mut().for_each(Self::launch);
         servers.iter().for_each(Self::wait_until_ready);
-        Some(servers)
+        servers
     }
 
     fn prepare(size: usize) -> Option<Vec<Self>> {
         etcd_is_installed().then_some(())?;
         // All at once, so that no port is given twice.
-        let free: Vec<_> = (0..size * 2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let free: Vec<_> = (0..size * 3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let ports: Vec<u16> = free.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
         let names: Vec<String> = (1..=size).map(|at| format!("m{at}")).collect();
-        let named = names.iter().zip(&ports[size..]);
+        let named = names.iter().zip(&ports[size..size * 2]);
         let members: Vec<_> = named.map(|(name, port)| format!("{name}=http://127.0.0.1:{port}")).collect();
         let members = members.join(",");
         let servers = names.into_iter().enumerate().map(|(at, name)| Self {
@@ -96,6 +108,7 @@ impl EtcdServer {
             name,
             client_port: ports[at],
             peer_port: ports[size + at],
+            metrics_port: ports[size * 2 + at],
             members: members.clone(),
             tls: None,
             child: None,
@@ -112,6 +125,11 @@ impl EtcdServer {
     /// The port where clients are answered.
     pub fn port(&self) -> u16 {
         self.client_port
+    }
+
+    /// The port of this host where its metrics are, for everybody.
+    pub fn metrics_port(&self) -> u16 {
+        self.metrics_port
     }
 
     /// Starts it again, with what it has on disk.
@@ -161,12 +179,14 @@ impl EtcdServer {
         self.kill();
         let log = File::create(self.log()).unwrap();
         let peers = format!("http://127.0.0.1:{}", self.peer_port);
+        let metrics = format!("http://127.0.0.1:{}", self.metrics_port);
         let mut command = Command::new("etcd");
         command
             .args(["--name", &self.name, "--data-dir", path(&self.data())])
             .args(["--listen-client-urls", &self.url(), "--advertise-client-urls", &self.url()])
             .args(["--listen-peer-urls", &peers, "--initial-advertise-peer-urls", &peers])
             .args(["--initial-cluster", &self.members])
+            .args(["--listen-metrics-urls", &metrics])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);

@@ -16,6 +16,7 @@ mod engine;
 mod exit;
 mod fleet;
 mod front;
+pub mod hosted;
 mod inputs;
 mod mcl;
 mod modules;

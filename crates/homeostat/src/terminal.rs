@@ -52,6 +52,11 @@ impl Terminal {
         }
     }
 
+    /// One whose text beside the results goes to somebody in this process.
+    pub(crate) fn told_to(args: &OutputArgs, aside: Aside) -> Self {
+        Self { aside: Arc::new(Mutex::new(Some(aside))), ..Self::new(args) }
+    }
+
     /// Whether standard output may be coloured.
     pub(crate) fn paint_out(&self) -> Paint {
         Paint(self.color_out)

@@ -19,7 +19,6 @@ use super::store::Stored;
 use super::watcher::{Sight, Watcher};
 use crate::identity::ClusterDir;
 use crate::pace::{Backoff, some_of};
-use crate::presence::{self, Alive};
 
 /// Many hosts that hear of something do not all ask at once.
 const SPREAD: Duration = Duration::from_millis(50);
@@ -70,12 +69,10 @@ impl Follower {
         let mut tasks = JoinSet::new();
         let (tell, view) = watch::channel(View::default());
         tasks.spawn(watch_releases(party.store.clone(), tell));
-        let (tell, alive) = watch::channel(Alive::new());
-        tasks.spawn(presence::follow(party.store.clone(), tell));
         // One offer at a time: the next is made when it is known what became of the last.
         let (offer, offers) = mpsc::channel(1);
         let (tell, waits) = watch::channel(None);
-        let watcher = Watcher::new(party, Sight { view, alive, standing }, offer, tell);
+        let watcher = Watcher::new(party, Sight { view, standing }, offer, tell);
         tasks.spawn(watcher.run());
         Self { offers, waits, _tasks: tasks }
     }

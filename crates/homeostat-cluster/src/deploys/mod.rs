@@ -15,6 +15,7 @@ mod draft;
 mod follow;
 mod manifest;
 mod operators;
+mod others;
 mod path;
 pub mod rollout;
 mod shelf;

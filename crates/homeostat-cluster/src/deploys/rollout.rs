@@ -69,6 +69,11 @@ impl Rollout {
     pub fn selects(&self, host: &str) -> bool {
         self.hosts.is_empty() || hosts::any_matches(self.hosts.iter().map(String::as_str), host)
     }
+
+    /// Whether hosts look at each other for it: where it waits for some of them, or goes back when it fails on one.
+    pub fn is_staged(&self) -> bool {
+        self.canary.is_some() || self.max_unavailable.is_some() || self.rollback_on_failure
+    }
 }
 
 /// The hosts that a release is for, in the order in which they take it.
@@ -94,13 +99,12 @@ pub fn decide(manifest: &Manifest, us: &str, own: HostStanding, fleet: &Fleet) -
     fleet.insert(us.into(), own);
     let order = order(manifest, &fleet);
     let failed = order.iter().find(|host| fleet[**host].failed == Some(number));
-    let is_staged = rollout.canary.is_some() || rollout.max_unavailable.is_some();
     match failed {
         Some(host) if own.runs == number && rollout.rollback_on_failure => {
             return Decision::GoBack((*host).clone());
         }
         _ if own.runs == number || own.failed == Some(number) => return Decision::Nothing,
-        Some(host) if is_staged || rollout.rollback_on_failure => return Decision::Stopped((*host).clone()),
+        Some(host) if rollout.is_staged() => return Decision::Stopped((*host).clone()),
         _ => {}
     }
     let is_missing = |host: &&&Arc<str>| !fleet[**host].has(number);

@@ -13,6 +13,7 @@ use super::rollout::{Decision, Fleet, HostStanding, decide, order};
 use super::shelf::Mark;
 use super::*;
 use crate::identity::{ClusterDir, Operator};
+use crate::overheard::Overheard;
 use crate::presence::Summary;
 
 const CLUSTER: &str = "c1";
@@ -338,6 +339,26 @@ async fn hosts_go_back_while_a_release_comes_and_not_when_it_was_everywhere() {
     say(&store, "b", 1, Some(2)).await;
     let offer = a.follower.next().await;
     assert_eq!(offer, Offer::GoBack { from: 2, failed_on: "b".into() });
+}
+
+#[tokio::test]
+async fn other_hosts_are_looked_at_only_for_a_release_that_may_wait_for_them() {
+    let (store, _dir) = store();
+    let overheard = Overheard::new(store.clone());
+    let listened: Arc<dyn Store> = overheard.clone();
+    let looked = || overheard.watched().iter().filter(|prefix| *prefix == keys::HOSTS).count();
+    let ann = OperatorKey::generate();
+    let mut a = follows(&listened, "a", &operators(&ann));
+    say(&store, "a", 0, None).await;
+    publish(&*store, &terms(&ann), &draft("one")).await.unwrap();
+    assert_eq!(taken(&mut a).await, 1);
+    publish(&*store, &terms(&ann), &draft("two")).await.unwrap();
+    assert_eq!(taken(&mut a).await, 2);
+    assert_eq!(looked(), 0);
+    let rollout = Rollout { max_unavailable: Some(Amount::Hosts(1)), ..Rollout::default() };
+    publish(&*store, &Terms { rollout, ..terms(&ann) }, &draft("three")).await.unwrap();
+    assert_eq!(taken(&mut a).await, 3);
+    assert_eq!(looked(), 1);
 }
 
 fn manifest(rollout: Rollout) -> Manifest {

@@ -15,17 +15,14 @@ use super::draft::Draft;
 use super::follow::{Offer, Party, View};
 use super::manifest::{Hash, Manifest};
 use super::operators::Roster;
-use super::rollout::{Decision, HostStanding, decide, fleet, is_everywhere};
+use super::others::Others;
+use super::rollout::{Decision, HostStanding, decide, is_everywhere};
 use super::shelf::Mark;
 use super::stock::Stock;
 use super::store::Stored;
 use crate::identity::Operator;
 use crate::pace::Backoff;
-use crate::presence::Alive;
 
-/// How long the other hosts must have been seen before a release is taken that waits for some of them: after the store was away, they
-/// come back one after the other.
-const SEEN_FOR: Duration = Duration::from_secs(3);
 /// Things that were refused which are remembered, so that they are said once.
 const REFUSED_MAX: usize = 1000;
 /// Between attempts to get files together.
@@ -35,6 +32,7 @@ const FETCHES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 pub(super) struct Watcher {
     party: Party,
     sight: Sight,
+    others: Others,
     /// The large files of this host.
     stock: Stock,
     /// The release whose files are got together now.
@@ -48,8 +46,6 @@ pub(super) struct Watcher {
     offered: Option<(u64, bool)>,
     /// What was refused and said, by key.
     refused: BTreeMap<String, Hash>,
-    /// Since when we see ourselves among the hosts.
-    visible_since: Option<Instant>,
     /// Whom the release that is not taken yet waits for, as it was said last.
     waits_for: Vec<Arc<str>>,
     /// The same for people, where it waits for its files.
@@ -64,7 +60,6 @@ pub(super) struct Watcher {
 /// What it looks at.
 pub(super) struct Sight {
     pub(super) view: watch::Receiver<View>,
-    pub(super) alive: watch::Receiver<Alive>,
     /// How this host stands.
     pub(super) standing: watch::Receiver<HostStanding>,
 }
@@ -93,13 +88,13 @@ impl Watcher {
             seen: mark(Mark::Seen),
             everywhere: mark(Mark::Everywhere),
             stock: Stock::new(&party),
+            others: Others::new(party.store.clone(), party.host.clone()),
             party,
             sight,
             gathering: None,
             offer,
             offered: None,
             refused: BTreeMap::new(),
-            visible_since: None,
             waits_for: Vec::new(),
             tell,
             again: None,
@@ -118,7 +113,7 @@ impl Watcher {
             let again = self.again;
             let goes_on = tokio::select! {
                 changed = self.sight.view.changed() => changed.is_ok(),
-                changed = self.sight.alive.changed() => changed.is_ok(),
+                () = self.others.changed() => true,
                 changed = self.sight.standing.changed() => changed.is_ok(),
                 changed = arrivals.changed() => {
                     self.later = None;
@@ -141,11 +136,15 @@ impl Watcher {
             Ok(operators) => operators,
             Err(error) => {
                 tracing::error!("nobody is trusted as an operator: {}", Chain(&error));
+                self.others.look(false);
                 return true;
             }
         };
         self.again = self.stock.look(&view.releases, &operators).await;
-        let Some((stored, manifest)) = self.candidate(&view.releases, &operators, own) else { return true };
+        let Some((stored, manifest)) = self.candidate(&view.releases, &operators, own) else {
+            self.others.look(false);
+            return true;
+        };
         self.remember(manifest.number);
         let decision = self.decide(&manifest, own);
         let is_taken = matches!(decision, Decision::Take) && self.offered != Some((manifest.number, false));
@@ -246,27 +245,23 @@ impl Watcher {
     }
 
     fn decide(&mut self, manifest: &Manifest, own: HostStanding) -> Decision {
-        let fleet = fleet(&self.sight.alive.borrow_and_update());
+        let number = manifest.number;
+        let is_staged = manifest.rollout.is_staged();
+        // Once it is everywhere, this host among them, what others say of it changes nothing.
+        self.others.look(is_staged && !(number <= self.everywhere && own.runs == number));
+        let fleet = self.others.fleet();
         let us = &self.party.host;
-        if !fleet.contains_key(us) {
-            self.visible_since = None;
-        } else if self.visible_since.is_none() {
-            self.visible_since = Some(Instant::now());
-        }
         let decision = decide(manifest, us, own, &fleet);
-        if manifest.number > self.everywhere && fleet.contains_key(us) && is_everywhere(manifest, own, &fleet)
-        {
-            self.everywhere = manifest.number;
-            self.set_mark(Mark::Everywhere, manifest.number);
+        if number > self.everywhere && fleet.contains_key(us) && is_everywhere(manifest, own, &fleet) {
+            self.everywhere = number;
+            self.set_mark(Mark::Everywhere, number);
+            self.others.look(false);
         }
-        let rollout = &manifest.rollout;
-        let is_staged =
-            rollout.canary.is_some() || rollout.max_unavailable.is_some() || rollout.rollback_on_failure;
-        let clear_at = self.visible_since.map(|since| since + SEEN_FOR);
+        let clear_at = self.others.clear_at();
         let is_clear = clear_at.is_some_and(|at| at <= Instant::now());
         match decision {
             // It did where it had to: a host that comes later and has trouble of its own takes it from nobody.
-            Decision::GoBack(_) if manifest.number <= self.everywhere => Decision::Nothing,
+            Decision::GoBack(_) if number <= self.everywhere => Decision::Nothing,
             Decision::Take if is_staged && !is_clear => {
                 if let Some(at) = clear_at {
                     self.look_again(at);
@@ -288,7 +283,7 @@ impl Watcher {
             Some((later, _)) if later == number => {}
             Some(_) | None => self.backoff.reset(),
         }
-        let alive = self.sight.alive.borrow().keys().cloned().collect();
+        let alive = self.others.fleet().into_keys().collect();
         let (gatherer, wanted) = (self.stock.gatherer(alive), manifest.clone());
         let mut task = JoinSet::new();
         task.spawn(async move { gatherer.gather(&wanted).await });

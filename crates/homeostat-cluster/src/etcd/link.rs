@@ -3,7 +3,7 @@
 //! Requests wait out a change of members within their deadline. Once etcd has been away for longer than that, one request
 //! tries all members now and then and the others fail at once, so that nobody who needs etcd holds up those who do not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -74,15 +74,19 @@ pub(super) struct State {
     pub(super) away: Option<Away>,
     /// While it is away: connections to those who answer, and cannot say anything without the others.
     pub(super) mute: BTreeMap<String, Connection>,
+    /// The same: members that a round waits for.
+    pub(super) asked: BTreeSet<String>,
 }
 
 /// No member answers.
 pub(super) struct Away {
     since: Instant,
-    retry_at: Instant,
+    pub(super) retry_at: Instant,
     pub(super) why: String,
     /// Whether people were told.
     is_said: bool,
+    /// Rounds in which a member was found that had too much to do.
+    pub(super) late_rounds: u32,
 }
 
 impl Link {
@@ -96,6 +100,7 @@ impl Link {
             has_worked: false,
             away: None,
             mute: BTreeMap::new(),
+            asked: BTreeSet::new(),
         };
         Self {
             options,
@@ -284,7 +289,8 @@ impl Link {
         let now = Instant::now();
         // As long as there are members that were not tried it is not away.
         if usize::try_from(state.failures).is_ok_and(|failures| failures >= state.urls.len()) {
-            let fresh = || Away { since: now, retry_at: now, why: String::new(), is_said: false };
+            let fresh =
+                || Away { since: now, retry_at: now, why: String::new(), is_said: false, late_rounds: 0 };
             state.away.get_or_insert_with(fresh).retry_at = now + pause;
             self.is_away(&mut state, why);
         } else {

@@ -37,7 +37,7 @@ pub struct Identity {
 pub struct Times {
     /// A request, with everything that is tried for it.
     pub request: Duration,
-    /// To make a connection.
+    /// To reach a member. What it takes to agree on encryption is part of the first request.
     pub connect: Duration,
     /// Between questions whether the other end is still there. etcd hangs up on those who ask more often than every 5 s.
     pub ping_interval: Duration,
@@ -47,7 +47,7 @@ pub struct Times {
     pub watch_silence: Duration,
     /// Between attempts to reach an etcd that is away: from the first, doubling, to the second.
     pub backoff: (Duration, Duration),
-    /// Between rounds in which all members of an etcd that has been away for long are asked at once.
+    /// Between rounds in which the members of an etcd that has been away for long are asked.
     pub round: Duration,
 }
 
@@ -139,7 +139,8 @@ impl EtcdOptions {
     fn tls(&self, url: &str) -> Result<ClientTlsConfig, OptionsError> {
         let authority = self.authority.as_ref().ok_or_else(|| OptionsError::NoAuthority(url.into()))?;
         let tls = ClientTlsConfig::new()
-            .timeout(self.times.connect)
+            // Whoever has many handshakes to make is not asked for another one: who waits for it gives up earlier by himself.
+            .timeout(self.times.request)
             .ca_certificate(Certificate::from_pem(read(authority, "certificate", "CERTIFICATE-----")?));
         let tls = match &self.server_name {
             Some(name) => tls.domain_name(name),

@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use homeostat_engine::store::keys;
 use homeostat_model::catalog::CollectDecl;
 use homeostat_model::collect::runs_code;
 use homeostat_model::{KindName, hosts};
+
+/// Hosts that are followed one by one; of more, all that is exported is followed.
+const HOSTS_MAX: usize = 16;
 
 /// The kinds that are collected, and from whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +45,21 @@ impl Filter {
         self.0.is_empty()
     }
 
+    /// The parts of the store that hold everything that is collected: those of the hosts that are named, where they are few and none
+    /// is meant by a pattern, or that of all exports.
+    pub(super) fn prefixes(&self) -> BTreeSet<String> {
+        let mut hosts = BTreeSet::new();
+        for from in self.0.values() {
+            match from {
+                From::Named(patterns) if patterns.iter().all(|pattern| !pattern.contains(['*', '?'])) => {
+                    hosts.extend(patterns.iter().map(|host| keys::exports_of(host)));
+                }
+                From::Everybody | From::Named(_) => return [keys::EXPORTS.to_owned()].into(),
+            }
+        }
+        if hosts.len() > HOSTS_MAX { [keys::EXPORTS.to_owned()].into() } else { hosts }
+    }
+
     /// Whether exports of this kind and this host are.
     pub fn wants(&self, kind: &KindName, from: &str) -> bool {
         match self.0.get(kind) {
@@ -56,6 +75,20 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_named_hosts_export_is_followed_where_they_are_few() {
+        let prefixes = |from: &[&str]| {
+            let from = from.iter().map(|host| Arc::from(*host)).collect();
+            let collect = CollectDecl { kind: KindName::new("file"), pattern: None, from, origin: None };
+            Filter::of(&[collect]).prefixes().into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(prefixes(&["b", "a"]), ["exports/a/", "exports/b/"]);
+        assert_eq!(prefixes(&["a", "b*"]), ["exports/"]);
+        assert_eq!(prefixes(&[]), ["exports/"]);
+        let many: Vec<String> = (0..=HOSTS_MAX).map(|at| format!("h{at}")).collect();
+        assert_eq!(prefixes(&many.iter().map(String::as_str).collect::<Vec<_>>()), ["exports/"]);
+    }
 
     #[test]
     fn hosts_that_no_collect_trusts_are_not_even_read() {

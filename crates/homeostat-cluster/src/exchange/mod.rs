@@ -1,8 +1,9 @@
 //! Resources that hosts offer to each other: exports go out, collects come in.
 //!
 //! A host writes what its catalog exports below its own prefix of the store, without a lease: only its next catalog takes it away
-//! again. What others export is followed by one watch over all of it, filtered by kind and exporter before anything is
-//! read, and kept in a mirror on this host, so that a restart while the store is away begins with what was there last.
+//! again. What others export is followed by a watch over all of it, or over the parts of the few hosts that are named, filtered by
+//! kind and exporter before anything is read, and kept in a mirror on this host, so that a restart while the store is away begins
+//! with what was there last.
 //!
 //! Two tasks, [`publish`] and [`pool`], speak to the store and survive its absence; [`Desired`] decides, without input or output,
 //! what the host makes of it. All queues are bounded: who reads too slowly makes the watch lose track, and it reads again.
@@ -204,8 +205,14 @@ pub async fn look(
     key: &SealingKey,
     filter: &Filter,
 ) -> Result<Vec<Change>, StoreError> {
-    let (entries, _) = store.range(keys::EXPORTS).await?;
-    Ok(entries.iter().filter_map(|entry| pool::found(&entry.key, &entry.value, host, key, filter)).collect())
+    let mut changes = Vec::new();
+    for prefix in filter.prefixes() {
+        let (entries, _) = store.range(&prefix).await?;
+        changes.extend(
+            entries.iter().filter_map(|entry| pool::found(&entry.key, &entry.value, host, key, filter)),
+        );
+    }
+    Ok(changes)
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
-//! What others export: one watch over all of it, and a mirror on this host.
+//! What others export: watches over all that is wanted of it, and a mirror on this host.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use homeostat_engine::store::{
@@ -62,14 +64,10 @@ impl Pool {
         loop {
             let wanted = self.side.wishes.borrow_and_update().clone();
             let followed = match self.read(&wanted).await {
-                Ok(Ok(None)) => {
-                    self.tried(wanted.number, None);
-                    self.side.wishes.changed().await.map_err(|_| Over)
-                }
-                Ok(Ok(Some(watching))) => {
+                Ok(Ok(watches)) => {
                     backoff.reset();
                     self.tried(wanted.number, None);
-                    self.follow(watching, &wanted.filter).await
+                    self.follow(watches, &wanted.filter).await
                 }
                 Ok(Err(error)) => {
                     self.tried(wanted.number, Some(&error));
@@ -83,24 +81,25 @@ impl Pool {
         }
     }
 
-    /// Reads everything that is wanted and tells what is different; gives the watch that goes on from there.
-    async fn read(&mut self, wanted: &Wanted) -> Result<Result<Option<Watching>, StoreError>, Over> {
+    /// Reads everything that is wanted and tells what is different; gives the watches that go on from there.
+    async fn read(&mut self, wanted: &Wanted) -> Result<Result<Vec<Watching>, StoreError>, Over> {
         let store = self.side.party.store.clone();
-        let (entries, watching) = if wanted.filter.is_empty() {
-            (Vec::new(), None)
-        } else {
-            let (entries, revision) = match store.range(keys::EXPORTS).await {
-                Ok(found) => found,
-                Err(error) => return Ok(Err(error)),
-            };
-            match store.watch(keys::EXPORTS, revision).await {
-                Ok(watching) => (entries, Some(watching)),
-                Err(error) => return Ok(Err(error)),
+        let read = async {
+            let (mut all, mut watches) = (Vec::new(), Vec::new());
+            for prefix in wanted.filter.prefixes() {
+                let (entries, revision) = store.range(&prefix).await?;
+                watches.push(store.watch(&prefix, revision).await?);
+                all.extend(entries);
             }
+            Ok((all, watches))
+        };
+        let (entries, watches) = match read.await {
+            Ok(read) => read,
+            Err(error) => return Ok(Err(error)),
         };
         let different = self.compare(entries, &wanted.filter);
         self.tell(different, &wanted.filter).await?;
-        Ok(Ok(watching))
+        Ok(Ok(watches))
     }
 
     fn compare(&self, entries: Vec<Entry>, filter: &Filter) -> Vec<Different> {
@@ -120,11 +119,11 @@ impl Pool {
             .is_some_and(|(from, id)| *from != *self.side.party.host && filter.wants(&id.kind, &from))
     }
 
-    /// Until the watch has lost track, or something else is wanted.
-    async fn follow(&mut self, mut watching: Watching, filter: &Filter) -> Result<(), Over> {
+    /// Until a watch has lost track, or something else is wanted.
+    async fn follow(&mut self, mut watches: Vec<Watching>, filter: &Filter) -> Result<(), Over> {
         loop {
             let item = tokio::select! {
-                item = watching.recv() => item,
+                item = next(&mut watches) => item,
                 changed = self.side.wishes.changed() => {
                     changed.map_err(|_| Over)?;
                     if self.side.wishes.borrow().filter != *filter {
@@ -204,6 +203,15 @@ impl Pool {
             }
         }
     }
+}
+
+/// What the first of the watches tells that has something to tell. Cancel-safe.
+async fn next(watches: &mut [Watching]) -> Option<WatchItem> {
+    poll_fn(|context| {
+        let mut told = watches.iter_mut().map(|watching| watching.poll_recv(context));
+        told.find(Poll::is_ready).unwrap_or(Poll::Pending)
+    })
+    .await
 }
 
 /// What a key of the store says about another host's export, if that is wanted.

@@ -8,6 +8,7 @@ use homeostat_model::{KindName, Value};
 use tempfile::TempDir;
 
 use super::*;
+use crate::overheard::Overheard;
 use crate::{EtcdOptions, EtcdStore};
 
 /// Directories of stores.
@@ -102,6 +103,30 @@ async fn until_calm(exchange: &Exchange) {
     while !exchange.is_calm() {
         standing.changed().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn of_hosts_that_nobody_named_nothing_is_followed() {
+    let place = Place::new();
+    let overheard = Overheard::new(place.shared.clone());
+    let from = vec!["b".into(), "c".into()];
+    let filter =
+        Filter::of(&[CollectDecl { kind: KindName::new("file"), pattern: None, from, origin: None }]);
+    let party = Party { store: overheard.clone(), ..place.party("a") };
+    let (mut a, _) = Exchange::start(party, filter.clone()).await;
+    a.want(Vec::new(), filter);
+    let mut others = Vec::new();
+    for (host, at) in [("b", 0), ("c", 1), ("d", 2)] {
+        let (other, _) = Exchange::start(place.party(host), Filter::default()).await;
+        other.want(exports(at..at + 1, host), Filter::default());
+        others.push(other);
+    }
+    let mut known = Known::default();
+    known.until(&mut a, |known| known.len() == 2).await;
+    // What comes later comes by the same ways.
+    others[1].want(exports(1..2, "later"), Filter::default());
+    known.until(&mut a, |known| known.get("f1").is_some_and(|content| content == "later")).await;
+    assert_eq!(overheard.watched(), ["exports/b/", "exports/c/"]);
 }
 
 #[tokio::test]

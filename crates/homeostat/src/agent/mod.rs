@@ -34,7 +34,7 @@ use quiet::Quiet;
 pub(crate) use releases::Releases;
 use shared::{Hold, Shared, Turn};
 pub(crate) use shared::{alone, look};
-use signals::{Asked, Signals};
+pub(crate) use signals::{Asked, Signals};
 use switching::offered;
 
 use crate::catalog::{self, Read};
@@ -127,9 +127,9 @@ pub(crate) async fn keep(
     mut task: Task,
     opened: Opened,
     first: Read,
+    mut signals: Signals,
     terminal: &Terminal,
 ) -> anyhow::Result<Exit> {
-    let mut signals = Signals::new().context("cannot listen to signals")?;
     // Followed from before the first load on: a change during it is not missed.
     let mut follower = if task.follow { follower(&task.inputs) } else { None };
     let mut beside = JoinSet::new();

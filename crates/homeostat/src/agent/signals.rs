@@ -1,12 +1,14 @@
-//! Signals, as what they ask for.
+//! What an agent is asked for: by signals, or by whoever runs it in a process of its own.
 
+use std::future::pending;
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     /// ^C.
     Interrupt,
     /// SIGTERM.
@@ -15,15 +17,18 @@ pub(super) enum Asked {
     Reload,
 }
 
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
+/// Where it is asked from.
+pub(crate) enum Signals {
+    /// Signals to this process.
+    Process { interrupt: Signal, terminate: Signal, hangup: Signal },
+    /// Somebody in this process, who has a signal of his own for everybody.
+    Given(mpsc::Receiver<Asked>),
 }
 
 impl Signals {
-    pub(super) fn new() -> io::Result<Self> {
-        Ok(Self {
+    /// Those to this process.
+    pub(crate) fn of_process() -> io::Result<Self> {
+        Ok(Self::Process {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
@@ -32,10 +37,16 @@ impl Signals {
 
     /// Waits for the next one. Cancel-safe.
     pub(super) async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.interrupt.recv() => Asked::Interrupt,
-            _ = self.terminate.recv() => Asked::Terminate,
-            _ = self.hangup.recv() => Asked::Reload,
+        match self {
+            Self::Process { interrupt, terminate, hangup } => tokio::select! {
+                _ = interrupt.recv() => Asked::Interrupt,
+                _ = terminate.recv() => Asked::Terminate,
+                _ = hangup.recv() => Asked::Reload,
+            },
+            Self::Given(asked) => match asked.recv().await {
+                Some(asked) => asked,
+                None => pending().await,
+            },
         }
     }
 }

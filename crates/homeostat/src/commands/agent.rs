@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::run::{self, ClusterArgs, RunArgs, WrittenArgs};
+use super::run::{self, ClusterArgs, Prepared, RunArgs, WrittenArgs};
 use crate::agent::{HostArgs, LimitArgs};
 use crate::cli::{InputArgs, seconds};
 use crate::exit::Exit;
@@ -60,20 +60,35 @@ pub(crate) struct AgentArgs {
 }
 
 pub(crate) fn run(args: AgentArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
-    let AgentArgs { hostname, noop, max_runtime, prefix, host, limits, written, zone, fleet, etcd } = args;
-    let run = RunArgs {
-        input: InputArgs { inputs: Vec::new(), input_format: None, hostname },
-        converged_timeout: None,
-        once: false,
-        max_runtime,
-        noop,
-        // A release never changes.
-        no_watch: true,
-        prefix,
-        host,
-        limits,
-        written,
-        cluster: ClusterArgs { no_cluster: false, cluster_converged: false, zone, etcd },
-    };
+    let (run, fleet) = args.split();
     run::keep(run, Some(fleet), terminal)
+}
+
+/// Everything up to the start.
+pub(crate) fn prepare(args: AgentArgs, terminal: &Terminal) -> anyhow::Result<Prepared> {
+    let (run, fleet) = args.split();
+    run::prepare(run, Some(fleet), terminal)
+}
+
+impl AgentArgs {
+    /// What a run is told, and whose releases it takes.
+    fn split(self) -> (RunArgs, Fleet) {
+        let AgentArgs { hostname, noop, max_runtime, prefix, host, limits, written, zone, fleet, etcd } =
+            self;
+        let run = RunArgs {
+            input: InputArgs { inputs: Vec::new(), input_format: None, hostname },
+            converged_timeout: None,
+            once: false,
+            max_runtime,
+            noop,
+            // A release never changes.
+            no_watch: true,
+            prefix,
+            host,
+            limits,
+            written,
+            cluster: ClusterArgs { no_cluster: false, cluster_converged: false, zone, etcd },
+        };
+        (run, fleet)
+    }
 }

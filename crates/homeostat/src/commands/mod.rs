@@ -24,7 +24,7 @@ use clap::ValueEnum;
 use serde_json::Value as Json;
 
 use crate::cli::Command;
-use crate::exit::Exit;
+use crate::exit::{Exit, refused};
 use crate::place::Prefix;
 use crate::place::about::{About, Told};
 use crate::place::desk::Question;
@@ -52,6 +52,15 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> anyhow::Result<Exit>
         Command::Hosts(args) => hosts::run(args, terminal),
         Command::Status(args) => status::run(&args, terminal),
         Command::Man(args) => man::run(&args, terminal),
+    }
+}
+
+/// An agent that can start, of a command that keeps a host.
+pub(crate) fn prepare(command: Command, terminal: &Terminal) -> anyhow::Result<run::Prepared> {
+    match command {
+        Command::Run(args) => run::prepare(*args, None, terminal),
+        Command::Agent(args) => agent::prepare(*args, terminal),
+        _ => Err(refused("only `run` and `agent` keep a host")),
     }
 }
 

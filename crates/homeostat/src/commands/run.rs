@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use anyhow::Context;
 use clap::Args;
 use homeostat_cluster::deploys::blobs::Depot;
 use homeostat_cluster::identity::{ClusterDir, HostName};
 use homeostat_engine::Store;
 
 use super::runtime;
-use crate::agent::{self, Cluster, HostArgs, LimitArgs, Opened, Own, Part, Releases, Task};
+use crate::agent::{self, Cluster, HostArgs, LimitArgs, Opened, Own, Part, Releases, Signals, Task};
 use crate::catalog::{self, Read};
 use crate::cli::{InputArgs, seconds};
 use crate::engine::{EngineOptions, Mode};
@@ -126,6 +127,34 @@ pub(crate) fn run(args: RunArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
 
 /// Keeps the host in what inputs declare, or releases for this fleet.
 pub(super) fn keep(args: RunArgs, fleet: Option<Fleet>, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let prepared = prepare(args, fleet, terminal)?;
+    let runtime = runtime()?;
+    let exit = runtime.block_on(async {
+        let signals = Signals::of_process().context("cannot listen to signals")?;
+        prepared.keep(signals, terminal).await
+    });
+    // What still blocks in a thread, such as reading a hung file system, must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    exit
+}
+
+/// An agent that can start.
+pub(crate) struct Prepared {
+    task: Task,
+    opened: Opened,
+    read: Read,
+    _lock: Lock,
+}
+
+impl Prepared {
+    /// Keeps the host until the run ends.
+    pub(crate) async fn keep(self, signals: Signals, terminal: &Terminal) -> anyhow::Result<Exit> {
+        agent::keep(self.task, self.opened, self.read, signals, terminal).await
+    }
+}
+
+/// Everything up to the start: what is wrong is refused here, before anything is touched.
+pub(super) fn prepare(args: RunArgs, fleet: Option<Fleet>, terminal: &Terminal) -> anyhow::Result<Prepared> {
     let started = (SystemTime::now(), Instant::now());
     let etcd = args.cluster.store()?;
     let WrittenArgs { graphviz, report, events } = &args.written;
@@ -165,7 +194,7 @@ pub(super) fn keep(args: RunArgs, fleet: Option<Fleet>, terminal: &Terminal) -> 
         return Err(read.refusal());
     }
     prefix.open()?;
-    let _lock = lock(&prefix, if fleet.is_some() { "agent" } else { "run" })?;
+    let lock = lock(&prefix, if fleet.is_some() { "agent" } else { "run" })?;
     let opened = store::open(&prefix, etcd);
     let depot = fleet.is_some().then(|| Depot::below(prefix.path()));
     let part = match (&identity, own) {
@@ -226,11 +255,7 @@ pub(super) fn keep(args: RunArgs, fleet: Option<Fleet>, terminal: &Terminal) -> 
         cluster,
         part: part.map(|(part, _)| part),
     };
-    let runtime = runtime()?;
-    let exit = runtime.block_on(agent::keep(task, opened, read, terminal));
-    // What still blocks in a thread, such as reading a hung file system, must not hold up the end.
-    runtime.shutdown_timeout(Duration::from_millis(100));
-    exit
+    Ok(Prepared { task, opened, read, _lock: lock })
 }
 
 /// Our name in the cluster, which is the one of our certificate.
