@@ -21,5 +21,6 @@ mod plan;
 mod reload;
 mod run;
 mod secrets;
+mod testing;
 mod topology;
 mod usage;
