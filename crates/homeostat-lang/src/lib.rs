@@ -16,6 +16,7 @@ pub mod modules;
 pub mod program;
 pub mod scope;
 pub mod syntax;
+pub mod testing;
 pub mod types;
 pub mod value;
 

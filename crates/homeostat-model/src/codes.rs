@@ -97,6 +97,13 @@ codes! {
     /// A value could not be computed, and no `<|>` catches it. The labels show the values that led to it. What ran before goes
     /// on running, and the program goes on when the value can be computed again.
     FAILED = "failed";
+    /// A test expects what the program does not declare, or the other way round. The place is that of the expectation.
+    UNMET = "unmet-expectation";
+    /// A program asks the world for what its test does not give. Say it in `given { … }`: tests never ask this machine.
+    NOT_GIVEN = "not-given";
+    /// What a test says cannot be meant: files of tests have definitions and tests, `given` and `expect` stand in tests, and what
+    /// is given are calls of functions that ask the world, with arguments and values that are written out.
+    INVALID_TEST = "invalid-test";
     /// The document is nested deeper than what is accepted.
     TOO_DEEP = "too-deep";
     /// The aliases of the document expand to more than what is accepted.

@@ -39,6 +39,7 @@ pub(crate) enum Command {
     Check(commands::check::CheckArgs),
     Graph(commands::graph::GraphArgs),
     Fmt(commands::fmt::FmtArgs),
+    Test(commands::test::TestArgs),
     Module(commands::module::ModuleArgs),
     Doc(commands::doc::DocArgs),
     Schema(commands::schema::SchemaArgs),

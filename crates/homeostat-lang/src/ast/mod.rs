@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 use homeostat_model::{Diagnostic, SourceId, Span};
 
+use crate::syntax::Mode;
+
 pub use expr::{
     Arg, BinaryOp, Bind, Callee, Comprehension, Expr, ExprId, ExprKind, Function, LoopKind, LoopVariables,
     Param, Piece, StructField,
@@ -42,6 +44,8 @@ pub struct Program {
     pub source: SourceId,
     /// Its statements at the top.
     pub body: Block,
+    /// What a file of tests gives: calls, and what they give.
+    pub given: Vec<(ExprId, ExprId)>,
     exprs: Vec<Expr>,
     statements: Vec<Statement>,
 }
@@ -84,7 +88,12 @@ pub struct Parsed {
 
 /// Reads a file: syntax, structure and interpolation.
 pub fn parse(text: &str, source: SourceId) -> Parsed {
-    let parsed = crate::syntax::parse(text, source);
+    parse_as(text, source, Mode::Program)
+}
+
+/// The same of a file that may be one of tests.
+pub fn parse_as(text: &str, source: SourceId, mode: Mode) -> Parsed {
+    let parsed = crate::syntax::parse_as(text, source, mode);
     let (program, found) = lower::program(text, source, &parsed.tree());
     let mut diagnostics = parsed.diagnostics;
     diagnostics.extend(found);

@@ -19,5 +19,5 @@ mod runner;
 
 pub use evaluator::Evaluator;
 pub use outcome::{Failure, Outcome};
-pub use program::Program;
+pub use program::{Given, Program};
 pub use runner::{Change, Runner, Wake};

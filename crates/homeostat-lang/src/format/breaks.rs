@@ -32,8 +32,8 @@ impl Decided {
         );
         let Some(parent) = token.parent().filter(|_| is_decisive) else { return Breaks::default() };
         let on_lines = match parent.kind() {
-            _ if kind == K::Comma => parent.kind() == K::ResourceBody,
-            K::Block | K::ResourceBody => true,
+            _ if kind == K::Comma => matches!(parent.kind(), K::ResourceBody | K::GivenBody),
+            K::Block | K::ResourceBody | K::GivenBody => true,
             K::FuncBody | K::ListComprehension | K::MapComprehension => self.is_on_lines(&parent),
             K::ExprBlock | K::ComprehensionFor | K::ComprehensionIf => {
                 parent.parent().is_some_and(|whole| self.is_on_lines(&whole))

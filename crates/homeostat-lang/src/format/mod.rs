@@ -9,11 +9,16 @@ mod space;
 
 use homeostat_model::{Diagnostic, SourceId};
 
-use crate::syntax::{self, SyntaxElement, SyntaxKind as K, SyntaxNode, SyntaxToken};
+use crate::syntax::{self, Mode, SyntaxElement, SyntaxKind as K, SyntaxNode, SyntaxToken};
 
 /// The canonical form of a text, or what keeps it from being read.
 pub fn format(text: &str, source: SourceId) -> Result<String, Vec<Diagnostic>> {
-    let parsed = syntax::parse(text, source);
+    format_as(text, source, Mode::Program)
+}
+
+/// The same of a file that may be one of tests.
+pub fn format_as(text: &str, source: SourceId, mode: Mode) -> Result<String, Vec<Diagnostic>> {
+    let parsed = syntax::parse_as(text, source, mode);
     if parsed.diagnostics.is_empty() { Ok(format_tree(&parsed.tree())) } else { Err(parsed.diagnostics) }
 }
 

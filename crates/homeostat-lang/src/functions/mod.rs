@@ -1,11 +1,12 @@
 //! The function library: one file per module, one declaration per function.
 //!
-//! Invariant: functions are plain `fn`s without memory. What a call remembers, waits for or asks is its evaluator's.
+//! Invariant: functions are plain `fn`s without memory, but for what was compiled of a text and is the same each time. What a call remembers, waits for or asks is its evaluator's.
 
 mod about;
 mod args;
 pub mod bounds;
 mod check;
+mod compiled;
 mod constants;
 mod convert;
 mod datetime;

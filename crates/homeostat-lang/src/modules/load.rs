@@ -11,6 +11,7 @@ use super::path::{directory, join};
 use super::remote::{Remote, RemoteImport};
 use super::{File, FileId, Files, Imported, Modules, Unreadable};
 use crate::ast::{self, Import, StatementId, StatementKind};
+use crate::syntax::Mode;
 
 /// Where modules that come from somewhere else are looked for last.
 pub const GLOBAL_DIRECTORY: &str = "/modules/";
@@ -21,7 +22,21 @@ pub const GLOBAL_DIRECTORY: &str = "/modules/";
 /// # Errors
 /// What is wrong where there is nothing to begin with.
 pub fn load(entry: &str, files: &dyn Files, sources: &mut SourceMap) -> Result<Modules, Box<Diagnostic>> {
+    load_as(Mode::Program, entry, files, sources)
+}
+
+/// The same where the file that everything begins with may be one of tests.
+///
+/// # Errors
+/// As above.
+pub fn load_as(
+    mode: Mode,
+    entry: &str,
+    files: &dyn Files,
+    sources: &mut SourceMap,
+) -> Result<Modules, Box<Diagnostic>> {
     let mut loader = Loader {
+        mode,
         files,
         sources,
         modules: Vec::new(),
@@ -62,6 +77,8 @@ struct Module {
 }
 
 struct Loader<'a> {
+    /// What the first file is for.
+    mode: Mode,
     files: &'a dyn Files,
     sources: &'a mut SourceMap,
     modules: Vec<Module>,
@@ -124,7 +141,8 @@ impl Loader<'_> {
 
     fn file(&mut self, path: &str, text: Arc<str>, module: usize) -> Open {
         let source: SourceId = self.sources.add(self.files.name(path), text.clone());
-        let parsed = ast::parse(&text, source);
+        let mode = if self.loaded.is_empty() { self.mode } else { Mode::Program };
+        let parsed = ast::parse_as(&text, source, mode);
         let id = FileId::new(self.loaded.len());
         let path: Arc<str> = path.into();
         self.by_path.insert(path.clone(), id);

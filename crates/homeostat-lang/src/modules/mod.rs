@@ -18,7 +18,7 @@ use homeostat_model::{Diagnostic, Stage};
 use crate::ast::{Program, StatementId};
 
 pub use import::default_alias;
-pub use load::{GLOBAL_DIRECTORY, load};
+pub use load::{GLOBAL_DIRECTORY, load, load_as};
 pub use remote::{Remote, RemoteImport};
 
 /// Who reads the files of a program.

@@ -211,6 +211,12 @@ kinds! {
     FieldOr,
     ExceptExpr,
 
+    Test,
+    Given,
+    GivenBody,
+    GivenEntry,
+    Expect,
+
     NamedType,
     ListType,
     MapType,

@@ -13,7 +13,7 @@ use homeostat_model::{Diagnostic, SourceId};
 
 pub use kind::{Mcl, SyntaxKind};
 pub(crate) use parser::Fragment;
-pub use parser::{DEPTH_MAX, HEIGHT_MAX};
+pub use parser::{DEPTH_MAX, HEIGHT_MAX, Mode};
 
 /// A part of the tree that has parts.
 pub type SyntaxNode = rowan::SyntaxNode<Mcl>;
@@ -40,10 +40,15 @@ impl Parsed {
     }
 }
 
-/// Parses a file.
+/// Parses a program.
 pub fn parse(text: &str, source: SourceId) -> Parsed {
+    parse_as(text, source, Mode::Program)
+}
+
+/// Parses a file.
+pub fn parse_as(text: &str, source: SourceId, mode: Mode) -> Parsed {
     let (tokens, unknown) = lexer::lex(text, source);
-    let (events, wrong) = parser::file(text, source, &tokens);
+    let (events, wrong) = parser::file(text, source, &tokens, mode);
     let mut diagnostics = unknown;
     diagnostics.extend(wrong);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span);

@@ -18,6 +18,7 @@ pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod status;
+pub(crate) mod test;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -41,6 +42,7 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> anyhow::Result<Exit>
         Command::Doc(args) => doc::run(&args, terminal),
         Command::Fmt(args) => fmt::run(&args, terminal),
         Command::Module(args) => module::run(args, terminal),
+        Command::Test(args) => test::run(&args, terminal),
         Command::Schema(args) => schema::run(&args, terminal),
         Command::Completions(args) => completions::run(&args, terminal),
         Command::Kv(args) => kv::run(args, terminal),

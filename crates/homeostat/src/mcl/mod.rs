@@ -3,6 +3,7 @@
 mod current;
 mod files;
 mod running;
+mod testing;
 mod world;
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ pub(crate) use current::merge;
 use files::Directory;
 pub(crate) use files::root;
 pub(crate) use running::{Programs, Update, first};
+pub(crate) use testing::{Suite, find_tests};
 pub(crate) use world::UNANSWERED;
 
 /// The kinds of a registry, as the language knows them.
@@ -66,9 +68,7 @@ pub(crate) fn load(
     hostname: &str,
     sources: &mut SourceMap,
 ) -> Result<Loaded, Vec<Diagnostic>> {
-    let root = root(input);
-    let locked = LockFile::read(&root).map_err(|wrong| vec![*wrong])?;
-    let places = Places::new(root, &locked, Cache::usual().as_ref(), Prefer::Vendored);
+    let places = places_of(root(input)).map_err(|wrong| vec![*wrong])?;
     let directory = Directory::new(input, places.clone());
     let modules = modules::load(directory.entry(), &directory, sources);
     input.files = directory.read_here();
@@ -81,6 +81,12 @@ pub(crate) fn load(
     let checked = program::check(modules, &*kinds)?;
     let program = Program::new(checked, kinds, hostname.into());
     Ok(Loaded { program, places: places.absolute(), files })
+}
+
+/// Where the files of the program in a directory are.
+fn places_of(root: PathBuf) -> Result<Places, Box<Diagnostic>> {
+    let locked = LockFile::read(&root)?;
+    Ok(Places::new(root, &locked, Cache::usual().as_ref(), Prefer::Vendored))
 }
 
 /// The modules that a program imports from elsewhere, as far as what is at the places tells.

@@ -23,6 +23,7 @@ mod reload;
 mod returning;
 mod run;
 mod secrets;
+mod testing;
 mod topology;
 mod usage;
 mod valid;

@@ -98,3 +98,60 @@ fn a_wrong_program_is_refused_with_its_stages() {
         assert_eq!(said, [("unknown-name", "scope"), ("unknown-param", "type"), ("wrong-type", "type")]);
     }
 }
+
+const BEYOND: &str = r#"func area($width int, $height int = 3) int {
+	$margin = 2
+	$inner = $width - $margin
+
+	$inner * $height
+}
+
+class page($name str, $port int = 80 where 0 < $port and $port < 65536) {
+	$range = if $port < 1024 { "low" } else if $port < 10000 { "middle" } else { "high" }
+	file "DIR/${name}" {
+		state => "exists",
+		content => "${range} ${port + 0} ${area(5)} ${area(5, height => 4)} ${port % 7}",
+		Meta => struct{retry => 3},
+	}
+}
+
+$ports = {"a" => 80, "b" => 8080, "c" => 0}
+$names = [$name forkv $name, $port in $ports if $port > 0]
+$lengths = {$name => len($name) + $i for $i, $name in $names}
+for $i, $name in $names {
+	include page("page-${name}", port => $ports[$name])
+}
+include page("plain")
+if len($names) > 2 {
+	panic("never")
+} else if $lengths["b"] % 2 == 0 {
+	file "DIR/else" {
+		state => "exists",
+		content => sensitive("a hidden word") + "!",
+	}
+}
+"#;
+
+#[test]
+fn what_only_this_language_has_is_checked_run_and_formatted() {
+    let place = Place::new();
+    place.write("site.mcl", BEYOND);
+    place.homeostat(&["fmt", "--check", "site.mcl"]).ends_with(0);
+    place.homeostat(&["check", "site.mcl"]).ends_with(0);
+    let plan = place.homeostat(&["plan", "--prefix", "DIR/prefix", "site.mcl"]);
+    assert!(!plan.ends_with(1).stdout.contains("hidden word"), "{plan:?}");
+    let graph = place.homeostat(&["graph", "--format", "json", "site.mcl"]);
+    assert!(!graph.ends_with(0).stdout.contains("hidden word"), "{graph:?}");
+    place.homeostat(&["run", "--once", "--prefix", "DIR/prefix", "site.mcl"]).ends_with(0);
+    let pages = ["page-a", "page-b", "plain"].map(|name| place.read(name));
+    assert_eq!(pages, ["low 80 9 12 3", "middle 8080 9 12 2", "low 80 9 12 3"]);
+    assert_eq!(place.read("else"), "a hidden word!");
+    place.write("site.mcl", &BEYOND.replace("include page(\"plain\")", "include page(\"plain\", port => 0)"));
+    let wrong = place.homeostat(&["check", "--format", "json", "site.mcl"]).ends_with(2).json();
+    let found = &wrong["diagnostics"][0];
+    assert_eq!(
+        (found["start"]["line"].as_u64(), found["start"]["column"].as_u64()),
+        (Some(23), Some(31)),
+        "{found}"
+    );
+}

@@ -7,6 +7,7 @@ mod expr;
 mod resource;
 mod statement;
 mod string;
+mod testing;
 mod types;
 
 use std::collections::HashSet;
@@ -25,13 +26,14 @@ pub(super) fn program(text: &str, source: SourceId, tree: &SyntaxNode) -> (Progr
         depth: 0,
         exprs: Vec::new(),
         statements: Vec::new(),
+        given: Vec::new(),
         names: HashSet::new(),
         diagnostics: Vec::new(),
     };
     let mut body = lower.block(tree);
     body.span = Span::new(source, 0, text.len());
-    let Lower { exprs, statements, diagnostics, .. } = lower;
-    (Program { source, body, exprs, statements }, diagnostics)
+    let Lower { exprs, statements, given, diagnostics, .. } = lower;
+    (Program { source, body, given, exprs, statements }, diagnostics)
 }
 
 struct Lower {
@@ -42,6 +44,7 @@ struct Lower {
     depth: u32,
     exprs: Vec<Expr>,
     statements: Vec<Statement>,
+    given: Vec<(ExprId, ExprId)>,
     /// Each name once.
     names: HashSet<Arc<str>>,
     diagnostics: Vec<Diagnostic>,

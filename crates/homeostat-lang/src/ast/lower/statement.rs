@@ -11,8 +11,14 @@ use crate::syntax::{SyntaxKind as K, SyntaxNode};
 impl Lower {
     /// The statements that stand directly in a part.
     pub(super) fn block(&mut self, node: &SyntaxNode) -> Block {
-        let parts = node.children().filter(|child| child.kind().is_statement());
-        let statements: Vec<StatementId> = parts.filter_map(|part| self.statement(&part)).collect();
+        let mut statements: Vec<StatementId> = Vec::new();
+        for part in node.children() {
+            match part.kind() {
+                K::Given => self.given(&part, &mut statements),
+                kind if kind.is_statement() => statements.extend(self.statement(&part)),
+                _ => {}
+            }
+        }
         let mut block = Block { statements, span: self.span(node) };
         let twice = class::nest(&mut self.statements, &mut block);
         self.diagnostics.extend(twice);

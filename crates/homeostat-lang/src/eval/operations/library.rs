@@ -65,6 +65,9 @@ impl LibraryCall {
 
     fn call(&self, step: &mut Step<'_>, args: &[Value]) -> functions::Result<Value> {
         let program = &self.frame.program;
+        if let Some(value) = program.given(self.function.name, args) {
+            return Ok(value.clone());
+        }
         let known = program.checked.types.call(self.frame.instance, self.frame.file, self.id);
         let module = &program.checked.modules.file(self.frame.file).module;
         let asker = Asker(RefCell::new(step));

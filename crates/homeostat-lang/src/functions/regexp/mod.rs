@@ -5,6 +5,7 @@ mod re2;
 use regex::RegexBuilder;
 
 use super::check::{KnownArg, Misuse, constant_text};
+use super::compiled::Compiled;
 use super::declaration::{Function, gives};
 use super::error::Error;
 use crate::types::{FuncType, Type};
@@ -22,7 +23,9 @@ pub(super) const FUNCTIONS: &[Function] = &[Function::pure(
         gives("regexp.match(\"[0-9]{4}\", \"year 123\")", "false"),
     ],
     |args| {
-        let pattern = compile(args.str(0)?)
+        static PATTERNS: Compiled<regex::Regex> = Compiled::new();
+        let pattern = PATTERNS
+            .get(args.text(0)?, compile)
             .map_err(|error| Error::permanent(format!("pattern did not compile: {error}")))?;
         Ok(Value::Bool(pattern.is_match(args.str(1)?)))
     },

@@ -8,6 +8,7 @@ mod items;
 mod literal;
 mod resource;
 mod statement;
+mod testing;
 mod types;
 
 use homeostat_model::suggest::printable;
@@ -20,6 +21,15 @@ use super::lexer::Token;
 pub const DEPTH_MAX: u32 = 200;
 /// How high an expression can become, chains of operators included.
 pub const HEIGHT_MAX: u32 = 1000;
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A program, or a part of one.
+    Program,
+    /// Tests: `test`, `given` and `expect` are statements, too.
+    Tests,
+}
 
 /// What the tree is built from.
 #[derive(Debug)]
@@ -42,8 +52,14 @@ pub(crate) struct Fragment {
 }
 
 /// Parses a file; the tokens end with one of kind `End`.
-pub(super) fn file(text: &str, source: SourceId, tokens: &[Token]) -> (Vec<Event>, Vec<Diagnostic>) {
+pub(super) fn file(
+    text: &str,
+    source: SourceId,
+    tokens: &[Token],
+    mode: Mode,
+) -> (Vec<Event>, Vec<Diagnostic>) {
     let mut parser = Parser::new(text, source, tokens);
+    parser.mode = mode;
     let file = parser.start();
     parser.statements(K::End);
     parser.complete(file, K::File);
@@ -110,6 +126,7 @@ struct Parser<'a> {
     /// The height of the highest part within the one that is open.
     height: u32,
     stage: Stage,
+    mode: Mode,
 }
 
 impl<'a> Parser<'a> {
@@ -137,6 +154,7 @@ impl<'a> Parser<'a> {
             is_too_deep: false,
             height: 0,
             stage: Stage::Parse,
+            mode: Mode::Program,
         }
     }
 

@@ -117,7 +117,7 @@ impl Parser<'_> {
             K::PanicWord => self.panic(),
             K::CollectWord => self.collect(),
             K::Capitalized => self.edge(),
-            K::Identifier => return self.named_statement(),
+            K::Identifier => return self.testing().or_else(|| self.named_statement()),
             K::ElseWord => {
                 self.unexpected_help(
                     "a statement",

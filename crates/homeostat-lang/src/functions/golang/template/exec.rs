@@ -18,7 +18,7 @@ const STEPS_MAX: usize = 2_000_000;
 const OUTPUT_BYTES_MAX: usize = 64 << 20;
 
 /// The text, with `vars` for the dot.
-pub(super) fn execute(template: &Template<'_>, vars: Datum, outside: Outside<'_>) -> Result<String> {
+pub(super) fn execute(template: &Template, vars: Datum, outside: Outside<'_>) -> Result<String> {
     let mut run = Run {
         template,
         outside,
@@ -43,7 +43,7 @@ pub(super) struct Outside<'a> {
 }
 
 struct Run<'a> {
-    template: &'a Template<'a>,
+    template: &'a Template,
     outside: Outside<'a>,
     out: String,
     /// The one that is rendered.
@@ -66,7 +66,7 @@ type Flow<T = ()> = ControlFlow<Stop, T>;
 impl<'a> Run<'a> {
     /// Go's words: the template, the line, the byte in it, what is there, and what is wrong.
     fn fail<T>(&self, at: &Range<usize>, message: impl AsRef<str>) -> Flow<T> {
-        let text = self.template.text;
+        let text = &*self.template.text;
         let before = &text[..at.start];
         let line = 1 + before.matches('\n').count();
         let column = before.rfind('\n').map_or(at.start, |newline| at.start - newline - 1);
@@ -76,7 +76,7 @@ impl<'a> Run<'a> {
         ))))
     }
 
-    fn items(&mut self, items: &'a [Item<'a>], dot: &Datum) -> Flow {
+    fn items(&mut self, items: &'a [Item], dot: &Datum) -> Flow {
         let scope = self.variables.len();
         self.depth += 1;
         if self.depth > DEPTH_MAX {
@@ -96,7 +96,7 @@ impl<'a> Run<'a> {
         Flow::Continue(())
     }
 
-    fn item(&mut self, item: &'a Item<'a>, dot: &Datum) -> Flow {
+    fn item(&mut self, item: &'a Item, dot: &Datum) -> Flow {
         match item {
             Item::Text(text) => self.out.push_str(text),
             Item::Action(pipe) => {
@@ -155,7 +155,7 @@ impl<'a> Run<'a> {
         Flow::Continue(())
     }
 
-    fn range(&mut self, branch: &'a Branch<'a>, dot: &Datum) -> Flow {
+    fn range(&mut self, branch: &'a Branch, dot: &Datum) -> Flow {
         let scope = self.variables.len();
         // The variables stand for each item, so the pipe itself declares none.
         let over = self.commands(&branch.pipe, dot)?;

@@ -11,6 +11,7 @@ mod tree;
 
 use crate::functions::args::Args;
 use crate::functions::check::{KnownArg, Misuse, constant_text};
+use crate::functions::compiled::Compiled;
 use crate::functions::declaration::{Body, Call, Function, Site, gives};
 use crate::functions::error::{Error, Result};
 use crate::types::{FuncType, Type};
@@ -38,16 +39,17 @@ pub(in crate::functions) const FUNCTIONS: &[Function] = &[Function::with_body(
 .check(check)];
 
 fn run(site: &Site<'_>, caller: &dyn Call, args: Args<'_>) -> Result<Value> {
-    let template = compile(args.str(0)?).map_err(Error::permanent)?;
+    static TEMPLATES: Compiled<tree::Template> = Compiled::new();
+    let template = TEMPLATES.get(args.text(0)?, compile).map_err(Error::permanent)?;
     let vars = args.0.get(1).map(data::from_value);
     exec::execute(&template, vars, exec::Outside { caller, module: site.module }).map(Value::from)
 }
 
-/// Reads a template. It is plain data: who renders one template often may keep it.
+/// Reads a template.
 ///
 /// # Errors
 /// What is wrong and in which line, as Go would say it.
-fn compile(text: &str) -> Result<tree::Template<'_>, String> {
+fn compile(text: &str) -> Result<tree::Template, String> {
     parser::parse(text).map_err(|error| format!("template: parse error: template: {error}"))
 }
 

@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 100;
 ///
 /// # Errors
 /// `template:LINE: message`.
-pub(super) fn parse(text: &str) -> Result<Template<'_>, String> {
+pub(super) fn parse(text: &str) -> Result<Template, String> {
     let located = |(message, at): LexError| {
         let line = 1 + text.get(..at).map_or(0, |before| before.matches('\n').count());
         format!("template:{line}: {message}")
@@ -32,7 +32,7 @@ pub(super) fn parse(text: &str) -> Result<Template<'_>, String> {
         defined: BTreeMap::new(),
     };
     let root = parser.items(&[]).map_err(located)?.0;
-    Ok(Template { text, root, defined: parser.defined })
+    Ok(Template { text: text.into(), root, defined: parser.defined })
 }
 
 struct Parser<'a> {
@@ -43,7 +43,7 @@ struct Parser<'a> {
     loops: usize,
     /// Those that can be used here, innermost last.
     variables: Vec<String>,
-    defined: BTreeMap<String, Vec<Item<'a>>>,
+    defined: BTreeMap<String, Vec<Item>>,
 }
 
 type Parsed<T> = Result<T, LexError>;
@@ -101,7 +101,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Items up to one of these words, which is taken, and its action left open. Without words, up to the end.
-    fn items(&mut self, until: &[&'static str]) -> Parsed<(Vec<Item<'a>>, &'static str)> {
+    fn items(&mut self, until: &[&'static str]) -> Parsed<(Vec<Item>, &'static str)> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return self.error("nested too deeply");
@@ -112,7 +112,7 @@ impl<'a> Parser<'a> {
                 return if until.is_empty() { Ok((items, "")) } else { self.error("unexpected EOF") };
             };
             if token.kind == Kind::Text {
-                items.push(Item::Text(self.source(&token.at)));
+                items.push(Item::Text(self.source(&token.at).into()));
                 continue;
             }
             self.skip_space();
@@ -129,7 +129,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn action(&mut self, word: &str) -> Parsed<Option<Item<'a>>> {
+    fn action(&mut self, word: &str) -> Parsed<Option<Item>> {
         let in_word = |parser: &mut Self| {
             parser.next += 1;
             parser.skip_space();
@@ -177,7 +177,7 @@ impl<'a> Parser<'a> {
     }
 
     /// After the word; takes the end as well.
-    fn branch(&mut self, word: &'static str) -> Parsed<Branch<'a>> {
+    fn branch(&mut self, word: &'static str) -> Parsed<Branch> {
         let scope = self.variables.len();
         let pipe = self.pipe(word)?;
         self.close(word)?;
@@ -191,7 +191,7 @@ impl<'a> Parser<'a> {
     }
 
     /// After `else`; leaves the end's action open. `else if` and `else with` end with what they belong to.
-    fn otherwise(&mut self, word: &'static str) -> Parsed<Vec<Item<'a>>> {
+    fn otherwise(&mut self, word: &'static str) -> Parsed<Vec<Item>> {
         self.skip_space();
         if word == "range" || self.word() != Some(word) {
             self.close("else")?;
@@ -224,7 +224,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn template(&mut self, context: &str) -> Parsed<Item<'a>> {
+    fn template(&mut self, context: &str) -> Parsed<Item> {
         let (name, at) = self.name(context)?;
         let is_done = self.peek().is_some_and(|token| token.kind == Kind::Close);
         let pipe = if is_done { None } else { Some(self.pipe(context)?) };
@@ -232,7 +232,7 @@ impl<'a> Parser<'a> {
         Ok(Item::Template { name, at, pipe })
     }
 
-    fn block(&mut self) -> Parsed<Item<'a>> {
+    fn block(&mut self) -> Parsed<Item> {
         let used = self.template("block clause")?;
         if let Item::Template { name, .. } = &used {
             self.body(name.clone())?;

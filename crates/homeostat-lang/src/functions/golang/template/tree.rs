@@ -7,20 +7,20 @@ use crate::value::Value;
 
 /// A whole template with those defined in it.
 #[derive(Debug)]
-pub(super) struct Template<'a> {
-    pub(super) text: &'a str,
-    pub(super) root: Vec<Item<'a>>,
-    pub(super) defined: BTreeMap<String, Vec<Item<'a>>>,
+pub(super) struct Template {
+    pub(super) text: Box<str>,
+    pub(super) root: Vec<Item>,
+    pub(super) defined: BTreeMap<String, Vec<Item>>,
 }
 
 /// Something that is rendered.
 #[derive(Debug)]
-pub(super) enum Item<'a> {
-    Text(&'a str),
+pub(super) enum Item {
+    Text(Box<str>),
     Action(Pipe),
-    If(Branch<'a>),
-    With(Branch<'a>),
-    Range(Branch<'a>),
+    If(Branch),
+    With(Branch),
+    Range(Branch),
     Template { name: String, at: Range<usize>, pipe: Option<Pipe> },
     Break,
     Continue,
@@ -28,10 +28,10 @@ pub(super) enum Item<'a> {
 
 /// A pipeline, what is rendered if it is true, and otherwise.
 #[derive(Debug)]
-pub(super) struct Branch<'a> {
+pub(super) struct Branch {
     pub(super) pipe: Pipe,
-    pub(super) then: Vec<Item<'a>>,
-    pub(super) otherwise: Vec<Item<'a>>,
+    pub(super) then: Vec<Item>,
+    pub(super) otherwise: Vec<Item>,
 }
 
 /// Commands, each of which gets the value of the one before it as its last argument.
