@@ -29,6 +29,8 @@ pub(super) struct Pool {
     teller: mpsc::Sender<News>,
     /// What we told last, by the keys of the store.
     known: BTreeMap<Arc<str>, Digest>,
+    /// Whether `known` began with what an earlier process was told.
+    has_recalled: bool,
 }
 
 /// Nobody listens any more.
@@ -44,15 +46,21 @@ impl Pool {
         standing: Arc<watch::Sender<Standing>>,
         teller: mpsc::Sender<News>,
     ) -> Self {
-        Self { party, wishes, standing, teller, known: BTreeMap::new() }
+        Self { party, wishes, standing, teller, known: BTreeMap::new(), has_recalled: false }
     }
 
     /// What was told last by an earlier process.
     pub(super) async fn remembered(&mut self) -> Vec<Change> {
         let filter = self.wishes.borrow().filter.clone();
-        if filter.is_empty() {
+        self.recall(&filter).await
+    }
+
+    /// What was told last of what the filter wants; once, since from then on the store says it.
+    async fn recall(&mut self, filter: &Filter) -> Vec<Change> {
+        if filter.is_empty() || self.has_recalled {
             return Vec::new();
         }
+        self.has_recalled = true;
         let entries = match self.party.mirror.range(keys::EXPORTS).await {
             Ok((entries, _)) => entries,
             Err(error) => {
@@ -62,7 +70,7 @@ impl Pool {
         };
         self.known = entries.iter().map(|entry| (entry.key.clone(), Digest::of(&entry.value))).collect();
         let (host, key) = (&self.party.host, &self.party.key);
-        entries.iter().filter_map(|entry| found(&entry.key, &entry.value, host, key, &filter)).collect()
+        entries.iter().filter_map(|entry| found(&entry.key, &entry.value, host, key, filter)).collect()
     }
 
     /// Follows the store until nobody listens.
@@ -94,6 +102,10 @@ impl Pool {
 
     /// Reads everything that is wanted and tells what is different; gives the watch that goes on from there.
     async fn read(&mut self, wanted: &Wanted) -> Result<Result<Option<Watching>, StoreError>, Over> {
+        let last = self.recall(&wanted.filter).await;
+        if !last.is_empty() {
+            self.teller.send(News::Changes(last)).await.map_err(|_| Over)?;
+        }
         let store = self.party.store.clone();
         let (entries, watching) = if wanted.filter.is_empty() {
             (Vec::new(), None)

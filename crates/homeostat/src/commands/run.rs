@@ -17,6 +17,7 @@ use crate::exit::{Exit, refused};
 use crate::fleet::{self, Fleet};
 use crate::front::Pool;
 use crate::inputs::Inputs;
+use crate::mcl::Stores;
 use crate::place::etcd::EtcdArgs;
 use crate::place::{self, Holder, Lock, Prefix, cluster, key, store};
 use crate::terminal::Terminal;
@@ -197,7 +198,7 @@ pub(super) fn keep(args: RunArgs, fleet: Option<Fleet>, terminal: &Terminal) -> 
         events: args.written.events,
         started,
     };
-    let mirror = match opened.mirror {
+    let mirror = match opened.mirror.clone() {
         Some(mirror) => Some((mirror, key::sealing_key(&prefix).map_err(|error| no_key(&prefix, &error))?)),
         None => None,
     };
@@ -210,8 +211,10 @@ pub(super) fn keep(args: RunArgs, fleet: Option<Fleet>, terminal: &Terminal) -> 
     let own = part.as_ref().map(|(part, store)| Own { store: store.clone(), seen: part.seen() });
     let cluster = identity.map(|identity| Cluster::open(dir, identity, opened.store.clone(), own));
     let cluster = cluster.transpose().map_err(|error| refused(format!("{error:#}")))?;
+    let stores = Stores::of(&prefix, &opened, mirror.as_ref().map(|(_, key)| key.clone()));
     let store::Opened { store, journal, .. } = opened;
     let opened = Opened {
+        stores,
         prefix,
         host: args.host,
         root,

@@ -22,3 +22,4 @@ mod run;
 mod secrets;
 mod topology;
 mod usage;
+mod world;
