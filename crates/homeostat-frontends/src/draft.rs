@@ -47,7 +47,8 @@ pub(crate) struct Draft {
     catalog: Catalog,
     kinds: HashMap<KindName, Names>,
     exported: HashMap<ResourceId, usize>,
-    collected: HashSet<CollectKey>,
+    /// Without their places.
+    collected: HashSet<CollectDecl>,
     collected_kinds: HashSet<KindName>,
     unknown_kinds: BTreeSet<String>,
     edges: Vec<PendingEdge>,
@@ -56,9 +57,6 @@ pub(crate) struct Draft {
 
 /// Where the resources of a kind stand in the catalog.
 type Names = HashMap<Arc<str>, usize>;
-
-/// All of a collect but its place.
-type CollectKey = (KindName, Option<Arc<str>>, Vec<Arc<str>>);
 
 impl Draft {
     /// An empty draft that does not report again which kinds are unknown.
@@ -142,7 +140,7 @@ impl Draft {
     }
 
     pub(crate) fn add_collect(&mut self, collect: CollectDecl) {
-        let key = (collect.kind.clone(), collect.pattern.clone(), collect.from.clone());
+        let key = CollectDecl { origin: None, ..collect.clone() };
         self.collected_kinds.insert(collect.kind.clone());
         if self.collected.insert(key) {
             self.catalog.collects.push(collect);

@@ -106,16 +106,37 @@ pub struct ExportDecl {
 }
 
 /// Gathers the exported resources of a kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CollectDecl {
     /// Which kind.
     pub kind: crate::name::KindName,
+    /// Only the resource of that name.
+    pub name: Option<Arc<str>>,
     /// The directory that collected files go below.
     pub pattern: Option<Arc<str>>,
     /// The hosts whose exports are trusted; empty means all.
     pub from: Vec<Arc<str>>,
+    /// Parameters that stand in the place of the exporter's.
+    pub params: Params,
+    /// Meta parameters that stand in the place of the exporter's.
+    pub meta: Params,
     /// Where it was declared.
     pub origin: Option<Span>,
+}
+
+impl CollectDecl {
+    /// Gathers all of a kind that anybody exports, as it is.
+    pub fn of_kind(kind: crate::name::KindName) -> Self {
+        Self {
+            kind,
+            name: None,
+            pattern: None,
+            from: Vec::new(),
+            params: Params::new(),
+            meta: Params::new(),
+            origin: None,
+        }
+    }
 }
 
 /// Everything that a text desires of one host.

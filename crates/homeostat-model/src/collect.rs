@@ -25,7 +25,8 @@ pub fn admit(
     let from = collect.from.iter().map(|host| &**host);
     let is_trusted = hosts::any_matches(from, exporter);
     let is_open = collect.from.is_empty() && !runs_code(collect.kind.as_str());
-    if collect.kind != resource.id.kind || !(is_trusted || is_open) {
+    let is_meant = collect.name.as_ref().is_none_or(|name| *name == resource.id.name);
+    if collect.kind != resource.id.kind || !is_meant || !(is_trusted || is_open) {
         return Ok(None);
     }
     let mut local = resource.clone();
@@ -43,7 +44,26 @@ pub fn admit(
         local.params = params;
         local.param_spans = spans;
     }
+    if !collect.params.is_empty() {
+        local.params.extend(&collect.params);
+        local.param_spans = Vec::new();
+    }
+    if !collect.meta.is_empty() {
+        local.meta = changed_meta(collect, &local)?;
+    }
     Ok(Some(local))
+}
+
+/// How the exporter wants it treated, where the collect says nothing else.
+fn changed_meta(collect: &CollectDecl, resource: &ResourceDecl) -> Result<Arc<Meta>, Box<Diagnostic>> {
+    let mut params = resource.meta.to_params();
+    params.extend(&collect.meta);
+    let meta = Meta::parse(&params).map_err(|errors| {
+        let why: Vec<String> = errors.into_iter().map(|error| error.message).collect();
+        let message = format!("`{}` cannot be treated as it is collected: {}", resource.id, why.join("; "));
+        Box::new(Diagnostic::error(codes::INVALID_META, Stage::Catalog, message).at(collect.origin))
+    })?;
+    Ok(Arc::new(Meta { export: Vec::new(), ..meta }))
 }
 
 /// Whether a pattern is an absolute directory that nothing leads out of.
@@ -98,10 +118,9 @@ mod tests {
 
     fn collect(kind: &str, pattern: Option<&str>, from: &[&str]) -> CollectDecl {
         CollectDecl {
-            kind: KindName::new(kind),
             pattern: pattern.map(Arc::from),
             from: from.iter().map(|host| Arc::from(*host)).collect(),
-            origin: None,
+            ..CollectDecl::of_kind(KindName::new(kind))
         }
     }
 
@@ -133,6 +152,26 @@ mod tests {
         {
             assert_eq!(path(pattern, &[("path", from)]), None, "{pattern} {from}");
         }
+    }
+
+    #[test]
+    fn what_a_collect_says_stands_in_the_place_of_what_was_exported() {
+        let exported = ResourceDecl {
+            meta: Arc::new(Meta { noop: true, delay_ms: Some(5), ..Meta::default() }),
+            ..file(&[("path", "/a"), ("content", "theirs"), ("mode", "0644")])
+        };
+        let ours = CollectDecl {
+            name: Some("f".into()),
+            params: [("content", Value::from("ours"))].into_iter().collect(),
+            meta: [("noop", Value::Bool(false))].into_iter().collect(),
+            ..collect("file", None, &[])
+        };
+        let local = admit(&ours, "a", &exported).unwrap().unwrap();
+        let expected = [("content", "ours"), ("mode", "0644"), ("path", "/a")];
+        assert_eq!(local.params, file(&expected).params);
+        assert_eq!((local.meta.noop, local.meta.delay_ms), (false, Some(5)));
+        let other = CollectDecl { name: Some("g".into()), ..ours };
+        assert!(admit(&other, "a", &exported).unwrap().is_none());
     }
 
     #[test]

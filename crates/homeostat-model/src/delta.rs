@@ -1,6 +1,6 @@
 //! What changed of a catalog.
 
-use crate::catalog::{EdgeDecl, ExportDecl, ResourceDecl, SendDecl};
+use crate::catalog::{CollectDecl, EdgeDecl, ExportDecl, ResourceDecl, SendDecl};
 use crate::name::ResourceId;
 
 /// A change of the catalog that a front end gave last. Removing what is not there is no error, so that a delta can be sent
@@ -23,6 +23,8 @@ pub struct CatalogDelta {
     pub set_exports: Vec<ExportDecl>,
     /// Exports that are withdrawn.
     pub remove_exports: Vec<ResourceId>,
+    /// All that is collected, if that is not what it was.
+    pub collects: Option<Vec<CollectDecl>>,
 }
 
 impl CatalogDelta {
@@ -36,5 +38,6 @@ impl CatalogDelta {
             && self.remove_sends.is_empty()
             && self.set_exports.is_empty()
             && self.remove_exports.is_empty()
+            && self.collects.is_none()
     }
 }

@@ -36,6 +36,13 @@ impl Params {
         }
     }
 
+    /// Sets all that others say.
+    pub fn extend(&mut self, others: &Params) {
+        for (name, value) in others.iter() {
+            self.set(name.clone(), value.clone());
+        }
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Value)> {
         self.0.iter().map(|(name, value)| (name, value))

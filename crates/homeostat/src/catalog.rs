@@ -5,6 +5,7 @@ use std::sync::Arc;
 use homeostat_engine::Registry;
 use homeostat_model::{Catalog, Diagnostic, SourceMap, codes};
 
+use crate::agent;
 use crate::cli::InputArgs;
 use crate::diagnostics;
 use crate::engine::GraphView;
@@ -88,16 +89,24 @@ impl Read {
     }
 
     /// Adds what programs declare when they have asked the world what they want to know.
-    pub(crate) fn evaluate(&mut self, runtime: &tokio::runtime::Runtime) {
+    pub(crate) fn evaluate(&mut self, runtime: &tokio::runtime::Runtime, stores: Option<&mcl::Stores>) {
         let programs = std::mem::take(&mut self.programs);
         if programs.is_empty() || self.is_refused() {
             return;
         }
         let fixed = std::mem::take(&mut self.catalog);
-        let first = runtime.block_on(async { mcl::first(&mut mcl::Programs::start(fixed, programs)).await });
+        let first =
+            runtime.block_on(async { mcl::first(&mut mcl::Programs::start(fixed, programs, stores)).await });
         match first {
             Ok(catalog) => self.catalog = catalog,
             Err(wrong) => self.diagnostics.extend(wrong),
+        }
+    }
+
+    /// Adds what is collected where nothing is known of other hosts.
+    pub(crate) fn collect_own(&mut self, hostname: &Arc<str>, registry: &Registry) {
+        if let Some(catalog) = agent::alone(&self.catalog, hostname, registry) {
+            self.catalog = catalog;
         }
     }
 

@@ -23,7 +23,7 @@ pub struct Desired {
     host: Arc<str>,
     registry: Registry,
     catalog: Catalog,
-    /// What the catalog declares, with where it stands and how it compares to what is collected.
+    /// What the catalog declares and does not hide, with how it compares to what is collected.
     declared: HashMap<ResourceId, Declared>,
     collects: BTreeMap<KindName, Vec<CollectDecl>>,
     /// Ends of declared edges and sends that are not declared: they are collected, or not there yet.
@@ -92,14 +92,17 @@ impl Desired {
                 .insert(mine.clone(), Ok(Arc::new(offer)));
         }
         self.pool.retain(|_, found| !found.is_empty());
-        self.declared = catalog.resources.iter().map(|decl| (decl.id.clone(), Declared::of(decl))).collect();
+        let (hidden, open): (Vec<_>, Vec<_>) = catalog.resources.iter().partition(|decl| decl.meta.hidden);
+        self.declared = open.into_iter().map(|decl| (decl.id.clone(), Declared::of(decl))).collect();
+        let hidden: BTreeSet<&ResourceId> = hidden.into_iter().map(|decl| &decl.id).collect();
         self.collects.clear();
         for collect in &catalog.collects {
             self.collects.entry(collect.kind.clone()).or_default().push(collect.clone());
         }
         let edges = catalog.edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
         let ends = edges.chain(catalog.sends.iter().flat_map(|send| [&send.from, &send.to]));
-        self.open_ends = ends.filter(|id| !self.declared.contains_key(*id)).cloned().collect();
+        let is_open = |id: &&ResourceId| !(self.declared.contains_key(*id) || hidden.contains(*id));
+        self.open_ends = ends.filter(is_open).cloned().collect();
         // One that collects nothing is given to the engine as it is, and need not be here as well.
         let now = if self.collects.is_empty() { Catalog::default() } else { catalog.clone() };
         let catalog_before = std::mem::replace(&mut self.catalog, now);
@@ -177,6 +180,8 @@ impl Desired {
     /// would be something else.
     pub fn catalog(&self) -> Catalog {
         let mut all = self.catalog.clone();
+        // What is hidden stands back for one of its name that is collected.
+        all.resources.retain(|resource| !self.taken.contains_key(&resource.id));
         all.resources.extend(self.taken.values().map(|(resource, _)| ResourceDecl::clone(resource)));
         let mut missing: BTreeSet<&ResourceId> =
             self.open_ends.iter().filter(|id| !self.taken.contains_key(*id)).collect();

@@ -93,10 +93,8 @@ mod tests {
     #[test]
     fn hosts_that_no_collect_trusts_are_not_even_read() {
         let collect = |kind: &str, from: &[&str]| CollectDecl {
-            kind: KindName::new(kind),
-            pattern: None,
             from: from.iter().map(|host| Arc::from(*host)).collect(),
-            origin: None,
+            ..CollectDecl::of_kind(KindName::new(kind))
         };
         let wants = |collects: &[CollectDecl], kind: &str, from: &str| {
             Filter::of(collects).wants(&KindName::new(kind), from)

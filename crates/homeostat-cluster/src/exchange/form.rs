@@ -142,52 +142,16 @@ fn to_bytes(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("JSON of texts and numbers can be written")
 }
 
-/// Where secrets go while a value is written.
-trait Secrecy {
-    /// Takes one, and says what stands in its place.
-    fn hide(&mut self, secret: Json) -> Json;
-}
-
-/// Into what is sealed; what is left is its number there.
-impl Secrecy for Vec<Json> {
-    fn hide(&mut self, secret: Json) -> Json {
-        self.push(secret);
-        json!({ "sealed": self.len() - 1 })
-    }
-}
-
-/// Nowhere: they are inside of one that is sealed already.
-struct Nested;
-
-impl Secrecy for Nested {
-    fn hide(&mut self, secret: Json) -> Json {
-        json!({ "sensitive": secret })
-    }
-}
-
 fn write_params(params: &Params, secrets: &mut Vec<Json>) -> Map<String, Json> {
     params.iter().map(|(name, value)| (name.to_string(), write(value, secrets))).collect()
 }
 
-fn write(value: &Value, secrets: &mut impl Secrecy) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => (*value).into(),
-        Value::Int(value) => (*value).into(),
-        Value::Float(value) if value.is_finite() => (*value).into(),
-        Value::Float(value) => json!({ "float": value.to_string() }),
-        Value::Str(text) => (**text).into(),
-        Value::List(items) => items.iter().map(|item| write(item, secrets)).collect(),
-        Value::Map(map) => {
-            let pairs = map.iter().map(|(key, value)| json!([write(key, secrets), write(value, secrets)]));
-            json!({ "map": pairs.collect::<Vec<_>>() })
-        }
-        Value::Struct(fields) => {
-            let fields = fields.iter().map(|(name, value)| (name.to_string(), write(value, secrets)));
-            json!({ "struct": fields.collect::<Map<_, _>>() })
-        }
-        Value::Sensitive(value) => secrets.hide(write(value, &mut Nested)),
-    }
+/// Secrets go into what is sealed; what is left of one is its number there.
+fn write(value: &Value, secrets: &mut Vec<Json>) -> Json {
+    value.to_typed_json_hiding(&mut |secret| {
+        secrets.push(secret.to_typed_json());
+        json!({ "sealed": secrets.len() - 1 })
+    })
 }
 
 /// Secrets that were unsealed. Each is used once: a few bytes must not become many.
@@ -195,10 +159,10 @@ fn write(value: &Value, secrets: &mut impl Secrecy) -> Json {
 struct Unsealed(Vec<Option<Json>>);
 
 impl Unsealed {
-    fn take(&mut self, at: &Number) -> Result<Json, Unusable> {
+    fn take(&mut self, at: &Number) -> Result<Json, String> {
         let at = at.as_u64().and_then(|at| usize::try_from(at).ok());
         let found = at.and_then(|at| self.0.get_mut(at)?.take());
-        found.ok_or_else(|| wrong("it refers to a secret that is not there"))
+        found.ok_or_else(|| "it refers to a secret that is not there".to_owned())
     }
 }
 
@@ -207,55 +171,15 @@ fn read_params(json: &Map<String, Json>, secrets: &mut Unsealed) -> Result<Param
 }
 
 fn read_value(json: &Json, secrets: &mut Unsealed) -> Result<Value, Unusable> {
-    Ok(match json {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Bool(*value),
-        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(int), _) => Value::Int(int),
-            (None, Some(float)) if number.is_f64() => Value::Float(float),
-            _ => return Err(wrong(format!("{number} does not fit 64 bits"))),
-        },
-        Json::String(text) => Value::from(text.as_str()),
-        Json::Array(items) => {
-            Value::List(items.iter().map(|item| read_value(item, secrets)).collect::<Result<_, _>>()?)
-        }
-        Json::Object(object) => {
-            let mut entries = object.iter();
-            let (Some((tag, inner)), None) = (entries.next(), entries.next()) else {
-                return Err(untyped());
-            };
-            read_tagged(tag, inner, secrets)?
-        }
-    })
-}
-
-fn read_tagged(tag: &str, inner: &Json, secrets: &mut Unsealed) -> Result<Value, Unusable> {
-    Ok(match (tag, inner) {
-        ("float", Json::String(text)) => Value::Float(text.parse().map_err(|_| untyped())?),
-        ("struct", Json::Object(fields)) => {
-            let fields =
-                fields.iter().map(|(name, value)| Ok((name.as_str().into(), read_value(value, secrets)?)));
-            Value::Struct(fields.collect::<Result<_, Unusable>>()?)
-        }
-        ("map", Json::Array(pairs)) => {
-            let pairs = pairs.iter().map(|pair| match pair.as_array().map(Vec::as_slice) {
-                Some([key, value]) => Ok((read_value(key, secrets)?, read_value(value, secrets)?)),
-                _ => Err(untyped()),
-            });
-            Value::Map(pairs.collect::<Result<_, Unusable>>()?)
-        }
-        ("sealed", Json::Number(at)) => {
-            let secret = secrets.take(at)?;
+    let mut sealed = |tag: &str, inner: &Json| match (tag, inner) {
+        ("sealed", Json::Number(at)) => Some(secrets.take(at).and_then(|secret| {
             // Nothing sealed refers to something sealed.
-            Value::Sensitive(Box::new(read_value(&secret, &mut Unsealed::default())?))
-        }
-        ("sensitive", inner) => Value::Sensitive(Box::new(read_value(inner, secrets)?)),
-        _ => return Err(untyped()),
-    })
-}
-
-fn untyped() -> Unusable {
-    wrong("it holds a value of no known type")
+            let value = Value::from_typed_json(&secret).map_err(|error| error.to_string())?;
+            Ok(Value::Sensitive(Box::new(value)))
+        })),
+        _ => None,
+    };
+    Value::from_typed_json_with(json, &mut sealed).map_err(|error| wrong(error.to_string()))
 }
 
 fn read_meta(json: &Map<String, Json>, secrets: &mut Unsealed) -> Result<Arc<Meta>, Unusable> {

@@ -27,6 +27,8 @@ pub(super) struct Pool {
     side: Side,
     /// What we told last, by the keys of the store.
     known: BTreeMap<Arc<str>, Digest>,
+    /// Whether `known` began with what an earlier process was told.
+    has_recalled: bool,
 }
 
 /// Nobody listens any more.
@@ -37,15 +39,21 @@ type Different = (Arc<str>, Option<Arc<[u8]>>);
 
 impl Pool {
     pub(super) fn new(side: Side) -> Self {
-        Self { side, known: BTreeMap::new() }
+        Self { side, known: BTreeMap::new(), has_recalled: false }
     }
 
     /// What was told last by an earlier process.
     pub(super) async fn remembered(&mut self) -> Vec<Change> {
         let filter = self.side.wishes.borrow().filter.clone();
-        if filter.is_empty() {
+        self.recall(&filter).await
+    }
+
+    /// What was told last of what the filter wants; once, since from then on the store says it.
+    async fn recall(&mut self, filter: &Filter) -> Vec<Change> {
+        if filter.is_empty() || self.has_recalled {
             return Vec::new();
         }
+        self.has_recalled = true;
         let entries = match self.side.party.mirror.range(keys::EXPORTS).await {
             Ok((entries, _)) => entries,
             Err(error) => {
@@ -55,7 +63,7 @@ impl Pool {
         };
         self.known = entries.iter().map(|entry| (entry.key.clone(), Digest::of(&entry.value))).collect();
         let (host, key) = (&self.side.party.host, &self.side.party.key);
-        entries.iter().filter_map(|entry| found(&entry.key, &entry.value, host, key, &filter)).collect()
+        entries.iter().filter_map(|entry| found(&entry.key, &entry.value, host, key, filter)).collect()
     }
 
     /// Follows the store until nobody listens.
@@ -83,6 +91,10 @@ impl Pool {
 
     /// Reads everything that is wanted and tells what is different; gives the watches that go on from there.
     async fn read(&mut self, wanted: &Wanted) -> Result<Result<Vec<Watching>, StoreError>, Over> {
+        let last = self.recall(&wanted.filter).await;
+        if !last.is_empty() {
+            self.side.teller.send(News::Changes(last)).await.map_err(|_| Over)?;
+        }
         let store = self.side.party.store.clone();
         let read = async {
             let (mut all, mut watches) = (Vec::new(), Vec::new());

@@ -53,7 +53,7 @@ fn store(dir: &TempDir, name: &str) -> EmbeddedStore {
 
 fn all(kind: &str) -> Filter {
     let kind = KindName::new(kind);
-    Filter::of(&[CollectDecl { kind, pattern: None, from: Vec::new(), origin: None }])
+    Filter::of(&[CollectDecl::of_kind(kind)])
 }
 
 fn files() -> Filter {

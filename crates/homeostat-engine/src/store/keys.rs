@@ -5,6 +5,9 @@
 //! | `hosts/<host>` | summary of a host, under its lease | that host |
 //! | `vertices/<host>/<id>` | those that another host refers to: catalog digest, done or not, a change counter | that host |
 //! | `seen/<host>/<id>` | the last change of another host's vertex that this one acted on; never in a shared store | the host alone |
+//! | `values/<name>` | what a `value` resource stored last; never in a shared store | the host alone |
+//! | `pools/<pool>/<name>` | the number that a program gave to a name; never in a shared store | the host alone |
+//! | `last/<key>` | what a program read last of a shared store, for when it is away; never in a shared store | the host alone |
 //! | `keys/<host>` | the public key that values for a host are sealed to; without a lease | that host |
 //! | `exports/<from>/<kind>/<name>` | an exported resource; sensitive values sealed to each recipient | that host |
 //! | `facts/<host>`, `services/<name>/<host>` | capacity and load; address and health (lease) | that host |
@@ -34,6 +37,8 @@ use std::fmt::Write;
 
 /// The form of `kv` values: the byte, then the text as UTF-8.
 pub const KV_FORM: u8 = 1;
+/// The form of what `value` resources store: the byte, then JSON that keeps the types.
+const VALUE_FORM: u8 = 1;
 /// Everything that `kv` resources share.
 pub const KV: &str = "kv/";
 /// The `kv` values that hosts have in common.
@@ -165,6 +170,21 @@ pub fn seen(of: &str, id: &homeostat_model::ResourceId) -> String {
     format!("seen/{}/{}[{}]", part(of), id.kind, id.name)
 }
 
+/// In the store of a host alone: what a `value` resource stored last.
+pub fn value(name: &str) -> String {
+    format!("values/{name}")
+}
+
+/// In the store of a host alone: the prefix of the numbers of a pool.
+pub fn pool(name: &str) -> String {
+    format!("pools/{}/", part(name))
+}
+
+/// In the store of a host alone: what was read of a shared store below a prefix, or that nothing was there.
+pub fn last(key: &str) -> String {
+    format!("last/{key}")
+}
+
 /// An exported resource.
 pub fn export(from: &str, id: &homeostat_model::ResourceId) -> String {
     format!("exports/{}/{}/{}", part(from), part(id.kind.as_str()), id.name)
@@ -248,6 +268,23 @@ pub fn kv_value(text: &str) -> Vec<u8> {
 pub fn kv_text(stored: &[u8]) -> Option<&str> {
     match stored.split_first() {
         Some((&KV_FORM, text)) => std::str::from_utf8(text).ok(),
+        _ => None,
+    }
+}
+
+/// A value with its type in the form in which it is stored.
+pub fn value_form(value: &homeostat_model::Value) -> Vec<u8> {
+    let mut form = vec![VALUE_FORM];
+    form.extend(value.to_typed_json().to_string().into_bytes());
+    form
+}
+
+/// Reads a stored value; none if it has a form that this version does not know.
+pub fn value_of(stored: &[u8]) -> Option<homeostat_model::Value> {
+    match stored.split_first() {
+        Some((&VALUE_FORM, json)) => {
+            homeostat_model::Value::from_typed_json(&serde_json::from_slice(json).ok()?).ok()
+        }
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use homeostat_model::{Diagnostic, ResourceDecl, ResourceId, Span, Stage, codes};
 use crate::Context;
 use crate::draft::{Draft, PendingEdge, PendingSend, Reference};
 use crate::findings::{Findings, quoted, suggesting};
-use crate::reader::{Given, Reader};
+use crate::reader::{Given, KindInUse, Reader};
 use crate::tree::{At, Shape, Tree};
 
 pub(crate) fn read(tree: &Tree, cx: &Context<'_>, draft: &mut Draft, findings: &mut Findings) {
@@ -91,18 +91,7 @@ impl<'a> File<'a> {
             return;
         };
         let tree = self.reader.tree;
-        self.given.start(kind.schema);
-        match params.filter(|params| !tree.is_null(*params)) {
-            Some(params) if tree.shape(params) == Shape::Mapping => {
-                for (key, value) in tree.entries(params) {
-                    if !self.reader.param(&kind, key, value, &mut self.given) {
-                        self.reader.unknown_param(&kind, key, &[]);
-                    }
-                }
-            }
-            Some(params) => self.reader.error(codes::WRONG_SHAPE, params, "`params` must be a mapping"),
-            None => {}
-        }
+        self.params(&kind, params);
         let meta = self.reader.meta(meta, &[]);
         let origin = name_at.map_or(tree.span(at), |name| tree.span(name));
         let hosts = hosts.map_or_else(Vec::new, |hosts| self.reader.texts(hosts, "a host"));
@@ -116,6 +105,23 @@ impl<'a> File<'a> {
             draft.add_export(ExportDecl { resource, hosts }, Some(origin), findings);
         } else {
             draft.add(resource, Some(origin), findings);
+        }
+    }
+
+    /// Reads parameters of a kind into `given`.
+    fn params(&mut self, kind: &KindInUse<'a>, params: Option<At>) {
+        let tree = self.reader.tree;
+        self.given.start(kind.schema);
+        match params.filter(|params| !tree.is_null(*params)) {
+            Some(params) if tree.shape(params) == Shape::Mapping => {
+                for (key, value) in tree.entries(params) {
+                    if !self.reader.param(kind, key, value, &mut self.given) {
+                        self.reader.unknown_param(kind, key, &[]);
+                    }
+                }
+            }
+            Some(params) => self.reader.error(codes::WRONG_SHAPE, params, "`params` must be a mapping"),
+            None => {}
         }
     }
 
@@ -226,7 +232,8 @@ impl<'a> File<'a> {
         if self.reader.findings.is_full() {
             return;
         }
-        let Some([kind_at, pattern, from]) = self.reader.fields(at, "a collect", ["kind", "pattern", "from"])
+        let keys = ["kind", "name", "pattern", "from", "params", "meta"];
+        let Some([kind_at, name, pattern, from, params, meta]) = self.reader.fields(at, "a collect", keys)
         else {
             return;
         };
@@ -242,11 +249,17 @@ impl<'a> File<'a> {
             .filter(|pattern| !tree.is_null(*pattern))
             .and_then(|pattern| self.reader.text(pattern, "`pattern`"));
         let from = from.map_or_else(Vec::new, |from| self.reader.texts(from, "a host"));
+        let name = name.filter(|name| !tree.is_null(*name)).and_then(|name| self.reader.text(name, "`name`"));
+        self.params(&kind, params);
+        let meta = self.reader.meta(meta, &[]);
         let collect = CollectDecl {
-            kind: kind.name,
+            name: name.map(Into::into),
             pattern: pattern.map(Into::into),
             from: from.into_iter().map(Into::into).collect(),
+            params: self.given.take().0,
+            meta: meta.to_params(),
             origin: Some(tree.head(at)),
+            ..CollectDecl::of_kind(kind.name)
         };
         self.reader.findings.extend(crate::collect::check(&collect));
         self.reader.draft.add_collect(collect);

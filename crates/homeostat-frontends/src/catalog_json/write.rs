@@ -75,7 +75,17 @@ fn export(export: &ExportDecl, sources: &SourceMap) -> Json {
 
 fn collect(collect: &CollectDecl) -> Json {
     let from: Vec<&str> = collect.from.iter().map(|host| &**host).collect();
-    json!({ "kind": collect.kind.as_str(), "pattern": collect.pattern.as_deref(), "from": from })
+    let mut out =
+        json!({ "kind": collect.kind.as_str(), "pattern": collect.pattern.as_deref(), "from": from });
+    if let Some(name) = &collect.name {
+        out["name"] = (**name).into();
+    }
+    for (key, given) in [("params", &collect.params), ("meta", &collect.meta)] {
+        if !given.is_empty() {
+            out[key] = params(given).into();
+        }
+    }
+    out
 }
 
 /// JSON has no infinity and no not-a-number; they are written as YAML writes them.

@@ -219,10 +219,10 @@ impl<'a> Document<'a, '_> {
             None => Vec::new(),
         };
         let collect = CollectDecl {
-            kind: kind_in_use.name,
             pattern: pattern.map(Into::into),
             from: hosts.into_iter().map(Into::into).collect(),
             origin: Some(tree.head(at)),
+            ..CollectDecl::of_kind(kind_in_use.name)
         };
         self.reader.findings.extend(crate::collect::check(&collect));
         self.reader.draft.add_collect(collect);

@@ -1,4 +1,6 @@
-//! Holds a value and passes it on: a place through which values travel between resources.
+//! Holds a value and passes it on: a place through which values travel between resources, and back into programs.
+//!
+//! What it holds is kept in the store of this host, where `value.get` of the language reads it, also after a restart.
 //!
 //! ## Example
 //!
@@ -24,11 +26,14 @@
 //!
 //! ## Limits
 //!
-//! None.
+//! A value has less than 1 MiB.
 
 use std::sync::Arc;
 
-use homeostat_engine::{Applied, Check, Context, Failure, NoDrift, Outputs, ParamError, Resource};
+use homeostat_engine::store::keys;
+use homeostat_engine::{
+    Applied, Change, Check, Context, Drift, Failure, Looks, Outputs, ParamError, Reach, Resource,
+};
 use homeostat_model::Value as Any;
 use homeostat_model::schema::{OutputSchema, Type};
 use schemars::JsonSchema;
@@ -43,7 +48,28 @@ pub(super) struct Params {
 }
 
 pub(super) struct Value {
-    outputs: Outputs,
+    /// Where it is kept.
+    key: String,
+    any: Option<Any>,
+}
+
+/// What is kept is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kept {
+    is_there: bool,
+}
+
+impl Drift for Kept {
+    fn changes(&self) -> Vec<Change> {
+        let is = if self.is_there { "another one" } else { "absent" };
+        vec![Change::new("value", is, "kept")]
+    }
+}
+
+impl Value {
+    fn outputs(&self) -> Outputs {
+        self.any.clone().map_or_else(Outputs::none, |any| Outputs::none().with("any", any))
+    }
 }
 
 impl Resource for Value {
@@ -53,24 +79,43 @@ impl Resource for Value {
     const OUTPUTS: &'static [OutputSchema] = &[OutputSchema { key: "any", ty: Type::Any, doc: "The value." }];
 
     type Params = Params;
-    type Drift = NoDrift;
+    type Drift = Kept;
     type Prefetched = ();
 
-    fn new(_name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
-        let outputs = params.any.map_or_else(Outputs::none, |any| Outputs::none().with("any", any));
-        Ok(Self { outputs })
+    fn new(name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
+        Ok(Self { key: keys::value(name), any: params.any })
+    }
+
+    fn looks(&self) -> Looks {
+        // Only resources of this kind change what is kept, and no two have one name.
+        Looks::Nothing
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Declared(Vec::new())
     }
 
     fn foretell(&self) -> Option<Outputs> {
-        Some(self.outputs.clone())
+        Some(self.outputs())
     }
 
-    async fn check(&self, _cx: &Context<'_>) -> Result<Check<NoDrift>, Failure> {
-        Ok(Check::Converged(self.outputs.clone()))
+    async fn check(&self, cx: &Context<'_>) -> Result<Check<Kept>, Failure> {
+        // One that holds nothing leaves what was kept.
+        let Some(any) = &self.any else { return Ok(Check::converged()) };
+        let kept = cx.host.own_store().get(&self.key).await.map_err(|error| Failure::from_error(&error))?;
+        let is_kept = kept.as_ref().is_some_and(|kept| keys::value_of(&kept.value).as_ref() == Some(any));
+        Ok(match is_kept {
+            true => Check::Converged(self.outputs()),
+            false => Check::Drifted(Kept { is_there: kept.is_some() }),
+        })
     }
 
-    async fn apply(&self, _cx: &Context<'_>, drift: NoDrift) -> Result<Applied, Failure> {
-        match drift {}
+    async fn apply(&self, cx: &Context<'_>, _: Kept) -> Result<Applied, Failure> {
+        if let Some(any) = &self.any {
+            let put = cx.host.own_store().put(&self.key, &keys::value_form(any), None).await;
+            put.map_err(|error| Failure::from_error(&error))?;
+        }
+        Ok(Applied { outputs: self.outputs(), ..Applied::done() })
     }
 }
 
@@ -82,14 +127,19 @@ mod tests {
     use crate::testing::TestHost;
 
     #[tokio::test]
-    async fn it_sends_what_it_holds_and_keeps_secrets_secret() {
+    async fn it_sends_what_it_holds_keeps_it_and_keeps_secrets_secret() {
         let host = TestHost::new();
+        let cx = host.cx(Causes::DECLARED);
         let secret = Any::Sensitive(Box::new(Any::List(vec![Any::Int(1)])));
         let params: homeostat_model::Params = [("any", secret.clone())].into_iter().collect();
         let value = Value::new(&"v".into(), params.parse().unwrap()).map_err(|_| ()).unwrap();
-        let sent = Outputs::none().with("any", secret);
+        let sent = Outputs::none().with("any", secret.clone());
         assert_eq!(value.foretell(), Some(sent.clone()));
-        assert_eq!(value.check(&host.cx(Causes::DECLARED)).await, Ok(Check::Converged(sent)));
+        let Ok(Check::Drifted(drift)) = value.check(&cx).await else { panic!("nothing is kept yet") };
+        value.apply(&cx, drift).await.unwrap();
+        assert_eq!(value.check(&cx).await, Ok(Check::Converged(sent)));
+        let kept = host.host.own_store().get("values/v").await.unwrap().unwrap();
+        assert_eq!(keys::value_of(&kept.value), Some(secret));
     }
 
     #[tokio::test]

@@ -90,6 +90,7 @@ impl Runner {
             edges: delta.set_edges,
             sends: delta.set_sends,
             exports: delta.set_exports,
+            collects: delta.collects.unwrap_or_default(),
             ..Catalog::default()
         }))
     }

@@ -179,7 +179,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::source(
         "os.user_exists",
         &["func(user str) bool"],
-        "Whether there is such a user.",
+        "Whether there is such a user, by `/etc/passwd`.",
         &[told("os.user_exists(\"ann\")", USER, "true")],
         user,
         |_, _, found| field(found, "exists").cloned(),

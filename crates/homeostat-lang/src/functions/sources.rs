@@ -136,15 +136,6 @@ pub enum SourceRequest {
         /// Their kind.
         kind: Arc<str>,
     },
-    /// What a host exports under a kind and a name. A struct of its parameters.
-    Export {
-        /// The kind.
-        kind: Arc<str>,
-        /// The name.
-        name: Arc<str>,
-        /// The host that exports it.
-        host: Arc<str>,
-    },
     /// A number that nobody else has under the name, and that stays. `int`, from 0.
     Pool {
         /// The name of the pool.

@@ -75,7 +75,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::source(
         "sys/fwupd.reboot_needed",
         &["func() bool"],
-        "Whether new firmware waits for a restart.",
+        "Whether new firmware waits for a restart. Only fwupd knows, over D-Bus, and is not asked: it stays false.",
         &[told("fwupd.reboot_needed()", "false", "false")],
         |_, _| Ok(SourceRequest::Machine(MachineFact::FirmwareRestart)),
         answer,

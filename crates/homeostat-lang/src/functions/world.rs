@@ -34,7 +34,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::source(
         "world.schedule",
         &["func(namespace str) []str"],
-        "The hosts that were chosen under a name.",
+        "The hosts that were chosen under a name. There is no kind that puts a host on such a list here: it stays empty.",
         &[told("world.schedule(\"a\")", "[\"h1\", \"h2\"]", "[\"h1\", \"h2\"]")],
         |_, args| Ok(SourceRequest::Schedule { namespace: filled(args, "namespace")? }),
         answer,

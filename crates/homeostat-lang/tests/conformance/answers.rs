@@ -74,7 +74,6 @@ impl Answers for Archive {
                 Value::structure([("value", Value::from("")), ("exists", Value::Bool(false))])
             }
             Request::StoreByHost { .. } => Value::map([]),
-            Request::Export { .. } => Value::structure::<&str>([]),
             Request::Pool { .. } => Value::Int(0),
             Request::VarDirectory { path } => Value::Str(path.clone()),
         }))

@@ -38,6 +38,8 @@ impl Random {
 
 /// How many sources of each type there are.
 const SOURCES: usize = 3;
+/// What kinds of sources there are.
+const KINDS: usize = 8;
 const WORDS: &[&str] = &["a", "b", "c", "1", "2", ""];
 
 fn pool(number: usize) -> SourceRequest {
@@ -46,7 +48,7 @@ fn pool(number: usize) -> SourceRequest {
 
 /// Most of what the world can say.
 pub(crate) fn world(random: &mut Random) -> World {
-    let all = (0..SOURCES).flat_map(|number| (0..5).map(move |kind| (number, kind)));
+    let all = (0..SOURCES).flat_map(|number| (0..KINDS).map(move |kind| (number, kind)));
     let mut said: World = all.map(|(number, kind)| news_of(random, number, kind)).collect();
     said.retain(|_, _| random.chance(98));
     said
@@ -54,7 +56,7 @@ pub(crate) fn world(random: &mut Random) -> World {
 
 /// One thing that the world can say.
 pub(crate) fn news(random: &mut Random) -> (SourceRequest, Answer) {
-    let (number, kind) = (random.below(SOURCES), random.below(5));
+    let (number, kind) = (random.below(SOURCES), random.below(KINDS));
     news_of(random, number, kind)
 }
 
@@ -72,6 +74,29 @@ fn news_of(random: &mut Random, number: usize, kind: usize) -> (SourceRequest, A
         3 => {
             let words: Vec<Value> = (0..random.below(5)).map(|_| Value::from(random.pick(WORDS))).collect();
             (list(&format!("{number}")), Ok(Value::list(words)))
+        }
+        4 => {
+            let ready = random.chance(70);
+            let value = ("value", Value::from(random.pick(WORDS)));
+            let fields = [value, ("ready", Value::Bool(true))];
+            let answer = match ready {
+                true => Value::structure(fields),
+                false => Value::structure([("ready", Value::Bool(false))]),
+            };
+            (SourceRequest::StoredValue { name: format!("{number}").into() }, Ok(answer))
+        }
+        5 => {
+            let fields =
+                [("value", Value::from(random.pick(WORDS))), ("exists", Value::Bool(random.chance(50)))];
+            (SourceRequest::StoreValue { key: format!("{number}").into() }, Ok(Value::structure(fields)))
+        }
+        6 => {
+            let offer = |name: usize, host: &str| {
+                Value::structure([("name", Value::from(format!("r{name}"))), ("host", Value::from(host))])
+            };
+            let offers: Vec<Value> =
+                (0..random.below(4)).map(|_| offer(random.below(12), random.pick(&["h1", "h2"]))).collect();
+            (SourceRequest::Exports { kind: "test".into() }, Ok(Value::list(offers)))
         }
         _ => {
             let pairs = (0..random.below(5)).map(|_| (random.pick(WORDS), random.pick(WORDS)));
@@ -112,7 +137,7 @@ pub(crate) struct Generator<'a> {
 
 impl<'a> Generator<'a> {
     pub(crate) fn program(random: &'a mut Random) -> String {
-        let text = ["os", "world", "local", "iter", "convert", "list", "map"]
+        let text = ["os", "world", "world/collect", "value", "local", "iter", "convert", "list", "map"]
             .map(|module| format!("import \"{module}\"\n"))
             .concat();
         let mut generator = Self { random, names: 0, text, indent: 0, resources: 12 };
@@ -154,28 +179,29 @@ impl<'a> Generator<'a> {
     }
 
     fn statement(&mut self, scope: &mut Scope, depth: usize) {
-        let kinds = if depth == 0 { 7 } else { 14 };
+        let kinds = if depth == 0 { 8 } else { 15 };
         match self.random.below(kinds) {
             0..=2 => self.bind(scope),
             3..=5 => self.resource(scope),
             6 => self.edge(scope),
-            7 | 8 => self.branch(scope, depth),
-            9 => {
+            7 => self.collect(scope),
+            8 | 9 => self.branch(scope, depth),
+            10 => {
                 let (key, value) = (self.name(), self.name());
                 let over = self.expr(scope, Ty::List, 2);
                 self.line(&format!("for ${key}, ${value} in {over} {{"));
                 self.inner(scope, &[(&key, Ty::Int), (&value, Ty::Str)], depth);
                 self.line("}");
             }
-            10 => {
+            11 => {
                 let (key, value) = (self.name(), self.name());
                 let over = self.expr(scope, Ty::Map, 2);
                 self.line(&format!("forkv ${key}, ${value} in {over} {{"));
                 self.inner(scope, &[(&key, Ty::Str), (&value, Ty::Str)], depth);
                 self.line("}");
             }
-            11 => self.function(scope),
-            12 => self.class(scope, depth),
+            12 => self.function(scope),
+            13 => self.class(scope, depth),
             _ => self.include(scope),
         }
     }
@@ -219,14 +245,52 @@ impl<'a> Generator<'a> {
             let noop = self.expr(scope, Ty::Bool, 1);
             self.line(&format!("\tMeta:noop => {noop},"));
         }
+        if self.random.chance(15) {
+            let hosts = self.random.pick(&["[\"*\"]", "[\"h1\", \"h2\"]"]);
+            let condition = self.expr(scope, Ty::Bool, 2);
+            self.line(&format!("\tMeta:export => {condition} ?: {hosts},"));
+            if self.random.chance(30) {
+                let hidden = self.expr(scope, Ty::Bool, 1);
+                self.line(&format!("\tMeta:hidden => {hidden},"));
+            }
+        }
+        self.line("}");
+    }
+
+    fn collect(&mut self, scope: &Scope) {
+        let name = match self.random.below(4) {
+            0 => format!("\"r{}\"", self.random.below(12)),
+            1 => format!("[\"r\" + $x for $x in {}]", self.expr(scope, Ty::List, 2)),
+            2 => format!("[$x for $x in collect.res(\"test\") if {}]", self.expr(scope, Ty::Bool, 2)),
+            _ => "collect.res(\"test\")".to_owned(),
+        };
+        self.line(&format!("collect test {name} {{"));
+        for (field, ty) in [("str", Ty::Str), ("int", Ty::Int)] {
+            if self.random.chance(30) {
+                let value = self.expr(scope, ty, 2);
+                self.line(&format!("\t{field} => {value},"));
+            }
+        }
+        if self.random.chance(20) {
+            let property = self.random.pick(&["Before", "Listen"]);
+            self.line(&format!("\t{property} => Test[\"fix2\"],"));
+        }
+        if self.random.chance(20) {
+            let noop = self.expr(scope, Ty::Bool, 1);
+            self.line(&format!("\tMeta:noop => {noop},"));
+        }
         self.line("}");
     }
 
     fn edge(&mut self, scope: &Scope) {
-        match self.random.below(6) {
+        match self.random.below(7) {
             0 if self.random.chance(30) => {
                 let number = self.random.below(12);
                 self.line(&format!("Test[\"fix1\"] -> Test[\"r{number}\"]"));
+            }
+            6 if self.random.chance(40) => {
+                let number = self.random.below(12);
+                self.line(&format!("Test[\"fix1\"].hello -> Test[\"r{number}\"].anotherstr"));
             }
             1 => self.line("Test[\"fix1\"].hello -> Test[\"fix2\"].str"),
             2 => {
@@ -310,8 +374,15 @@ impl<'a> Generator<'a> {
         Some(match ty {
             Ty::Bool => format!("os.file_exists(\"/{number}\")"),
             Ty::Int => format!("local.pool(\"p\", \"{number}\")"),
-            Ty::Str => format!("os.readfile(\"/{number}\")"),
-            Ty::List => format!("world.schedule(\"{number}\")"),
+            Ty::Str => match self.random.below(4) {
+                0 => format!("value.get_str(\"{number}\")->value"),
+                1 => format!("world.getval(\"{number}\")->value"),
+                _ => format!("os.readfile(\"/{number}\")"),
+            },
+            Ty::List => match self.random.below(4) {
+                0 => "[$x->name for $x in collect.res(\"test\")]".to_owned(),
+                _ => format!("world.schedule(\"{number}\")"),
+            },
             Ty::Map => format!("world.kvlookup(\"{number}\")"),
             Ty::Func => return None,
         })

@@ -10,6 +10,7 @@ use homeostat_lang::eval::{Evaluator, Program};
 use homeostat_lang::functions::{Answer, Error, SourceRequest};
 use homeostat_lang::modules::{Files, Unreadable, load};
 use homeostat_lang::program::{Checked, check};
+use homeostat_model::catalog::CollectDecl;
 use homeostat_model::{Catalog, CatalogDelta, Diagnostic, ResourceDecl, ResourceId, SourceMap};
 
 use crate::kinds::TextKinds;
@@ -67,6 +68,7 @@ pub(crate) struct Given {
     edges: BTreeMap<(ResourceId, ResourceId), bool>,
     sends: BTreeMap<(ResourceId, Arc<str>), (ResourceId, Arc<str>)>,
     exports: BTreeMap<ResourceId, String>,
+    collects: Vec<CollectDecl>,
 }
 
 impl Given {
@@ -88,7 +90,12 @@ impl Given {
         }
         delta.remove_exports.iter().for_each(|id| drop(self.exports.remove(id)));
         for export in &delta.set_exports {
-            self.exports.insert(export.resource.id.clone(), export.hosts.join(","));
+            let params = serde_json::to_string(&export.resource.params).expect("parameters are data");
+            let line = format!("{params} to {}", export.hosts.join(","));
+            self.exports.insert(export.resource.id.clone(), line);
+        }
+        if let Some(collects) = &delta.collects {
+            self.collects.clone_from(collects);
         }
     }
 
@@ -99,6 +106,7 @@ impl Given {
             set_edges: catalog.edges,
             set_sends: catalog.sends,
             set_exports: catalog.exports,
+            collects: Some(catalog.collects),
             ..CatalogDelta::default()
         });
         given
@@ -118,8 +126,12 @@ impl Given {
         });
         let sends =
             self.sends.iter().map(|((to, param), (from, key))| format!("{from}.{key} -> {to}.{param}"));
-        let exports = self.exports.iter().map(|(id, hosts)| format!("{id} to {hosts}"));
-        resources.chain(edges).chain(sends).chain(exports).collect()
+        let exports = self.exports.iter().map(|(id, offer)| format!("exports {id} {offer}"));
+        let collects = self.collects.iter().map(|collect| {
+            let said = [&collect.params, &collect.meta].map(|given| format!("{given:?}"));
+            format!("collects {}[{:?}] of {:?} {said:?}", collect.kind, collect.name, collect.from)
+        });
+        resources.chain(edges).chain(sends).chain(exports).chain(collects).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 mod de;
 mod json;
 mod text;
+mod typed;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub use de::ValueError;
 pub use json::{FromJsonError, REDACTED};
 pub use text::Text;
+pub use typed::{Tagged, TypedJsonError};
 
 /// A value. Ordered and hashable, so that anything made of values has one defined order.
 #[derive(Debug, Clone)]

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use homeostat_model::{Diagnostic, SourceMap};
 
-use super::{Agent, Task, follower, paths};
+use super::{Agent, Task, alone, follower, paths};
 use crate::catalog::{self, Read};
 use crate::exit::refused;
 use crate::inputs::Follower;
-use crate::mcl::{Programs, Update};
+use crate::mcl::{Programs, Stores, Update};
 use crate::terminal::Terminal;
 
 /// The programs of one reading of the inputs, with the texts that their places are in.
@@ -38,9 +38,9 @@ impl Running {
 }
 
 /// Starts the programs that were read; what was found besides is to be shown.
-pub(super) fn running(read: Read) -> (Running, Vec<Diagnostic>) {
+pub(super) fn running(read: Read, stores: &Stores) -> (Running, Vec<Diagnostic>) {
     let Read { catalog, programs, diagnostics, sources } = read;
-    let programs = Programs::start(catalog, programs);
+    let programs = Programs::start(catalog, programs, Some(stores));
     (Running { programs, sources: Arc::new(sources), said: Vec::new() }, diagnostics)
 }
 
@@ -85,7 +85,10 @@ impl Agent<'_> {
         let before = origins.map(|origins| origins.replace(sources.clone()));
         let begun = Instant::now();
         let loaded = match (&mut self.shared, update) {
-            (None, Update::Full(catalog)) => self.engine.load(catalog).await,
+            (None, Update::Full(catalog)) => {
+                let with_own = alone(&catalog, &self.task.hostname, &self.task.registry);
+                self.engine.load(with_own.unwrap_or(catalog)).await
+            }
             (None, Update::Delta(delta)) => self.engine.load_delta(delta).await,
             (Some(shared), Update::Full(catalog)) => shared.load(&self.engine, catalog).await,
             // What is exported and collected is decided over all that is declared.
@@ -157,7 +160,7 @@ impl Agent<'_> {
             self.terminal.say("the inputs were not loaded again: what was declared before goes on\n");
             return;
         }
-        let (coming, notes) = running(read);
+        let (coming, notes) = running(read, &self.stores);
         self.show(&notes, &coming.sources);
         self.coming = Some(coming);
         self.evaluate().await;
@@ -169,7 +172,7 @@ impl Agent<'_> {
             read.show(self.terminal);
             return Err(read.refusal());
         }
-        let (new, notes) = running(read);
+        let (new, notes) = running(read, &self.stores);
         let former = std::mem::replace(&mut self.programs, new);
         self.coming = None;
         let begun = self.begin(notes).await;

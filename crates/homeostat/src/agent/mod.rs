@@ -42,6 +42,7 @@ use crate::engine::{self, Engine, EngineHandle, EngineOptions, Mode, Progress, S
 use crate::exit::{Exit, refused};
 use crate::front::Pool;
 use crate::inputs::{Followed, Follower, Inputs};
+use crate::mcl::Stores;
 use crate::picture;
 use crate::place::desk::Desk;
 use crate::place::socket::Server;
@@ -87,6 +88,8 @@ pub(crate) struct Opened {
     /// Where the store is shared: what remembers what was collected, and the key that opens what others sealed to us.
     pub(crate) mirror: Option<(Arc<dyn Store>, SealingKey)>,
     pub(crate) journal: Arc<dyn Journal>,
+    /// What programs ask.
+    pub(crate) stores: Stores,
     /// The identity of this host, if it has one.
     pub(crate) cluster: Option<(Arc<Cluster>, Keeper)>,
     /// What it is to do in the store of its cluster.
@@ -114,6 +117,8 @@ struct Agent<'a> {
     engine_after: Duration,
     /// When the last load began that was not refused.
     loaded: Instant,
+    /// What programs ask.
+    stores: Stores,
     /// What the engine has comes from these.
     programs: Running,
     /// What was read since, and does not know enough of the world yet.
@@ -183,7 +188,7 @@ pub(crate) async fn keep(
     if let Some(releases) = &mut task.releases {
         releases.begin();
     }
-    let (first, notes) = running(first);
+    let (first, notes) = running(first, &opened.stores);
     let mut agent = Agent {
         task,
         terminal,
@@ -195,6 +200,7 @@ pub(crate) async fn keep(
         engine_after,
         loaded: Instant::now(),
         programs: first,
+        stores: opened.stores,
         coming: None,
         has_loaded: false,
     };

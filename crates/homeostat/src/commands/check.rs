@@ -41,6 +41,7 @@ pub(crate) fn run(args: CheckArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
     let registry = catalog::registry();
     let mut read = Read::inputs(&mut Inputs::new(&args.input)?, &registry, &hostname, Pool::ThisHost);
     read.foresee();
+    read.collect_own(&hostname, &registry);
     let graph = read.graph(&registry, !args.no_autoedges);
     if graph.is_some() {
         read.warn(&registry);

@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::front;
 use crate::front::Pool;
 use crate::inputs::Inputs;
+use crate::mcl;
 use crate::picture;
 use crate::terminal::Terminal;
 
@@ -56,9 +57,10 @@ pub(crate) fn run(args: GraphArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
     let registry = catalog::registry();
     let mut read = Read::inputs(&mut Inputs::new(&args.input)?, &registry, &hostname, Pool::ThisHost);
     match args.live {
-        true => read.evaluate(&runtime()?),
+        true => read.evaluate(&runtime()?, mcl::Stores::usual().as_ref()),
         false => read.foresee(),
     }
+    read.collect_own(&hostname, &registry);
     let Some(graph) = read.graph(&registry, !args.no_autoedges) else {
         return match args.format {
             GraphFormat::Json => {

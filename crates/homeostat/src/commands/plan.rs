@@ -17,6 +17,7 @@ use crate::engine::{self, EngineOptions, Mode, Plan, Planned};
 use crate::exit::Exit;
 use crate::front::Pool;
 use crate::inputs::Inputs;
+use crate::mcl::Stores;
 use crate::place::etcd::EtcdArgs;
 use crate::place::{self, Prefix, cluster, key, store};
 use crate::terminal::{Paint, Terminal};
@@ -72,13 +73,16 @@ pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let pool = if etcd.is_some() { Pool::Shared } else { Pool::ThisHost };
     let mut read = Read::inputs(&mut inputs, &registry, &hostname, pool);
     let runtime = runtime()?;
-    read.evaluate(&runtime);
+    let opened = store::open_for_reading(&prefix, etcd);
+    read.evaluate(&runtime, Some(&Stores::to_look(&prefix, &opened)));
     let mut plan = None;
     if !read.is_refused() {
-        let opened = store::open_for_reading(&prefix, etcd);
         let own_store = Arc::clone(opened.mirror.as_ref().unwrap_or(&opened.store));
         let host = args.host.host_to_look_at(&hostname, root, Arc::clone(&opened.store), own_store)?;
         let options = EngineOptions { mode: Mode::Noop, watch: false, ..args.limits.options() };
+        if opened.mirror.is_none() {
+            read.collect_own(&hostname, &registry);
+        }
         let mut catalog = std::mem::take(&mut read.catalog);
         if let Some(mirror) = &opened.mirror {
             let key = key::sealing_key_to_look(&prefix);

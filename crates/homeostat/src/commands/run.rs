@@ -19,6 +19,7 @@ use crate::exit::{Exit, refused};
 use crate::fleet::{self, Fleet};
 use crate::front::Pool;
 use crate::inputs::Inputs;
+use crate::mcl::Stores;
 use crate::place::etcd::EtcdArgs;
 use crate::place::{self, Holder, Lock, Prefix, cluster, key, store};
 use crate::terminal::Terminal;
@@ -240,12 +241,14 @@ pub(super) fn prepare(args: RunArgs, fleet: Option<Fleet>, terminal: &Terminal) 
         events: args.written.events,
         started,
     };
-    let mirror = match opened.mirror {
+    let mirror = match opened.mirror.clone() {
         Some(mirror) => Some((mirror, key::sealing_key(&prefix).map_err(|error| no_key(&prefix, &error))?)),
         None => None,
     };
+    let stores = Stores::of(&prefix, &opened, mirror.as_ref().map(|(_, key)| key.clone()));
     let store::Opened { store, journal, .. } = opened;
     let opened = Opened {
+        stores,
         prefix,
         host: args.host,
         root,

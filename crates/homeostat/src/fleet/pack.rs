@@ -53,14 +53,14 @@ fn add_program(draft: &mut Draft, files: &ProgramFiles, places: &Places) -> anyh
         place.parse().map_err(|_| refused(format!("{place} has no name that a release can hold")))
     };
     if let Some(text) = &files.stdin {
-        let content = Content { mode: 0o600, bytes: text.as_bytes().to_vec() };
+        let content = Content::here(0o600, text.as_bytes().to_vec());
         draft.add_input(place("stdin.mcl")?, content).map_err(|error| refused(error.to_string()))?;
     }
     for path in &files.texts {
         let here = places.path(path);
         let bytes = fs::read(&here).map_err(|error| unreadable(&here, &error))?;
         let found = fs::metadata(&here).map_err(|error| unreadable(&here, &error))?;
-        let content = Content { mode: found.permissions().mode() & 0o777, bytes };
+        let content = Content::here(found.permissions().mode() & 0o777, bytes);
         let added = match *path == files.entry {
             true => draft.add_input(place(path)?, content),
             false => draft.add_file(place(path)?, content),

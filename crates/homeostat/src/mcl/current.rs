@@ -1,11 +1,11 @@
 //! What programs declare now, kept up to date by what changes; and several catalogs as one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use homeostat_model::catalog::ExportDecl;
+use homeostat_model::catalog::{CollectDecl, ExportDecl};
 use homeostat_model::{
-    Catalog, CatalogDelta, Diagnostic, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Stage, codes,
+    Catalog, CatalogDelta, Diagnostic, EdgeDecl, KindName, ResourceDecl, ResourceId, SendDecl, Stage, codes,
 };
 
 /// A catalog that follows deltas.
@@ -15,6 +15,8 @@ pub(super) struct Current {
     edges: BTreeMap<(ResourceId, ResourceId), EdgeDecl>,
     sends: BTreeMap<(ResourceId, Arc<str>), SendDecl>,
     exports: BTreeMap<ResourceId, ExportDecl>,
+    collects: Vec<CollectDecl>,
+    has_collected: bool,
 }
 
 impl Current {
@@ -38,11 +40,32 @@ impl Current {
             .extend(delta.set_sends.into_iter().map(|send| ((send.to.clone(), send.param.clone()), send)));
         let exports = delta.set_exports.into_iter().map(|export| (export.resource.id.clone(), export));
         self.exports.extend(exports);
+        if let Some(collects) = delta.collects {
+            self.has_collected |= !collects.is_empty();
+            self.collects = collects;
+        }
+    }
+
+    /// Whether it asks for what others export, or did before.
+    pub(super) fn collects(&self) -> bool {
+        self.has_collected
+    }
+
+    /// What it offers to others.
+    pub(super) fn exports(&self) -> impl Iterator<Item = &ExportDecl> {
+        self.exports.values()
     }
 
     pub(super) fn catalog(&self) -> Catalog {
-        // What goes takes its edges and sends along.
-        let is_here = |ends: [&ResourceId; 2]| ends.iter().all(|id| self.resources.contains_key(*id));
+        // What goes takes its edges and sends along. What is asked for of others may come.
+        let collected: HashSet<(&KindName, &Arc<str>)> = self
+            .collects
+            .iter()
+            .filter_map(|collect| Some((&collect.kind, collect.name.as_ref()?)))
+            .collect();
+        let is_there =
+            |id: &ResourceId| self.resources.contains_key(id) || collected.contains(&(&id.kind, &id.name));
+        let is_here = |ends: [&ResourceId; 2]| ends.into_iter().all(is_there);
         let edges = self.edges.values().filter(|edge| is_here([&edge.from, &edge.to]));
         let sends = self.sends.values().filter(|send| is_here([&send.from, &send.to]));
         Catalog {
@@ -50,6 +73,7 @@ impl Current {
             edges: edges.cloned().collect(),
             sends: sends.cloned().collect(),
             exports: self.exports.values().cloned().collect(),
+            collects: self.collects.clone(),
             ..Catalog::default()
         }
     }
@@ -63,6 +87,7 @@ impl From<Catalog> for Current {
             set_edges: catalog.edges,
             set_sends: catalog.sends,
             set_exports: catalog.exports,
+            collects: Some(catalog.collects),
             ..CatalogDelta::default()
         });
         current

@@ -3,6 +3,7 @@
 mod current;
 mod files;
 mod running;
+mod stores;
 mod testing;
 mod world;
 
@@ -11,19 +12,22 @@ use std::sync::Arc;
 
 use homeostat_engine::Registry;
 use homeostat_lang::eval::collector::{Unknown, UnknownPart, Unknowns};
+use homeostat_lang::eval::flow::Asking;
 use homeostat_lang::eval::{Evaluator, Program};
 use homeostat_lang::infer::Kinds;
 use homeostat_lang::modules::RemoteImport;
 use homeostat_lang::{modules, program};
-use homeostat_model::{Catalog, Diagnostic, KindSchema, SourceMap, Stage, codes};
+use homeostat_model::{Catalog, CatalogDelta, Diagnostic, KindSchema, SourceMap, Stage, codes};
 
 use crate::inputs::{ProgramInput, read_file};
 use crate::modules::{Cache, LockFile, Places, Prefer};
 
+use current::Current;
 pub(crate) use current::merge;
 use files::Directory;
 pub(crate) use files::root;
 pub(crate) use running::{Programs, Update, first};
+pub(crate) use stores::Stores;
 pub(crate) use testing::{Suite, find_tests};
 pub(crate) use world::UNANSWERED;
 
@@ -99,20 +103,51 @@ pub(crate) fn remotes(
     Ok(modules::load(directory.entry(), &directory, sources)?.remotes)
 }
 
-/// What a program declares as far as it can be told without asking the world anything.
+/// What a program declares as far as it can be told without asking the world anything. What lies in its own files is told.
 pub(crate) fn foresee(loaded: Loaded) -> (Catalog, Vec<Diagnostic>) {
     let mut evaluator = Evaluator::new(loaded.program, Unknowns::LeaveOut);
-    let delta = evaluator.settle();
+    let mut given: Option<Catalog> = None;
+    loop {
+        given = match (evaluator.settle(), given) {
+            (Some(delta), None) => Some(first_of(delta)),
+            (Some(delta), Some(before)) if !delta.is_empty() => {
+                let mut current = Current::from(before);
+                current.apply(delta);
+                Some(current.catalog())
+            }
+            (_, before) => before,
+        };
+        if !answer_own(&mut evaluator, &loaded.places) {
+            break;
+        }
+    }
     let mut found = evaluator.diagnostics();
     found.extend(evaluator.unknown().into_iter().map(note));
-    let catalog = delta.map(|delta| Catalog {
+    (given.unwrap_or_default(), found)
+}
+
+/// Answers what is asked of the program's own files; says whether anything was.
+fn answer_own(evaluator: &mut Evaluator, places: &Places) -> bool {
+    let mut is_any = false;
+    for asking in evaluator.take_askings() {
+        let Asking::Begin(id, request) = asking else { continue };
+        if let Some(answer) = world::of_module(places, &request) {
+            evaluator.answer(id, answer);
+            is_any = true;
+        }
+    }
+    is_any
+}
+
+fn first_of(delta: CatalogDelta) -> Catalog {
+    Catalog {
         resources: delta.set,
         edges: delta.set_edges,
         sends: delta.set_sends,
         exports: delta.set_exports,
+        collects: delta.collects.unwrap_or_default(),
         ..Catalog::default()
-    });
-    (catalog.unwrap_or_default(), found)
+    }
 }
 
 fn note(unknown: &Unknown) -> Diagnostic {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homeostat_lang::eval::{Change, Runner, Wake};
+use homeostat_model::catalog::ExportDecl;
 use homeostat_model::{Catalog, CatalogDelta, Diagnostic};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::Loaded;
 use super::current::{Current, merge};
+use super::stores::Stores;
 use super::world::World;
 
 /// How long everything that a program asks for may take to answer where somebody waits for it.
@@ -27,6 +29,8 @@ pub(crate) struct Programs {
     fixed: Catalog,
     running: Vec<Running>,
     woken: Arc<Notify>,
+    /// What is exported now: programs may ask for that too.
+    exports: watch::Sender<Arc<[ExportDecl]>>,
     has_given: bool,
 }
 
@@ -37,18 +41,24 @@ struct Running {
 
 impl Programs {
     /// Starts programs, within a runtime.
-    pub(crate) fn start(fixed: Catalog, programs: Vec<Loaded>) -> Self {
+    pub(crate) fn start(fixed: Catalog, programs: Vec<Loaded>, stores: Option<&Stores>) -> Self {
         let woken = Arc::new(Notify::new());
+        let exports = watch::Sender::new(Arc::from([]));
         let running = programs
             .into_iter()
             .map(|Loaded { program, places, .. }| {
                 let notify = woken.clone();
                 let wake: Wake = Arc::new(move || notify.notify_one());
-                let world = Arc::new(World::new(places, program.hostname.clone()));
+                let world = Arc::new(World::new(
+                    places,
+                    program.hostname.clone(),
+                    stores.cloned(),
+                    exports.subscribe(),
+                ));
                 Running { runner: Runner::new(program, world, wake), current: None }
             })
             .collect();
-        Self { fixed, running, woken, has_given: false }
+        Self { fixed, running, woken, exports, has_given: false }
     }
 
     /// Waits until there is something for [`step`](Self::step) to do. Cancel-safe.
@@ -59,24 +69,33 @@ impl Programs {
     /// Evaluates what has changed. `None` while nothing is different, or not everything is known.
     pub(crate) fn step(&mut self) -> Option<Result<Update, Vec<Diagnostic>>> {
         let mut changes = Vec::new();
+        let mut moves_exports = false;
         for running in &mut self.running {
             let Some(change) = running.runner.step() else { continue };
             changes.push(match change {
                 Change::Full(catalog) => {
+                    moves_exports |= !catalog.exports.is_empty();
                     running.current = Some(catalog.into());
                     None
                 }
                 Change::Delta(delta) => {
+                    moves_exports |= !(delta.set_exports.is_empty() && delta.remove_exports.is_empty());
                     running.current.get_or_insert_default().apply(delta.clone());
                     Some(delta)
                 }
             });
         }
+        if moves_exports {
+            self.tell_exports();
+        }
         let is_complete = self.running.iter().all(|running| running.current.is_some());
         if !is_complete || (changes.is_empty() && self.has_given) {
             return None;
         }
-        let is_alone = self.running.len() == 1 && self.fixed.resources.is_empty();
+        let collects = |running: &Running| running.current.as_ref().is_some_and(Current::collects);
+        // What others export is decided over all that is declared.
+        let is_alone =
+            self.running.len() == 1 && self.fixed.resources.is_empty() && !self.running.iter().any(collects);
         if let (true, Some(Some(delta))) = (is_alone, changes.pop()) {
             return Some(Ok(Update::Delta(delta)));
         }
@@ -87,6 +106,12 @@ impl Programs {
         } else {
             Some(Err(wrong))
         }
+    }
+
+    fn tell_exports(&self) {
+        let programs = self.running.iter().filter_map(|running| running.current.as_ref());
+        let all = self.fixed.exports.iter().chain(programs.flat_map(Current::exports));
+        self.exports.send_replace(all.cloned().collect());
     }
 
     /// All that is desired at present, and what of it contradicts itself.

@@ -27,3 +27,4 @@ mod testing;
 mod topology;
 mod usage;
 mod valid;
+mod world;

@@ -52,10 +52,9 @@ fn paper(name: &str, params: &[(&str, &str)]) -> ResourceDecl {
 
 fn collect(pattern: Option<&str>, from: &[&str]) -> CollectDecl {
     CollectDecl {
-        kind: KindName::new("file"),
         pattern: pattern.map(Arc::from),
         from: from.iter().map(|host| Arc::from(*host)).collect(),
-        origin: None,
+        ..CollectDecl::of_kind(KindName::new("file"))
     }
 }
 

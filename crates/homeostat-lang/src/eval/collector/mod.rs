@@ -4,6 +4,7 @@
 //! that is better in every respect: while anything has failed, contradicts itself or is not known, nothing is given, and
 //! what changes meanwhile is given together when that is over.
 
+mod collects;
 mod exports;
 mod references;
 mod report;
@@ -17,6 +18,8 @@ use homeostat_model::{CatalogDelta, Diagnostic, ResourceId};
 
 use super::flow::OpId;
 use super::outcome::Failure;
+use collects::Collects;
+pub(in crate::eval) use collects::in_order;
 use exports::Exports;
 use references::{EdgeKey, References, SendKey};
 pub use report::{Pieces, Report, Unknown, UnknownPart};
@@ -38,6 +41,7 @@ pub struct Collector {
     resources: Resources,
     references: References,
     exports: Exports,
+    collects: Collects,
     failures: BTreeMap<OpId, Failure>,
     unknown: BTreeMap<OpId, Vec<Unknown>>,
     /// How many of the unknown things may stand for resources.
@@ -62,6 +66,7 @@ impl Collector {
             resources: Resources::default(),
             references: References::default(),
             exports: Exports::default(),
+            collects: Collects::default(),
             failures: BTreeMap::new(),
             unknown: BTreeMap::new(),
             hiding: 0,
@@ -80,8 +85,9 @@ impl Collector {
                 Report::Gone => {}
             }
         }
-        let moved = self.resources.settle();
-        self.references.settle(&self.resources, &moved);
+        let mut moved = self.resources.settle();
+        moved.extend(self.collects.take_moved());
+        self.references.settle(&self.resources, &self.collects, &moved);
         self.exports.settle();
     }
 
@@ -93,8 +99,12 @@ impl Collector {
         }
         let mut delta = CatalogDelta::default();
         self.resources.give(&mut delta);
+        // Their edges go with them, unless they may come from elsewhere.
+        let outlived = delta.remove.iter().filter(|id| self.collects.is_asked_for(id));
+        outlived.for_each(|id| self.references.give_again(id));
         self.references.give(&mut delta);
         self.exports.give(&mut delta);
+        self.collects.give(&mut delta);
         Some(delta)
     }
 
@@ -144,6 +154,9 @@ impl Collector {
             keys.exports.push(export.resource.id.clone());
             self.exports.declare(op, export);
         }
+        if !pieces.collects.is_empty() {
+            self.collects.declare(op, pieces.collects);
+        }
         if !pieces.unknown.is_empty() {
             self.hiding += hiding(&pieces.unknown);
             self.unknown.insert(op, pieces.unknown);
@@ -157,6 +170,7 @@ impl Collector {
             self.hiding -= hiding(&unknown);
         }
         let Some(keys) = self.declared.remove(&op) else { return };
+        self.collects.withdraw(op);
         keys.resources.iter().for_each(|id| self.resources.withdraw(op, id));
         keys.edges.iter().for_each(|key| self.references.withdraw_edge(op, key));
         keys.sends.iter().for_each(|key| self.references.withdraw_send(op, key));

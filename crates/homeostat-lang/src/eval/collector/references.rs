@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use homeostat_model::{CatalogDelta, EdgeDecl, ResourceId, SendDecl, codes};
 
+use super::collects::Collects;
 use super::resources::Resources;
 use crate::eval::flow::OpId;
 use crate::eval::outcome::Failure;
@@ -80,12 +81,13 @@ impl References {
     }
 
     /// Looks at what was touched, and at the edges of resources that have come or gone.
-    pub(super) fn settle(&mut self, resources: &Resources, moved: &[ResourceId]) {
+    pub(super) fn settle(&mut self, resources: &Resources, collects: &Collects, moved: &[ResourceId]) {
+        let is_there = |end: &ResourceId| resources.is_declared(end) || collects.is_asked_for(end);
         for id in moved {
             self.touched_edges.extend(self.edges_of.get(id).into_iter().flatten().cloned());
         }
         for key in std::mem::take(&mut self.touched_edges) {
-            let missing = [&key.0, &key.1].into_iter().find(|end| !resources.is_declared(end));
+            let missing = [&key.0, &key.1].into_iter().find(|end| !is_there(end));
             let edge = self.edges.get(&key).and_then(|claims| claims.by.first());
             match (missing, edge) {
                 (Some(missing), Some((_, edge))) => {
@@ -97,6 +99,10 @@ impl References {
                     self.dangling.remove(&key);
                 }
             }
+            // What is sent along it comes and goes with it.
+            let first = (key.1.clone(), Arc::from(""));
+            let to_it = self.sends.range(first..).take_while(|((to, _), _)| *to == key.1);
+            self.changed_sends.extend(to_it.map(|(send, _)| send.clone()));
             self.changed_edges.insert(key);
         }
         for key in std::mem::take(&mut self.touched_sends) {
@@ -105,6 +111,23 @@ impl References {
                 None => self.refused.remove(&key),
             };
             self.changed_sends.insert(key);
+        }
+    }
+
+    /// Whoever takes what is given has forgotten the edges and sends of a resource.
+    pub(super) fn give_again(&mut self, id: &ResourceId) {
+        for key in self.edges_of.get(id).into_iter().flatten() {
+            if let Some(claims) = self.edges.get_mut(key) {
+                claims.given = None;
+                self.changed_edges.insert(key.clone());
+            }
+        }
+        for (key, claims) in &mut self.sends {
+            let from = claims.by.first().map(|(_, send)| &send.from);
+            if key.0 == *id || from == Some(id) {
+                claims.given = None;
+                self.changed_sends.insert(key.clone());
+            }
         }
     }
 
@@ -134,6 +157,9 @@ impl References {
         for key in std::mem::take(&mut self.changed_sends) {
             let Some(claims) = self.sends.get_mut(&key) else { continue };
             let wanted = claims.by.first().map(|(_, send)| send.clone());
+            let is_there =
+                |send: &SendDecl| !self.dangling.contains_key(&(send.from.clone(), send.to.clone()));
+            let wanted = wanted.filter(is_there);
             match &wanted {
                 Some(send) if !claims.given.as_ref().is_some_and(|given| same_send(given, send)) => {
                     delta.set_sends.push(send.clone());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use homeostat_model::catalog::ExportDecl;
+use homeostat_model::catalog::{CollectDecl, ExportDecl};
 use homeostat_model::{EdgeDecl, KindName, ResourceDecl, ResourceId, SendDecl, Span};
 
 use crate::eval::outcome::Failure;
@@ -29,6 +29,8 @@ pub struct Pieces {
     pub sends: Vec<SendDecl>,
     /// What is offered to others.
     pub exports: Vec<ExportDecl>,
+    /// What is gathered from others.
+    pub collects: Vec<CollectDecl>,
     /// What is not known yet.
     pub unknown: Vec<Unknown>,
 }

@@ -1,13 +1,13 @@
 //! From what was declared to a catalog.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use homeostat_model::catalog::ExportDecl;
 use homeostat_model::suggest::did_you_mean;
 use homeostat_model::{Catalog, Diagnostic, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Stage, codes};
 
-use crate::eval::collector::{Pieces, UnknownPart};
+use crate::eval::collector::{Pieces, UnknownPart, in_order};
 
 /// One catalog of everything that was declared: what is there twice and equal is there once.
 ///
@@ -21,7 +21,7 @@ pub fn assemble(pieces: &Pieces) -> Result<Catalog, Vec<Diagnostic>> {
         edges: edges(pieces, &resources, &mut wrong),
         sends: sends(pieces, &resources, &mut wrong),
         exports: exports(&pieces.exports, &mut wrong),
-        collects: Vec::new(),
+        collects: in_order(pieces.collects.clone()),
         resources,
     };
     if wrong.is_empty() { Ok(catalog) } else { Err(wrong) }
@@ -66,14 +66,14 @@ fn contradiction(first: &ResourceDecl, second: &ResourceDecl) -> Option<Diagnost
 }
 
 fn edges(pieces: &Pieces, resources: &[ResourceDecl], wrong: &mut Vec<Diagnostic>) -> Vec<EdgeDecl> {
-    let known: HashMap<&ResourceId, ()> = resources.iter().map(|resource| (&resource.id, ())).collect();
+    let known = known(pieces, resources);
     // What is not known may be what an edge refers to.
     let is_hiding =
         pieces.unknown.iter().any(|one| matches!(one.part, UnknownPart::Names(_) | UnknownPart::Block));
     let mut kept: Vec<EdgeDecl> = Vec::new();
     let mut places: HashMap<(&ResourceId, &ResourceId), usize> = HashMap::new();
     for edge in &pieces.edges {
-        if let Some(missing) = [&edge.from, &edge.to].into_iter().find(|end| !known.contains_key(end)) {
+        if let Some(missing) = [&edge.from, &edge.to].into_iter().find(|end| !known.contains(end)) {
             if !is_hiding {
                 wrong.push(dangling(missing, edge, resources));
             }
@@ -90,6 +90,15 @@ fn edges(pieces: &Pieces, resources: &[ResourceDecl], wrong: &mut Vec<Diagnostic
     kept
 }
 
+/// What may be referred to: what is declared, and what is asked for.
+fn known(pieces: &Pieces, resources: &[ResourceDecl]) -> HashSet<ResourceId> {
+    let asked_for = pieces
+        .collects
+        .iter()
+        .filter_map(|collect| Some(ResourceId { kind: collect.kind.clone(), name: collect.name.clone()? }));
+    resources.iter().map(|resource| resource.id.clone()).chain(asked_for).collect()
+}
+
 fn dangling(missing: &ResourceId, edge: &EdgeDecl, resources: &[ResourceDecl]) -> Diagnostic {
     let of_kind = resources.iter().filter(|resource| resource.id.kind == missing.kind);
     let close = did_you_mean(&missing.name, of_kind.map(|resource| &*resource.id.name));
@@ -100,14 +109,15 @@ fn dangling(missing: &ResourceId, edge: &EdgeDecl, resources: &[ResourceDecl]) -
 }
 
 fn sends(pieces: &Pieces, resources: &[ResourceDecl], wrong: &mut Vec<Diagnostic>) -> Vec<SendDecl> {
-    let hidden: BTreeMap<&ResourceId, bool> =
-        resources.iter().map(|resource| (&resource.id, resource.meta.hidden)).collect();
+    let known = known(pieces, resources);
+    let hidden: HashSet<&ResourceId> =
+        resources.iter().filter(|resource| resource.meta.hidden).map(|resource| &resource.id).collect();
     let mut kept: BTreeMap<(&ResourceId, &Arc<str>), &SendDecl> = BTreeMap::new();
     for send in &pieces.sends {
-        let Some(is_hidden) = hidden.get(&send.from).filter(|_| hidden.contains_key(&send.to)) else {
+        if !(known.contains(&send.from) && known.contains(&send.to)) {
             continue;
-        };
-        if *is_hidden {
+        }
+        if hidden.contains(&send.from) {
             let message = format!("`{}` is hidden, so it never has anything to send", send.from);
             wrong.push(error(codes::CANNOT_SEND, message).at(send.origin));
             continue;

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use homeostat_model::catalog::ExportDecl;
+use homeostat_model::catalog::{CollectDecl, ExportDecl};
 use homeostat_model::schema::Type as Wanted;
 use homeostat_model::{
     EdgeDecl, KindName, KindSchema, Meta, Params, ResourceDecl, ResourceId, Span, Value as Model, codes,
 };
 
+use super::Eval;
 use super::frame::Frame;
-use super::{Asked, Eval};
 use crate::ast::{EdgeProperty, ExprId, Field, Line, LineKind, Resource, ResourceRef};
 use crate::eval::collector::{Unknown, UnknownPart};
+use crate::eval::operations::wanted;
 use crate::eval::outcome::{Failure, Outcome};
-use crate::functions::SourceRequest;
 use crate::value::Value;
 
 /// What is given to a resource, by name, and where.
@@ -25,6 +25,14 @@ struct LineEdge {
     property: EdgeProperty,
     ends: Vec<ResourceId>,
     span: Span,
+}
+
+/// What the lines of a resource say.
+struct Body {
+    params: Given,
+    metas: Given,
+    meta: Arc<Meta>,
+    edges: Vec<LineEdge>,
 }
 
 impl Eval<'_> {
@@ -42,28 +50,8 @@ impl Eval<'_> {
         let Some(ids) = self.ids(kind, &names, place) else { return };
         // Where there is none of them, what they would be is nobody's concern.
         let Some(first) = ids.first() else { return };
-        let mut params = Given::new();
-        let mut metas = Given::new();
-        let mut edges = Vec::new();
-        let mut is_whole = true;
-        for line in &resource.lines {
-            is_whole &= self.line(frame, (first, schema, span), line, (&mut params, &mut metas, &mut edges));
-        }
-        if !is_whole {
+        let Some(Body { params, meta, edges, .. }) = self.body(frame, resource, (first, schema, span)) else {
             return;
-        }
-        let meta =
-            Meta::parse(&metas.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect());
-        let meta = match meta {
-            Ok(meta) => Arc::new(meta),
-            Err(wrong) => {
-                for error in wrong {
-                    let at = error.param.and_then(|param| metas.get(param)).map_or(span, |(_, span)| *span);
-                    let name = error.param.map_or_else(String::new, |param| format!("`Meta:{param}`: "));
-                    self.fail(Failure::new(codes::INVALID_META, format!("{name}{}", error.message)).at(at));
-                }
-                return;
-            }
         };
         let spans: Vec<Span> = params.values().map(|(_, span)| *span).collect();
         let params: Params = params.into_iter().map(|(name, (value, _))| (name, value)).collect();
@@ -86,8 +74,11 @@ impl Eval<'_> {
             };
             let pieces = &mut self.output.borrow_mut().pieces;
             if !meta.export.is_empty() {
-                let hosts = meta.export.iter().filter(|host| &***host != "*").cloned().collect();
-                pieces.exports.push(ExportDecl { resource: decl.clone(), hosts });
+                let is_for_all = meta.export.iter().any(|host| &**host == "*");
+                let hosts = if is_for_all { Vec::new() } else { meta.export.clone() };
+                let offered = Meta { hidden: false, export: Vec::new(), ..Meta::clone(&meta) };
+                let resource = ResourceDecl { meta: Arc::new(offered), ..decl.clone() };
+                pieces.exports.push(ExportDecl { resource, hosts });
             }
             pieces.resources.push(decl);
         }
@@ -230,23 +221,73 @@ impl Eval<'_> {
         }
     }
 
-    /// What others offer. Without anything offered there is nothing; taking it over is the engine's, not a program's.
+    /// What others offer, as it is asked for: a name, names, or names with their hosts.
     pub(super) fn collect(&self, frame: &Arc<Frame>, resource: &Resource, span: Span) {
         let kind = &resource.kind.text;
-        let part = || UnknownPart::Names(KindName::new(kind.clone()));
+        let Some(schema) = self.world.kinds.schema(kind) else {
+            let unknown = Failure::new(codes::UNKNOWN_KIND, format!("there is no kind `{kind}`"));
+            return self.fail(unknown.at(span));
+        };
         let names = self.expr(frame, resource.name);
-        if self.known(names, span, part()).is_none() {
+        let Some(names) = self.known(names, span, UnknownPart::Names(KindName::new(kind.clone()))) else {
             return;
+        };
+        let wanted = match wanted(&names, span) {
+            Ok(wanted) => wanted,
+            Err(failure) => return self.fail(failure),
+        };
+        let Some((first, _)) = wanted.first() else { return };
+        let first = ResourceId::new(kind.clone(), first.clone());
+        let Some(Body { params, metas, edges, .. }) = self.body(frame, resource, (&first, schema, span))
+        else {
+            return;
+        };
+        let values =
+            |given: Given| -> Params { given.into_iter().map(|(name, (value, _))| (name, value)).collect() };
+        let metas = metas.into_iter().filter(|(name, _)| &**name != "export").collect();
+        let (params, meta) = (values(params), values(metas));
+        for (name, host) in wanted {
+            let id = ResourceId::new(kind.clone(), name);
+            edges.iter().for_each(|edge| self.line_edge(&id, edge));
+            self.output.borrow_mut().pieces.collects.push(CollectDecl {
+                name: Some(id.name),
+                from: host.into_iter().collect(),
+                params: params.clone(),
+                meta: meta.clone(),
+                origin: Some(span),
+                ..CollectDecl::of_kind(id.kind)
+            });
         }
-        let asked = Asked { request: SourceRequest::Exports { kind: kind.clone() }, call: 0 };
-        let answer = self.world.answers.answer(&asked);
-        self.output.borrow_mut().asked.insert(asked);
-        match answer {
-            None => self.unknown(Unknown { place: span, part: part(), because: Some(span) }),
-            Some(Ok(Value::List(offers))) if offers.is_empty() => {}
-            Some(_) => {
-                let message = "`collect` is known, but cannot be run yet";
-                self.fail(Failure::new(codes::UNSUPPORTED_INPUT, message).at(span));
+    }
+
+    /// What the lines say, if all of them say something.
+    fn body(
+        &self,
+        frame: &Arc<Frame>,
+        resource: &Resource,
+        (first, schema, span): (&ResourceId, &KindSchema, Span),
+    ) -> Option<Body> {
+        let mut params = Given::new();
+        let mut metas = Given::new();
+        let mut edges = Vec::new();
+        let mut is_whole = true;
+        for line in &resource.lines {
+            is_whole &= self.line(frame, (first, schema, span), line, (&mut params, &mut metas, &mut edges));
+        }
+        if !is_whole {
+            return None;
+        }
+        let meta =
+            Meta::parse(&metas.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect());
+        match meta {
+            Ok(meta) => Some(Body { params, metas, meta: Arc::new(meta), edges }),
+            Err(wrong) => {
+                for error in wrong {
+                    let at = error.param.and_then(|param| metas.get(param)).map_or(span, |(_, span)| *span);
+                    let name = error.param.map_or_else(String::new, |param| format!("`Meta:{param}`: "));
+                    self.fail(Failure::new(codes::INVALID_META, format!("{name}{}", error.message)).at(at));
+                }
+                None
             }
         }
     }

@@ -25,7 +25,7 @@ mod switch;
 
 pub(super) use call::{Closure, Dynamic};
 pub(super) use check::{Check, Require};
-pub(super) use collect::Collect;
+pub(super) use collect::{Collect, wanted};
 pub(super) use comprehension::Comprehension;
 pub(super) use each::Each;
 pub(super) use edge::EdgeStatement;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use homeostat_model::catalog::ExportDecl;
+use homeostat_model::catalog::{CollectDecl, ExportDecl};
 use homeostat_model::{
     EdgeDecl, KindSchema, Meta, ParamSchema, Params, ResourceDecl, ResourceId, Span, codes,
 };
@@ -177,13 +177,27 @@ impl Lines {
         }
     }
 
-    /// Adds parameters that somebody else gave, where these lines say nothing.
-    pub(super) fn complete(&mut self, others: &Params) {
-        for (name, value) in others.iter() {
-            if self.params.get(name).is_none() {
-                self.params.set(name.clone(), value.clone());
-            }
-        }
+    /// Gathers a resource that these lines are about; of one host, if that is named.
+    pub(super) fn gather(
+        &self,
+        id: ResourceId,
+        host: Option<Arc<str>>,
+        pieces: &mut Pieces,
+    ) -> Result<(), Failure> {
+        self.parsed_meta()?;
+        self.tell_unknown(&id, pieces);
+        self.tell_edges(&id, pieces);
+        // What was collected is not offered further.
+        let meta = self.meta.iter().filter(|(name, _)| &***name != "export");
+        pieces.collects.push(CollectDecl {
+            name: Some(id.name),
+            from: host.into_iter().collect(),
+            params: self.params.clone(),
+            meta: meta.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            origin: Some(self.place),
+            ..CollectDecl::of_kind(id.kind)
+        });
+        Ok(())
     }
 
     /// Declares one resource that these lines are about.
@@ -194,19 +208,8 @@ impl Lines {
             let failure = Failure::new(codes::INVALID_NAME, message).at(self.place);
             return Err(failure.because(self.place, "allow it with `Meta:dollar => true`"));
         }
-        for (place, part, because) in &self.unknown {
-            let part = match part {
-                Part::Param(name) => UnknownPart::Param(id.clone(), name.clone()),
-                Part::Meta(name) => UnknownPart::Meta(id.clone(), name.clone()),
-                Part::Edge => UnknownPart::Edge,
-            };
-            pieces.unknown.push(Unknown { place: *place, part, because: *because });
-        }
-        for (property, other, place) in &self.edges {
-            pieces
-                .edges
-                .push(EdgeDecl { origin: Some(*place), ..edge(*property, id.clone(), other.clone()) });
-        }
+        self.tell_unknown(&id, pieces);
+        self.tell_edges(&id, pieces);
         let spans = self.params.iter().map(|(name, _)| {
             let place = self.places.iter().find(|(known, _)| known == name);
             place.map_or(self.place, |(_, place)| *place)
@@ -223,6 +226,25 @@ impl Lines {
         }
         pieces.resources.push(resource);
         Ok(())
+    }
+
+    fn tell_unknown(&self, id: &ResourceId, pieces: &mut Pieces) {
+        for (place, part, because) in &self.unknown {
+            let part = match part {
+                Part::Param(name) => UnknownPart::Param(id.clone(), name.clone()),
+                Part::Meta(name) => UnknownPart::Meta(id.clone(), name.clone()),
+                Part::Edge => UnknownPart::Edge,
+            };
+            pieces.unknown.push(Unknown { place: *place, part, because: *because });
+        }
+    }
+
+    fn tell_edges(&self, id: &ResourceId, pieces: &mut Pieces) {
+        for (property, other, place) in &self.edges {
+            pieces
+                .edges
+                .push(EdgeDecl { origin: Some(*place), ..edge(*property, id.clone(), other.clone()) });
+        }
     }
 
     fn parsed_meta(&self) -> Result<Arc<Meta>, Failure> {

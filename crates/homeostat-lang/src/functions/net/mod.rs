@@ -195,7 +195,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::source(
         "net/http.response",
         &["func(uid str) struct{status int; output str}"],
-        "What the request of that name was answered.",
+        "What the request of that name was answered. There is no kind that makes such requests here: `status` stays 0.",
         &[told(
             "http.response(\"a\")",
             "struct{status: 200; output: \"ok\"}",

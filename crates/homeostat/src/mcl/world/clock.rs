@@ -32,8 +32,9 @@ pub(super) async fn count(between: Duration, sink: Sink) {
     }
 }
 
-/// A value, and nothing else: whoever asks with another value asks anew.
-pub(super) async fn later(value: Value, _age: Duration, sink: Sink) {
+/// A value, when it is that old: whoever asks with another value asks anew.
+pub(super) async fn later(value: Value, age: Duration, sink: Sink) {
+    tokio::time::sleep(age).await;
     sink(Ok(value));
 }
 

@@ -44,9 +44,12 @@ pub(super) fn process(fact: ProcessFact) -> Answer {
     }
 }
 
+/// The file that lists the users.
+pub(super) const USERS: &str = "/etc/passwd";
+
 /// A user of this machine, by the file that lists them.
-pub(super) fn user(name: &str) -> Answer {
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+pub(super) fn user(users: &Path, name: &str) -> Answer {
+    let users = std::fs::read_to_string(users).unwrap_or_default();
     let found = users.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|entry| entry[0] == name);
     let part = |at: usize| found.as_ref().and_then(|entry| entry.get(at)).copied().unwrap_or_default();
     Ok(Value::structure([

@@ -12,10 +12,11 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::Task;
-use crate::inputs::Follower;
+use crate::front::MAX_INPUT_BYTES;
+use crate::inputs::{Follower, read_file};
 
 /// What is looked for at a path.
-type Look = fn(&Path) -> Answer;
+pub(super) type Look = Arc<dyn Fn(&Path) -> Answer + Send + Sync>;
 
 /// All files that programs ask for, followed by one task with one watch for each directory.
 pub(super) struct Watched {
@@ -141,12 +142,20 @@ pub(super) fn content(path: &Path) -> Answer {
 
 /// What a file of the program holds.
 pub(super) fn own_content(path: &Path) -> Answer {
-    read(path).map_err(|error| Error::permanent(format!("cannot read `{}`: {error}", path.display())))
+    let found = read_file(path).and_then(|(bytes, _)| match bytes.len() > MAX_INPUT_BYTES {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(text(&bytes)),
+    });
+    found.map_err(|error| Error::permanent(format!("cannot read `{}`: {error}", path.display())))
 }
 
 #[allow(clippy::disallowed_methods)]
 fn read(path: &Path) -> io::Result<Value> {
-    fs::read(path).map(|bytes| Value::from(String::from_utf8_lossy(&bytes).into_owned()))
+    fs::read(path).map(|bytes| text(&bytes))
+}
+
+fn text(bytes: &[u8]) -> Value {
+    Value::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// Whether there is anything.

@@ -44,27 +44,3 @@ pub(super) fn kernel_modules() -> Answer {
     let text = fs::read_to_string("/proc/modules").unwrap_or_default();
     Ok(Value::list(text.lines().filter_map(|line| line.split(' ').next()).map(Value::from)))
 }
-
-/// The network interfaces by their names. What addresses they have is not known yet.
-pub(super) fn interfaces() -> Answer {
-    let mut names: Vec<String> = fs::read_dir("/sys/class/net")
-        .map(|entries| {
-            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-        })
-        .unwrap_or_default();
-    names.sort();
-    let of = |name: &String, file: &str| {
-        fs::read_to_string(format!("/sys/class/net/{name}/{file}")).unwrap_or_default().trim().to_owned()
-    };
-    Ok(Value::list(names.iter().map(|name| {
-        let mac = of(name, "address");
-        let is_wired = of(name, "type") == "1"
-            && !fs::exists(format!("/sys/class/net/{name}/wireless")).unwrap_or(false);
-        Value::structure([
-            ("name", Value::from(name.as_str())),
-            ("mac", Value::from(if mac == "00:00:00:00:00:00" { String::new() } else { mac })),
-            ("cidrs", Value::list([])),
-            ("wired", Value::Bool(is_wired)),
-        ])
-    })))
-}

@@ -7,35 +7,42 @@ mod clock;
 mod command;
 mod facts;
 mod files;
+mod followed;
+mod interfaces;
+mod kernel;
 mod machine;
+mod stored;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use homeostat_engine::store::keys;
 use homeostat_lang::Value;
 use homeostat_lang::functions::{Answer, Error, MachineFact, Sink, SourceRequest, Sources, Subscription};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use super::stores::Stores;
 use crate::modules::Places;
 use files::Watched;
+use followed::Followed;
+pub(super) use stored::OwnExports;
 
 /// Functions, or whole modules of them, that ask what nobody here answers yet, and what they give: for the reference.
 pub(crate) const UNANSWERED: &[(&str, &str)] = &[
-    ("local", "it fails, since nothing is kept for it"),
-    ("net.interface_cidr", "it fails, since the addresses of interfaces are not read"),
     ("net/http.response", "a status of 0 and no output, since there is no kind that listens"),
     ("sys/fwupd", "false, since firmware is not asked"),
-    ("value", "nothing is ever ready, since programs are not told what resources hold"),
-    ("world", "nothing, as of an empty store"),
-    ("world/collect", "nothing, as if no host exported anything"),
+    ("world.schedule", "an empty list, since there is no kind that puts itself on it"),
 ];
 
 /// This machine, as programs see it.
 pub(super) struct World {
     places: Places,
     hostname: Arc<str>,
+    /// None where nothing is opened.
+    stores: Option<Stores>,
+    exports: OwnExports,
     runtime: Handle,
     files: Watched,
 }
@@ -51,9 +58,14 @@ impl Drop for Task {
 
 impl World {
     /// Within a runtime.
-    pub(super) fn new(places: Places, hostname: Arc<str>) -> Self {
+    pub(super) fn new(
+        places: Places,
+        hostname: Arc<str>,
+        stores: Option<Stores>,
+        exports: OwnExports,
+    ) -> Self {
         let runtime = Handle::current();
-        Self { places, hostname, files: Watched::new(&runtime), runtime }
+        Self { places, hostname, stores, exports, files: Watched::new(&runtime), runtime }
     }
 
     fn task(&self, task: impl Future<Output = ()> + Send + 'static) -> Subscription {
@@ -75,11 +87,20 @@ impl World {
             }
         })
     }
+}
 
-    /// A file of the program itself.
-    fn own(&self, path: &str) -> PathBuf {
-        self.places.path(path)
+/// What the files of a program itself say, whoever asks; `None` for everything else.
+pub(super) fn of_module(places: &Places, request: &SourceRequest) -> Option<Answer> {
+    match request {
+        SourceRequest::ModuleFile { path } => Some(files::own_content(&places.path(path))),
+        SourceRequest::ModuleFileExists { path } => Some(files::exists(&places.path(path))),
+        SourceRequest::ModuleDirectory { path } => Some(Ok(Value::from(own_directory(places, path)))),
+        _ => None,
     }
+}
+
+fn own_directory(places: &Places, path: &str) -> String {
+    format!("{}/", places.path(path).to_string_lossy().trim_end_matches('/'))
 }
 
 /// An answer that stays.
@@ -101,17 +122,15 @@ impl Sources for World {
             R::Delayed { value, age_ms } => {
                 self.task(clock::later(value, Duration::from_millis(age_ms), sink))
             }
-            R::File { path } => self.files.follow(PathBuf::from(&*path), sink, files::content),
-            R::FileExists { path } => self.files.follow(PathBuf::from(&*path), sink, files::exists),
-            R::ModuleFile { path } => self.files.follow(self.own(&path), sink, files::own_content),
-            R::ModuleFileExists { path } => self.files.follow(self.own(&path), sink, files::exists),
-            R::ModuleDirectory { path } => {
-                let mut directory = self.own(&path).to_string_lossy().into_owned();
-                if !directory.ends_with('/') {
-                    directory.push('/');
-                }
-                at_once(&sink, directory)
+            R::File { path } => self.files.follow(PathBuf::from(&*path), sink, Arc::new(files::content)),
+            R::FileExists { path } => self.files.follow(PathBuf::from(&*path), sink, Arc::new(files::exists)),
+            R::ModuleFile { path } => {
+                self.files.follow(self.places.path(&path), sink, Arc::new(files::own_content))
             }
+            R::ModuleFileExists { path } => {
+                self.files.follow(self.places.path(&path), sink, Arc::new(files::exists))
+            }
+            R::ModuleDirectory { path } => at_once(&sink, own_directory(&self.places, &path)),
             R::Link { path } => self.once(sink, move || files::link(&path)),
             R::RealPath { path } => self.once(sink, move || files::real(&path)),
             R::Command { script } => self.task(command::lines(script, sink)),
@@ -124,45 +143,87 @@ impl Sources for World {
                 MachineFact::Hostname => at_once(&sink, self.hostname.clone()),
                 MachineFact::Uptime => self.every(Duration::from_secs(1), sink, machine::uptime),
                 MachineFact::Load => self.every(Duration::from_secs(5), sink, machine::load),
-                MachineFact::CpuCount => self.once(sink, machine::cpus),
+                MachineFact::CpuCount => self.task(kernel::devices(sink, machine::cpus)),
                 MachineFact::IsVirtual => self.once(sink, machine::is_virtual),
-                MachineFact::KernelModules => {
-                    self.every(Duration::from_secs(5), sink, machine::kernel_modules)
-                }
+                MachineFact::KernelModules => self.task(kernel::devices(sink, machine::kernel_modules)),
                 MachineFact::FirmwareRestart => at_once(&sink, false),
             },
-            R::User { name } => self.once(sink, move || facts::user(&name)),
-            R::Interfaces => self.every(Duration::from_secs(5), sink, machine::interfaces),
+            R::User { name } => {
+                let look = Arc::new(move |users: &Path| facts::user(users, &name));
+                self.files.follow(PathBuf::from(facts::USERS), sink, look)
+            }
+            R::Interfaces => self.task(kernel::interfaces(sink)),
             R::Program { name } => self.once(sink, move || facts::program(&name)),
             R::NewDirectory { parent, pattern } => {
                 self.once(sink, move || files::new_directory(&parent, &pattern))
             }
             R::Random { bytes } => self.once(sink, move || facts::random(bytes)),
-            // There is no store behind these yet: they are as empty as it would be.
-            R::StoredValue { .. } => at_once_struct(&sink, [("ready", Value::Bool(false))]),
+            // No kind makes such requests.
             R::HttpResponse { .. } => {
-                at_once_struct(&sink, [("status", Value::Int(0)), ("output", Value::from(""))])
+                let nothing = [("status", Value::Int(0)), ("output", Value::from(""))];
+                at_once(&sink, Value::structure(nothing))
             }
-            R::StoreValue { .. } => {
-                at_once_struct(&sink, [("value", Value::from("")), ("exists", Value::Bool(false))])
+            // No kind puts itself on such lists.
+            R::Schedule { .. } => at_once(&sink, Value::list([])),
+            R::Exports { kind } => {
+                let who = (kind, self.hostname.clone());
+                self.task(stored::exports(self.stores.clone(), self.exports.clone(), who, sink))
             }
-            R::StoreByHost { .. } => {
-                sink(Ok(Value::map([])));
-                Box::new(())
-            }
-            R::Schedule { .. } | R::Exports { .. } => {
-                sink(Ok(Value::list([])));
-                Box::new(())
-            }
-            R::Export { .. } | R::Pool { .. } | R::VarDirectory { .. } => {
-                sink(Err(Error::permanent("this cannot be had here yet")));
-                Box::new(())
-            }
+            R::StoredValue { .. }
+            | R::StoreValue { .. }
+            | R::StoreByHost { .. }
+            | R::Pool { .. }
+            | R::VarDirectory { .. } => match &self.stores {
+                Some(stores) => self.stored(stores, request, sink),
+                None => {
+                    sink(no_store(request));
+                    Box::new(())
+                }
+            },
         }
     }
 }
 
-fn at_once_struct<const N: usize>(sink: &Sink, fields: [(&'static str, Value); N]) -> Subscription {
-    sink(Ok(Value::structure(fields)));
-    Box::new(())
+impl World {
+    /// What stores say.
+    fn stored(&self, stores: &Stores, request: &SourceRequest, sink: Sink) -> Subscription {
+        use SourceRequest as R;
+        match request.clone() {
+            R::StoreValue { key } => {
+                let key = keys::kv(&key);
+                let followed = stored::shared(stores, key.clone());
+                self.task(stored::follow(followed, sink, move |entries| stored::common(entries, &key)))
+            }
+            R::StoreByHost { namespace } => {
+                let followed = stored::shared(stores, keys::KV_EACH.to_owned());
+                self.task(stored::follow(followed, sink, move |entries| stored::by_host(entries, &namespace)))
+            }
+            R::StoredValue { name } => {
+                let key = keys::value(&name);
+                let followed = Followed::new(stores.own.clone(), None, key.clone());
+                self.task(stored::follow(followed, sink, move |entries| stored::value(entries, &key)))
+            }
+            R::Pool { namespace, uid } => {
+                let number = stored::number(stores.clone(), namespace, uid);
+                self.task(async move { sink(number.await) })
+            }
+            R::VarDirectory { path } => {
+                let stores = stores.clone();
+                self.once(sink, move || stored::directory(&stores, &path))
+            }
+            _ => Box::new(()),
+        }
+    }
+}
+
+/// What is said where no store is: it is as empty as it would be, and nothing can be kept.
+fn no_store(request: &SourceRequest) -> Answer {
+    match request {
+        SourceRequest::StoredValue { .. } => Ok(Value::structure([("ready", Value::Bool(false))])),
+        SourceRequest::StoreValue { .. } => {
+            Ok(Value::structure([("value", Value::from("")), ("exists", Value::Bool(false))]))
+        }
+        SourceRequest::StoreByHost { .. } => Ok(Value::map([])),
+        _ => Err(Error::permanent("there is no place where anything stays: name one with --prefix")),
+    }
 }
