@@ -94,7 +94,7 @@ pub(super) async fn exports(
                     let (from, id) = keys::parse_export(at)?;
                     let is_meant = id.kind.as_str() == &*kind && *from != *host;
                     let offer = is_meant.then(|| exchange::read(at, stored, &host, key))?.ok()?;
-                    is_for(&offer.hosts, &host).then(|| (id.name, offer.from))
+                    is_for(&offer.hosts, &host).then_some((id.name, offer.from))
                 });
                 of_others = Some(found.collect());
             }
