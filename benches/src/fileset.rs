@@ -1,7 +1,7 @@
 //! Many small files: where they are and what they should hold.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use homeostat_model::{Catalog, Params, ResourceDecl, ResourceId, Value};

@@ -9,7 +9,7 @@ fn a_fleet_converges_keeps_its_files_and_its_leases_whatever_happens_to_its_stor
     if !etcd_is_installed() {
         return;
     }
-    let form = ["--agents", "12", "--collect", "all", "--away", "5", "--idle", "1"];
+    let form = ["--agents", "12", "--collect", "all", "--away", "5", "--idle", "1", "--within", "120"];
     let done = Command::new(env!("CARGO_BIN_EXE_homeostat-scale")).args(form).output().unwrap();
     let said = [done.stdout, done.stderr].concat();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&said));

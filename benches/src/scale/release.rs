@@ -83,14 +83,14 @@ pub(crate) fn of_origin(fleet: &Fleet, host: &str, content: &str) -> Vec<Wanted>
     vec![(fleet.root(host).join("collected").join(ORIGIN), content.to_owned())]
 }
 
-/// What a host has from the others.
+/// What a host has from the others. What it declares itself it does not collect.
 pub(crate) fn of_all(fleet: &Fleet, host: &str, collect: Collect) -> Vec<Wanted> {
     let dir = fleet.root(host).join("collected");
     match collect {
         Collect::Origin => Vec::new(),
         Collect::All => {
             let of = |other: &String| (dir.join(other), format!("address of {other}\n"));
-            fleet.hosts.iter().map(of).collect()
+            fleet.hosts.iter().filter(|other| *other != host).map(of).collect()
         }
     }
 }

@@ -191,10 +191,14 @@ async fn under_repeated_kills_a_watch_tells_every_acknowledged_put_once_and_in_o
     let reader = EtcdStore::new(options).unwrap();
     let (_, revision) = reader.range("").await.unwrap();
     let mut watching = reader.watch("w/", revision).await.unwrap();
-    let over = Cell::new(false);
+    let (over, puts) = (Cell::new(false), Cell::new(0));
     let killing = async {
         for _ in 0..KILLS {
-            sleep(Duration::from_millis(200)).await;
+            // However slow this machine is, something is put between two kills.
+            let before = puts.get();
+            while puts.get() < before + 2 {
+                sleep(Duration::from_millis(20)).await;
+            }
             let again = tokio::task::spawn_blocking(move || {
                 server.kill();
                 server.start_again();
@@ -211,6 +215,7 @@ async fn under_repeated_kills_a_watch_tells_every_acknowledged_put_once_and_in_o
             // A key of its own, so that nothing is hidden by what comes later. One that failed may be there or not.
             if let Ok(revision) = writer.put(&format!("w/{at:06}"), b"", None).await {
                 acknowledged.push((format!("w/{at:06}"), revision));
+                puts.set(acknowledged.len());
             } else {
                 doubtful += 1;
                 until_it_works(&writer).await;
