@@ -126,7 +126,7 @@ async fn who_joins_learns_the_operators_of_that_moment() {
     assert!(cluster.join("a", 2, Role::Agent).await.1.operators.is_empty());
     // Trusted on the member after its agent has started, and changed in the store since.
     *cluster.pinned.lock().unwrap() = (0, vec![a.clone()]);
-    assert_eq!(cluster.join("b", 3, Role::Agent).await.1.operators, [a.clone()]);
+    assert_eq!(cluster.join("b", 3, Role::Agent).await.1.operators, vec![a.clone()]);
     let name = cluster.first.settings.cluster.as_str();
     publish_roster(&*cluster.store, &ann, name, vec![a, b.clone()]).await.unwrap();
     publish_roster(&*cluster.store, &bob, name, vec![b.clone()]).await.unwrap();

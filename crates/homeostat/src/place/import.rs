@@ -39,7 +39,7 @@ pub(crate) async fn import(
         };
         let shown = key.strip_prefix(keys::KV_ONE).unwrap_or(&key).to_owned();
         match take(to, &key, &entry, conflicts).await? {
-            Taken::Taken => done.taken.push(shown),
+            Taken::New => done.taken.push(shown),
             Taken::Same => done.same += 1,
             Taken::Refused => done.refused.push(shown),
         }
@@ -48,7 +48,7 @@ pub(crate) async fn import(
 }
 
 enum Taken {
-    Taken,
+    New,
     Same,
     Refused,
 }
@@ -69,7 +69,7 @@ async fn take(
     };
     let put = Operation::Put { key: key.clone(), value: entry.value.clone(), lease: None };
     match to.transaction(when, vec![put]).await? {
-        Commit::Done(_) => Ok(Taken::Taken),
+        Commit::Done(_) => Ok(Taken::New),
         // It may be ours that arrived, when an answer was lost.
         Commit::Refused if is_same(to.get(key).await?) => Ok(Taken::Same),
         Commit::Refused => Ok(Taken::Refused),
