@@ -10,6 +10,7 @@ use std::time::Duration;
 use etcd_client::{Event, EventType, GetOptions, WatchOptions, WatchResponse, WatchStream};
 use homeostat_engine::store::{Changed, StoreError, WatchItem, Watching};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
 
 use super::error::Failed;
@@ -203,6 +204,10 @@ impl Follower {
             match message {
                 Ok(Ok(Some(response))) => {
                     asked = false;
+                    // Much may come at once. Who is only not let run is not too slow.
+                    if self.watcher.capacity() < QUEUE / 2 {
+                        yield_now().await;
+                    }
                     if let Err(end) = self.take(&response) {
                         return end;
                     }

@@ -158,30 +158,23 @@ impl Pool {
     }
 
     async fn tell(&mut self, different: Vec<Different>, filter: &Filter) -> Result<(), Over> {
-        let mut changes = Vec::with_capacity(different.len());
-        let (host, ours) = (&self.side.party.host, &self.side.party.key);
-        for (key, value) in &different {
-            match value {
-                Some(value) => {
-                    self.known.insert(key.clone(), Digest::of(value));
-                    changes.extend(found(key, value, host, ours, filter));
-                }
-                None => {
-                    self.known.remove(key);
-                    changes.extend(gone(key));
+        self.mirror(&different).await;
+        for batch in different.chunks(BATCH_MAX) {
+            let mut changes = Vec::with_capacity(batch.len());
+            let (host, ours) = (&self.side.party.host, &self.side.party.key);
+            for (key, value) in batch {
+                match value {
+                    Some(value) => {
+                        self.known.insert(key.clone(), Digest::of(value));
+                        changes.extend(found(key, value, host, ours, filter));
+                    }
+                    None => {
+                        self.known.remove(key);
+                        changes.extend(gone(key));
+                    }
                 }
             }
-        }
-        // Nobody waits for the disk: whoever crashes in between begins with what was told before, and reads the store.
-        let (told, ()) = tokio::join!(self.say(changes), self.mirror(&different));
-        told
-    }
-
-    async fn say(&self, mut changes: Vec<Change>) -> Result<(), Over> {
-        while !changes.is_empty() {
-            let rest = changes.split_off(changes.len().min(BATCH_MAX));
             self.side.teller.send(News::Changes(changes)).await.map_err(|_| Over)?;
-            changes = rest;
         }
         Ok(())
     }
