@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use homeostat_cluster::deploys::{Content, Draft, OperatorKey, Rollout, Terms, publish};
+use homeostat_cluster::deploys::{Content, Draft, Large, OperatorKey, Rollout, Terms, publish};
 use homeostat_engine::Store;
 
 use crate::files::Wanted;
@@ -57,7 +57,7 @@ pub(crate) async fn release(
 ) -> anyhow::Result<()> {
     let mut draft = Draft::default();
     for (name, text) in [("site.mcl", program(number)), ("collecting.yaml", collecting(collect))] {
-        draft.add_input(name.parse()?, Content { mode: 0o600, bytes: text.into_bytes() })?;
+        draft.add_input(name.parse()?, Content::here(0o600, text.into_bytes()))?;
     }
     let made = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
     let terms = Terms {
@@ -69,7 +69,7 @@ pub(crate) async fn release(
         rollout,
         made_ms: u64::try_from(made)?,
     };
-    publish(store, &terms, &draft).await?;
+    publish(store, &terms, &draft, Large::Stored).await?;
     Ok(())
 }
 

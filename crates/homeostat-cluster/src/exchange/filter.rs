@@ -80,7 +80,7 @@ mod tests {
     fn only_what_named_hosts_export_is_followed_where_they_are_few() {
         let prefixes = |from: &[&str]| {
             let from = from.iter().map(|host| Arc::from(*host)).collect();
-            let collect = CollectDecl { kind: KindName::new("file"), pattern: None, from, origin: None };
+            let collect = CollectDecl { from, ..CollectDecl::of_kind(KindName::new("file")) };
             Filter::of(&[collect]).prefixes().into_iter().collect::<Vec<_>>()
         };
         assert_eq!(prefixes(&["b", "a"]), ["exports/a/", "exports/b/"]);

@@ -110,8 +110,7 @@ async fn of_hosts_that_nobody_named_nothing_is_followed() {
     let place = Place::new();
     let overheard = Overheard::new(place.shared.clone());
     let from = vec!["b".into(), "c".into()];
-    let filter =
-        Filter::of(&[CollectDecl { kind: KindName::new("file"), pattern: None, from, origin: None }]);
+    let filter = Filter::of(&[CollectDecl { from, ..CollectDecl::of_kind(KindName::new("file")) }]);
     let party = Party { store: overheard.clone(), ..place.party("a") };
     let (mut a, _) = Exchange::start(party, filter.clone()).await;
     a.want(Vec::new(), filter);
