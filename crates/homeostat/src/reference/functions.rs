@@ -56,7 +56,9 @@ pub fn index() -> String {
             push(&mut out, format_args!("| `{}` | {} |\n", function.name, cell(reason)));
         }
     }
-    out.push_str("\nThese can be used, and nobody answers them yet.\n\n| function | what it gives |\n|---|---|\n");
+    out.push_str(
+        "\nThese can be used, and nobody answers them yet.\n\n| function | what it gives |\n|---|---|\n",
+    );
     for function in written() {
         if let Some(reason) = unanswered(function) {
             push(&mut out, format_args!("| `{}` | {} |\n", function.name, cell(reason)));

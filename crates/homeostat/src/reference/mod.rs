@@ -35,7 +35,9 @@ pub fn overview(registry: &Registry) -> String {
     for doc in codes::ALL {
         push(&mut out, format_args!("  {:width$}  {}\n", doc.code, summary(doc.doc)));
     }
-    out.push_str("\n`homeostat doc NAME` explains one of them, or a function: `homeostat doc strings.split`.\n");
+    out.push_str(
+        "\n`homeostat doc NAME` explains one of them, or a function: `homeostat doc strings.split`.\n",
+    );
     out
 }
 

@@ -15,6 +15,7 @@ mod fmt;
 mod graph;
 mod kv;
 mod mcl;
+mod pages;
 mod place;
 mod plan;
 mod reload;
