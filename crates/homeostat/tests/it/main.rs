@@ -17,6 +17,7 @@ mod kv;
 mod mcl;
 mod mcl_exchange;
 mod modules;
+mod pages;
 mod place;
 mod plan;
 mod reload;

@@ -155,3 +155,73 @@ fn what_only_this_language_has_is_checked_run_and_formatted() {
         "{found}"
     );
 }
+
+/// Every finding of a check, as it is told to tools: file, code, stage, first line and column, last line and column.
+fn told(place: &Place, codes: &[&str]) -> Vec<(String, String, String, [u64; 4])> {
+    let json = place.homeostat(&["check", "--format", "json", "site.mcl"]).ends_with(2).json();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let all = json["diagnostics"].as_array().unwrap().iter().map(|one| {
+        assert_eq!(one["severity"], "error", "{one:#}");
+        assert!(one["message"].is_string() && one["labels"].is_array(), "{one:#}");
+        let number = |end: &str, part: &str| one[end][part].as_u64().unwrap();
+        let range = [
+            number("start", "line"),
+            number("start", "column"),
+            number("end", "line"),
+            number("end", "column"),
+        ];
+        (text(&one["file"]), text(&one["code"]), text(&one["stage"]), range)
+    });
+    let all: Vec<_> = all.collect();
+    assert_eq!(all.iter().map(|one| one.1.as_str()).collect::<Vec<_>>(), codes, "{json:#}");
+    all
+}
+
+#[test]
+fn tools_are_told_the_file_and_range_of_every_finding_of_all_modules() {
+    let place = Place::new();
+    place.write(
+        "site.mcl",
+        "import \"lib/a.mcl\"\nimport \"b/\"\n\ninclude a.page(\"x\")\ninclude b.nothing\n$x = $b.unknown + $y\n",
+    );
+    place.write(
+        "lib/a.mcl",
+        "class page($name str) {\n\tfile \"${name}\" {\n\t\tcontnet => \"é\",\n\t\tstate => 1 +\n\t}\n}\n",
+    );
+    place.write("b/metadata.yaml", "main: start.mcl\n");
+    place.write("b/start.mcl", "$é = 1\n$known = $neither\n");
+    let found = told(&place, &["line-end", "unknown-character", "unknown-name", "unknown-name"]);
+    let files: Vec<&str> = found.iter().map(|one| one.0.as_str()).collect();
+    assert_eq!(files, ["lib/a.mcl", "b/start.mcl", "site.mcl", "b/start.mcl"]);
+    place.write(
+        "lib/a.mcl",
+        "class page($name str) {\n\tfile \"${name}\" {\n\t\tcontnet => \"é\",\n\t\tstate => 1,\n\t}\n}\n",
+    );
+    place.write("b/start.mcl", "$known = \"a\"\nclass nothing {}\n");
+    place.write(
+        "site.mcl",
+        "import \"lib/a.mcl\"\nimport \"b/\"\n\ninclude a.page(\"x\")\ninclude b.nothing\n",
+    );
+    let found = told(&place, &["unknown-param", "wrong-type"]);
+    let at = |at: usize| (found[at].0.as_str(), found[at].2.as_str(), found[at].3);
+    assert_eq!(at(0), ("lib/a.mcl", "type", [3, 3, 3, 10]));
+    assert_eq!(at(1), ("lib/a.mcl", "type", [4, 12, 4, 13]));
+}
+
+#[test]
+fn tools_are_told_every_stage() {
+    let place = Place::new();
+    let stage = |text: &str, code: &str| {
+        place.write("site.mcl", text);
+        let found = told(&place, &[code]);
+        assert_eq!(found[0].0, "site.mcl");
+        found[0].2.clone()
+    };
+    assert_eq!(stage("$x = [1, 2\n", "unclosed"), "parse");
+    assert_eq!(stage("$x = {\"a\" => 1, \"a\" => 2}\n", "duplicate-key"), "structure");
+    assert_eq!(stage("$x = \"\\j\"\n", "unknown-escape"), "interpolation");
+    assert_eq!(stage("$x = $y\n", "unknown-name"), "scope");
+    assert_eq!(stage("noop \"x\" {\n\tcomment => 1,\n}\n", "wrong-type"), "type");
+    assert_eq!(stage("$l = [1]\nnoop \"${l[3]}\" {}\n", "failed"), "evaluation");
+    assert_eq!(stage("Noop[\"a\"] -> Noop[\"b\"]\nnoop \"a\" {}\n", "unknown-resource"), "catalog");
+}
