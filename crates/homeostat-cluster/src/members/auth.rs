@@ -27,14 +27,12 @@ const SHARED: &[Keys<'static>] = &[
     Keys::Below(keys::MEMBERS),
     Keys::Below(keys::CLUSTER_CANDIDATES),
     Keys::Below(keys::CLUSTER_REFUSED),
-];
-/// What every host may read, one by one.
-const TOLD: [&str; 5] = [
-    keys::CLUSTER_MEMBERS,
-    keys::CLUSTER_SIZE,
-    keys::CLUSTER_ELECTED,
-    keys::CLUSTER_STEP,
-    keys::CLUSTER_AUTHORITY,
+    // Single keys, which are followed as ranges.
+    Keys::Below(keys::CLUSTER_MEMBERS),
+    Keys::Below(keys::CLUSTER_SIZE),
+    Keys::Below(keys::CLUSTER_ELECTED),
+    Keys::Below(keys::CLUSTER_STEP),
+    Keys::Below(keys::CLUSTER_AUTHORITY),
 ];
 
 /// Sets up a new etcd for its first member, and closes it: from then on, roles count. Doing it again is as good as once.
@@ -42,9 +40,6 @@ pub(super) async fn begin(etcd: &Administration, host: &str) -> Result<(), Refus
     etcd.add_role(EVERYBODY).await?;
     for keys in SHARED {
         etcd.allow(EVERYBODY, Access::Read, *keys).await?;
-    }
-    for key in TOLD {
-        etcd.allow(EVERYBODY, Access::Read, Keys::One(key)).await?;
     }
     etcd.allow(EVERYBODY, Access::ReadWrite, Keys::Below(keys::KV_ONE)).await?;
     etcd.add_role(ROOT).await?;
