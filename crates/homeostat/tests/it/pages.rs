@@ -1,8 +1,9 @@
 //! Pages that teach: their programs are right, and their commands answer what the pages say.
 //!
 //! A block that begins with three backticks and `mcl NAME` is a file: it is written, checked, and has to be in canonical form;
-//! after the name, `refused` says that it is wrong, and `loose` that it is in another form. In a block `console`, what follows
-//! `$ ` is run by a shell, and what follows that is its output, without times; `&` at the end runs it until the next such one.
+//! after the name, `refused` says that it is wrong, `loose` that it is in another form, and `test` that it holds tests. In a
+//! block `console`, what follows `$ ` is run by a shell, and what follows that is its output, without times; `&` at the end
+//! runs it until the next such one.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -83,11 +84,11 @@ impl Reader {
         let (name, how) = (words.next().unwrap(), words.next());
         std::fs::create_dir_all(self.place.path(name).parent().unwrap()).unwrap();
         std::fs::write(self.place.path(name), self.here(text)).unwrap();
-        if how != Some("refused") {
+        if !matches!(how, Some("refused" | "test")) {
             let done = self.place.homeostat(&["check", name]);
             assert_eq!(done.code, Some(0), "{name}: {done:#?}");
         }
-        if how.is_none() {
+        if matches!(how, None | Some("test")) {
             let done = self.place.homeostat(&["fmt", "--check", name]);
             assert_eq!(done.code, Some(0), "{name} is not in canonical form: {done:#?}");
         }
