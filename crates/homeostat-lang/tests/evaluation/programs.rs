@@ -299,3 +299,15 @@ fn an_argument_is_there_when_a_function_needs_it_later() {
     rig.say(exists("/c"), true);
     assert_eq!(rig.shows(), ["test[t] {\"anotherstr\":\"abc\",\"str\":\"a\"}"]);
 }
+
+#[test]
+fn collects_of_a_loop_have_the_order_that_they_would_have_at_once() {
+    let text = "import \"world\"\nfor $i, $word in world.schedule(\"words\") {\n\tcollect test \"x\" {\n\t\tstr => $word,\n\t}\n}\n";
+    let words = |all: &[&str]| {
+        World::from([(list("words"), Ok(Value::list(all.iter().map(|word| Value::from(*word)))))])
+    };
+    let mut rig = Rig::start_in(text, words(&["c"]), Unknowns::Wait);
+    rig.say(list("words"), &["c", "a", "b"] as &[&str]).say(list("words"), &["b", "c", "a"] as &[&str]);
+    assert_eq!(rig.shows(), Rig::start_in(text, words(&["b", "c", "a"]), Unknowns::Wait).shows());
+    assert_eq!(rig.shows(), Rig::start_in(text, words(&["a", "b", "c"]), Unknowns::Wait).shows());
+}
