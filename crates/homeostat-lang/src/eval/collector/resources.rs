@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use homeostat_model::{CatalogDelta, Digest, Params, ResourceDecl, ResourceId, Value, codes};
+use homeostat_model::{CatalogDelta, Digest, KindName, Params, ResourceDecl, ResourceId, Value, codes};
 
 use crate::eval::flow::OpId;
 use crate::eval::outcome::Failure;
@@ -77,6 +77,12 @@ impl Resources {
 
     pub(super) fn is_declared(&self, id: &ResourceId) -> bool {
         self.names.get(id).is_some_and(|declarations| declarations.meaning.is_some())
+    }
+
+    /// The names of the resources of a kind, in order.
+    pub(super) fn names_of(&self, kind: &KindName) -> BTreeSet<&str> {
+        let declared = self.names.iter().filter(|(id, one)| id.kind == *kind && one.meaning.is_some());
+        declared.map(|(id, _)| &*id.name).collect()
     }
 
     /// Whether nobody applies it, since it is only there to be referred to.
