@@ -246,3 +246,54 @@ fn long_words_and_wide_programs_are_checked_in_linear_time() {
     assert_eq!(codes(&many), [""; 0]);
     assert_eq!(codes(&format!("class c {{\n\ttest \"a\" {{}}\n}}\n{}", "include c\n".repeat(5000))), [""; 0]);
 }
+
+#[test]
+fn values_that_hold_the_same_again_and_again_are_refused() {
+    let start = "import \"fmt\"\nimport \"iter\"\n$x0 = [1]\n$y0 = [1]\n$m0 = {1 => 1}\n";
+    let twice = ["[$@, $@]", "[$@ for $one in [1, 2]]", "iter.map([1, 2], func($one) { $@ })"];
+    for step in twice {
+        let of = |name: char| {
+            let steps =
+                (0..40).map(|n| format!("${name}{} = {}\n", n + 1, step.replace('@', &format!("{name}{n}"))));
+            steps.collect::<String>()
+        };
+        for looks in ["$x40 == $y40", "len(fmt.printf(\"%v\", $x40)) == 1", "len($x40) == len($y40)"] {
+            let text = format!("{start}{}{}test \"x\" {{\n\tbool => {looks},\n}}\n", of('x'), of('y'));
+            assert_eq!(codes(&text), ["failed"], "{step} {looks}");
+        }
+    }
+    // In the value of a map, and in a struct whose type stays small.
+    let maps: String = (0..40).map(|n| format!("$m{} = {{1 => $m{n}, 2 => $m{n}}}\n", n + 1)).collect();
+    assert_eq!(codes(&format!("{start}{maps}test \"x\" {{\n\tint => len($m40),\n}}\n")), ["failed"]);
+    // What is shared and small enough is as good as any other.
+    let few: String = (0..10).map(|n| format!("$x{} = [$x{n}, $x{n}]\n", n + 1)).collect();
+    let text = format!(
+        "{start}{few}test \"x\" {{\n\tbool => $x10 == $x10,\n\tstr => fmt.printf(\"%v\", $x10),\n}}\n"
+    );
+    assert_eq!(codes(&text), [""; 0]);
+}
+
+#[test]
+fn constants_that_grow_by_themselves_are_not_computed_before_they_are_needed() {
+    let texts: String = (0..40).map(|n| format!("$x{} = \"${{x{n}}}${{x{n}}}\"\n", n + 1)).collect();
+    let text = format!(
+        "import \"fmt\"\n$x0 = \"aaaaaaaaaa\"\n{texts}test \"x\" {{\n\tstr => fmt.printf($x40),\n}}\n"
+    );
+    assert_ne!(codes(&text), [""; 0]);
+    let names: String =
+        (0..40).map(|n| format!("$x{} = if $c {{ $x{n} }} else {{ $x{n} }}\n", n + 1)).collect();
+    let text = format!("$c = len(\"a\") == 1\n$x0 = \"a\"\n{names}test $x40 {{}}\n");
+    assert_eq!(codes(&text), [""; 0]);
+}
+
+#[test]
+fn calls_that_double_are_refused() {
+    let start = "import \"os\"\nfunc f0($n) {\n\t$n + 1\n}\nclass c0($n int) {}\n";
+    let functions: String =
+        (0..30).map(|n| format!("func f{}($n) {{\n\tf{n}($n) + f{n}($n)\n}}\n", n + 1)).collect();
+    assert_eq!(codes(&format!("{start}{functions}test \"x\" {{\n\tint => f30(1),\n}}\n")), ["too-large"]);
+    // Classes that declare nothing take no operations.
+    let class = |n| format!("class c{}($n int) {{\n\tinclude c{n}($n)\n\tinclude c{n}($n + 1)\n}}\n", n + 1);
+    let classes: String = (0..30).map(class).collect();
+    assert_eq!(codes(&format!("{start}{classes}include c30(len(os.readfile(\"/x\")))\n")), ["too-large"]);
+}

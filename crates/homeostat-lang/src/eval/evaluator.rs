@@ -44,6 +44,7 @@ impl Evaluator {
     /// [`unknown`](Self::unknown) for why.
     pub fn settle(&mut self) -> Option<CatalogDelta> {
         self.flow.settle();
+        self.program.end_batch();
         self.collector.take(self.flow.take_reports());
         self.collector.give()
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use homeostat_model::{Diagnostic, Span, Stage, codes};
 
 use crate::Value;
-use crate::functions::Error;
+use crate::functions::{Error, bounds};
 
 /// What travels along the edges of the flow.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +40,14 @@ impl Outcome {
         }
     }
 
+    /// What was made at a place; a failure if that is too large.
+    pub fn made(value: Value, place: Span) -> Self {
+        match bounds::value(value) {
+            Ok(value) => Self::Value(value),
+            Err(error) => Failure::of_call(&error, place).map_or(Self::Unknown(None), Self::Failed),
+        }
+    }
+
     /// The value, if there is one.
     pub fn value(&self) -> Option<&Value> {
         match self {
@@ -66,6 +74,8 @@ struct Inner {
     is_catchable: bool,
     place: Option<Span>,
     because: Vec<(Span, String)>,
+    /// What failed beside it.
+    others: Vec<Failure>,
 }
 
 impl Failure {
@@ -83,7 +93,14 @@ impl Failure {
     /// A failure that nothing catches.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self(Arc::new(Inner { code, message, is_catchable: false, place: None, because: Vec::new() }))
+        Self(Arc::new(Inner {
+            code,
+            message,
+            is_catchable: false,
+            place: None,
+            because: Vec::new(),
+            others: Vec::new(),
+        }))
     }
 
     /// Lets `<|>` catch it.
@@ -107,6 +124,19 @@ impl Failure {
         self
     }
 
+    /// Says what failed beside it, where neither is the reason of the other.
+    #[must_use]
+    pub fn beside(mut self, other: Failure) -> Self {
+        Arc::make_mut(&mut self.0).others.push(other);
+        self
+    }
+
+    /// It, and all that failed beside it.
+    pub fn all(&self) -> Vec<&Failure> {
+        let others = self.0.others.iter().flat_map(Failure::all);
+        std::iter::once(self).chain(others).collect()
+    }
+
     /// Whether `<|>` catches it.
     pub fn is_catchable(&self) -> bool {
         self.0.is_catchable
@@ -117,7 +147,7 @@ impl Failure {
         &self.0.message
     }
 
-    /// For the user.
+    /// For the user; without what failed beside it.
     pub fn diagnostic(&self) -> Diagnostic {
         let Inner { code, message, place, because, .. } = &*self.0;
         let stage = if *code == codes::FAILED { Stage::Evaluation } else { Stage::Catalog };

@@ -39,13 +39,27 @@ pub struct Program {
     given: Given,
     files: Mutex<Vec<Option<Arc<Frame>>>>,
     frames: AtomicU64,
+    /// Calls and includes of this batch.
+    calls: AtomicU64,
 }
+
+/// A batch that makes more calls and includes is refused: functions that call another twice, and classes that include
+/// another twice, would make any number.
+pub(super) const CALLS_MAX: u64 = 500_000;
 
 impl Program {
     /// Puts a program together.
     pub fn new(checked: Checked, kinds: Arc<dyn Kinds + Send + Sync>, hostname: Arc<str>) -> Self {
         let files = Mutex::new(vec![None; checked.modules.files().len()]);
-        Self { checked, kinds, hostname, given: Given::default(), files, frames: AtomicU64::new(0) }
+        Self {
+            checked,
+            kinds,
+            hostname,
+            given: Given::default(),
+            files,
+            frames: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+        }
     }
 
     /// The same, where these calls give these values, and the world is not asked.
@@ -74,6 +88,16 @@ impl Program {
 
     pub(super) fn next_frame(&self) -> u64 {
         self.frames.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Counts a call or an include; says whether there may be one.
+    pub(super) fn may_enter(&self) -> bool {
+        self.calls.fetch_add(1, Ordering::Relaxed) < CALLS_MAX
+    }
+
+    /// What is called from now on belongs to another batch.
+    pub(super) fn end_batch(&self) {
+        self.calls.store(0, Ordering::Relaxed);
     }
 
     /// The one frame of a file.

@@ -2,12 +2,17 @@
 //! anybody saw it.
 
 use super::error::{Error, Result};
+use crate::value::Value;
 
 /// The longest text, in bytes.
 pub const TEXT_BYTES_MAX: usize = 64 << 20;
 
 /// The longest list, in items.
 pub const LIST_ITEMS_MAX: usize = 10_000_000;
+
+/// The largest value with everything in it, as [`Value::weight`] counts. A list may hold another many times at the cost of
+/// one, and that one likewise: it is small in memory, and without an end for whoever looks at it.
+pub const WEIGHT_MAX: u32 = 16 << 20;
 
 /// Refuses a text of that many bytes, or of more than can be counted, before it is made.
 ///
@@ -28,6 +33,17 @@ pub fn list(items: Option<usize>) -> Result<()> {
     match items {
         Some(0..=LIST_ITEMS_MAX) => Ok(()),
         _ => Err(Error::permanent(format!("a list of more than {LIST_ITEMS_MAX} items is too long"))),
+    }
+}
+
+/// The same for a value, which is made already: it may share its parts with others.
+///
+/// # Errors
+/// If it is too large.
+pub fn value(value: Value) -> Result<Value> {
+    match value.weight() {
+        0..=WEIGHT_MAX => Ok(value),
+        _ => Err(Error::permanent(format!("a value with more than {WEIGHT_MAX} parts is too large"))),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::context::Infer;
 use crate::ast::{BinaryOp, Callee, ExprId, ExprKind, Piece, StatementKind, TypeExpr, TypeKind};
-use crate::functions::{self, Body, Call, Error, Function, Result, Site, SourceRequest};
+use crate::functions::{self, Body, Call, Error, Function, Result, Site, SourceRequest, bounds};
 use crate::modules::FileId;
 use crate::scope::{FunctionTarget, Owner, ScopeId, SlotKind, VariableTarget};
 use crate::types::{FuncType, Type};
@@ -54,12 +54,13 @@ impl Infer<'_> {
                         Piece::Variable(inner) => text.push_str(self.constant(file, *inner)?.as_str()?),
                         Piece::Printed(_) => return None,
                     }
+                    bounds::text(Some(text.len())).ok()?;
                 }
                 Some(Value::from(text))
             }
             ExprKind::List(items) => {
                 let items: Option<Vec<Value>> = items.iter().map(|item| self.constant(file, *item)).collect();
-                Some(Value::list(items?))
+                bounds::value(Value::list(items?)).ok()
             }
             ExprKind::Variable(_) => match self.names.variable(file, id)? {
                 VariableTarget::Constant(value) => Some(value.clone()),
@@ -103,7 +104,7 @@ impl Infer<'_> {
     }
 
     /// How the name of a resource is written.
-    pub(super) fn name_form(&self, file: FileId, id: ExprId) -> NameForm {
+    pub(super) fn name_form(&mut self, file: FileId, id: ExprId) -> NameForm {
         let either = |one: NameForm, other: NameForm| match (one, other) {
             (NameForm::Text, _) | (_, NameForm::Text) => NameForm::Text,
             (NameForm::Param, _) | (_, NameForm::Param) => NameForm::Param,
@@ -111,10 +112,10 @@ impl Infer<'_> {
         };
         match self.kind(file, id) {
             ExprKind::Str(_) | ExprKind::Interpolated(_) => NameForm::Text,
-            ExprKind::If(arms, otherwise) => arms
-                .iter()
-                .map(|(_, value)| self.name_form(file, *value))
-                .fold(self.name_form(file, *otherwise), either),
+            ExprKind::If(arms, otherwise) => {
+                let otherwise = self.name_form(file, *otherwise);
+                arms.iter().map(|(_, value)| self.name_form(file, *value)).fold(otherwise, either)
+            }
             ExprKind::Except(main, fallback) => {
                 either(self.name_form(file, *main), self.name_form(file, *fallback))
             }
@@ -129,7 +130,10 @@ impl Infer<'_> {
         }
     }
 
-    fn name_form_of(&self, scope: ScopeId, slot: u32) -> NameForm {
+    fn name_form_of(&mut self, scope: ScopeId, slot: u32) -> NameForm {
+        if let Some(known) = self.name_forms.get(&(scope, slot)) {
+            return *known;
+        }
         let here = self.names.scope(scope);
         let (ty, value) = match here.slots[slot as usize].kind {
             SlotKind::Param(_) => return NameForm::Param,
@@ -143,7 +147,11 @@ impl Infer<'_> {
         match ty {
             Some(TypeExpr { kind: TypeKind::Str, .. }) => NameForm::Text,
             Some(_) => NameForm::Computed,
-            None => stacker::maybe_grow(64 << 10, 1 << 20, || self.name_form(here.file, value)),
+            None => {
+                let form = stacker::maybe_grow(64 << 10, 1 << 20, || self.name_form(here.file, value));
+                self.name_forms.insert((scope, slot), form);
+                form
+            }
         }
     }
 
@@ -169,7 +177,7 @@ impl Infer<'_> {
 fn call(function: &'static Function, args: &[Value]) -> Option<Value> {
     let Body::Pure(_) = function.body else { return None };
     let ty = FuncType { params: Vec::new(), result: Type::Variant };
-    function.call(&Site { ty: &ty, module: "/" }, &Nobody, args).ok()
+    function.call(&Site { ty: &ty, module: "/" }, &Nobody, args).and_then(bounds::value).ok()
 }
 
 /// The function of the library that an operator calls.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use homeostat_model::{Diagnostic, Span, Stage, codes};
 
+use super::constant::NameForm;
 use super::deferred::Deferred;
 use super::scheme::{Scheme, Use};
 use super::usage::{Usage, usage};
@@ -38,6 +39,7 @@ pub(super) fn infer(modules: &Modules, names: &Resolution, kinds: &dyn Kinds) ->
         schemes: HashMap::new(),
         known_uses: HashMap::new(),
         constants: HashMap::new(),
+        name_forms: HashMap::new(),
         origins: HashMap::new(),
         signatures: HashMap::new(),
         allowed: HashMap::new(),
@@ -106,6 +108,8 @@ pub(super) struct Infer<'a> {
     /// Uses of schemes whose types were all known, by the types of their arguments.
     pub(super) known_uses: HashMap<(ScopeId, Vec<Type>), Rc<Use>>,
     pub(super) constants: HashMap<(ScopeId, u32), Option<Value>>,
+    /// How variables are written as names of resources, by scope and slot.
+    pub(super) name_forms: HashMap<(ScopeId, u32), NameForm>,
     /// Where a type was fixed.
     origins: HashMap<TypeVar, Span>,
     signatures: HashMap<(&'static str, usize), Option<Rc<FuncType>>>,

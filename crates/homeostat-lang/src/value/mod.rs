@@ -1,7 +1,7 @@
 //! Values: cheap to clone, totally ordered, hashable.
 //!
-//! Invariant: whether something inside must not be shown is known without looking inside. There is no value for "not
-//! known yet": what has no value has none, and whoever evaluates keeps track of it.
+//! Invariant: whether something inside must not be shown, and how much there is to look at, is known without looking inside.
+//! There is no value for "not known yet": what has no value has none, and whoever evaluates keeps track of it.
 
 mod convert;
 mod display;
@@ -59,12 +59,16 @@ pub struct Struct(Arc<Tainted<Vec<FieldValue>>>);
 /// The name of a field and its value.
 pub type FieldValue = (Arc<str>, Value);
 
-/// What a container holds, and whether any of it must not be shown.
+/// What a container holds, whether any of it must not be shown, and the weight of all of it.
 #[derive(Debug, Default)]
 struct Tainted<T> {
     inner: T,
     is_sensitive: bool,
+    weight: u32,
 }
+
+/// So many bytes of a text weigh as much as a number.
+const BYTES_PER_WEIGHT: usize = 8;
 
 impl Value {
     /// Text as a value.
@@ -112,6 +116,20 @@ impl Value {
             Self::Map(map) => map.0.is_sensitive,
             Self::Struct(fields) => fields.0.is_sensitive,
             Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Str(_) | Self::Func(_) => false,
+        }
+    }
+
+    /// How much there is to look at: a number is 1, a text 1 for every eight bytes and 1 more. What is in it twice counts
+    /// twice, even if it is one in memory, since whoever compares, prints or converts it meets it twice. [`u32::MAX`] stands
+    /// for that and whatever is more.
+    pub fn weight(&self) -> u32 {
+        match self {
+            Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Func(_) => 1,
+            Self::Str(text) => u32::try_from(text.len() / BYTES_PER_WEIGHT + 1).unwrap_or(u32::MAX),
+            Self::List(list) => list.0.weight,
+            Self::Map(map) => map.0.weight,
+            Self::Struct(fields) => fields.0.weight,
+            Self::Sensitive(inner) => inner.weight(),
         }
     }
 
@@ -257,25 +275,32 @@ impl std::ops::Deref for Struct {
 impl FromIterator<Value> for List {
     fn from_iter<I: IntoIterator<Item = Value>>(items: I) -> Self {
         let inner: Vec<Value> = items.into_iter().collect();
-        let is_sensitive = inner.iter().any(Value::is_sensitive);
-        Self(Arc::new(Tainted { inner, is_sensitive }))
+        let (is_sensitive, weight) = sum(inner.iter());
+        Self(Arc::new(Tainted { inner, is_sensitive, weight }))
     }
 }
 
 impl FromIterator<(Value, Value)> for Map {
     fn from_iter<I: IntoIterator<Item = (Value, Value)>>(entries: I) -> Self {
         let inner: BTreeMap<Value, Value> = entries.into_iter().collect();
-        let is_sensitive = inner.iter().any(|(key, value)| key.is_sensitive() || value.is_sensitive());
-        Self(Arc::new(Tainted { inner, is_sensitive }))
+        let (is_sensitive, weight) = sum(inner.iter().flat_map(|(key, value)| [key, value]));
+        Self(Arc::new(Tainted { inner, is_sensitive, weight }))
     }
 }
 
 impl FromIterator<(Arc<str>, Value)> for Struct {
     fn from_iter<I: IntoIterator<Item = (Arc<str>, Value)>>(fields: I) -> Self {
         let inner: Vec<FieldValue> = fields.into_iter().collect();
-        let is_sensitive = inner.iter().any(|(_, value)| value.is_sensitive());
-        Self(Arc::new(Tainted { inner, is_sensitive }))
+        let (is_sensitive, weight) = sum(inner.iter().map(|(_, value)| value));
+        Self(Arc::new(Tainted { inner, is_sensitive, weight }))
     }
+}
+
+/// Whether a part of a container must not be shown, and what the container weighs with all of them.
+fn sum<'a>(parts: impl Iterator<Item = &'a Value>) -> (bool, u32) {
+    parts.fold((false, 1), |(is_sensitive, weight), part| {
+        (is_sensitive | part.is_sensitive(), weight.saturating_add(part.weight()))
+    })
 }
 
 impl Ord for Value {

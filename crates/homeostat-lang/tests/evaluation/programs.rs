@@ -299,3 +299,35 @@ fn an_argument_is_there_when_a_function_needs_it_later() {
     rig.say(exists("/c"), true);
     assert_eq!(rig.shows(), ["test[t] {\"anotherstr\":\"abc\",\"str\":\"a\"}"]);
 }
+
+#[test]
+fn collects_of_a_loop_have_the_order_that_they_would_have_at_once() {
+    let text = "import \"world\"\nfor $i, $word in world.schedule(\"words\") {\n\tcollect test \"x\" {\n\t\tstr => $word,\n\t}\n}\n";
+    let words = |all: &[&str]| {
+        World::from([(list("words"), Ok(Value::list(all.iter().map(|word| Value::from(*word)))))])
+    };
+    let mut rig = Rig::start_in(text, words(&["c"]), Unknowns::Wait);
+    rig.say(list("words"), &["c", "a", "b"] as &[&str]).say(list("words"), &["b", "c", "a"] as &[&str]);
+    assert_eq!(rig.shows(), Rig::start_in(text, words(&["b", "c", "a"]), Unknowns::Wait).shows());
+    assert_eq!(rig.shows(), Rig::start_in(text, words(&["a", "b", "c"]), Unknowns::Wait).shows());
+}
+
+#[test]
+fn an_edge_that_refers_to_nothing_is_told_what_is_close() {
+    let rig = Rig::start("test \"server\" {}\ntest \"other\" {}\nTest[\"other\"] -> Test[\"sever\"]\n");
+    let helps: Vec<_> = rig.evaluator.diagnostics().into_iter().filter_map(|wrong| wrong.help).collect();
+    assert_eq!(helps, ["did you mean `test[server]`?"]);
+}
+
+#[test]
+fn all_lines_of_a_resource_that_fail_are_told() {
+    let text = "import \"os\"\ntest \"x\" {\n\tint => [1][2],\n\tstr => [\"a\"][3],\n\tbool => os.file_exists(\"/x\"),\n\tanotherstr => \"y\",\n}\n";
+    let rig = Rig::start_in(text, World::from([(exists("/x"), Ok(Value::Bool(true)))]), Unknowns::Wait);
+    assert_eq!(
+        rig.shows(),
+        [
+            "error: list index not present, got: 2, len is: 1, in: [1]",
+            "error: list index not present, got: 3, len is: 1, in: [\"a\"]"
+        ]
+    );
+}

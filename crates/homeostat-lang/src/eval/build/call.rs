@@ -99,7 +99,7 @@ fn call_given(flow: &mut Flow, function: &Value, given: Vec<Given>) -> OpId {
 
 /// The value of a function in a frame of its own.
 fn enter(flow: &mut Flow, home: &Arc<Frame>, owner: Owner, instance: InstanceId, given: Vec<Given>) -> OpId {
-    if flow.is_full() {
+    if flow.is_full() || !home.program.may_enter() {
         return too_large(flow);
     }
     let Some(inner) = home.instance_of(owner, instance, given) else { return nowhere(flow) };

@@ -9,7 +9,8 @@ use crate::Value;
 use crate::ast::{BinaryOp, Bind, ExprId, ExprKind, Piece, StatementKind};
 use crate::eval::flow::{Flow, OPERATIONS_MAX, OpId};
 use crate::eval::frame::{Frame, Given};
-use crate::eval::operations::{Comprehension, Except, FieldAccess, Forward, Make, Part, Switch};
+use crate::eval::operations::{Comprehension, Except, FieldAccess, Form, Forward, Make, Part, Switch};
+use crate::eval::program::CALLS_MAX;
 use crate::eval::{Failure, Outcome};
 use crate::scope::{Owner, SlotKind, VariableTarget};
 
@@ -44,19 +45,20 @@ fn build(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId) -> OpId {
                 Piece::Text(text) => Part::Text(text.clone()),
                 Piece::Variable(_) | Piece::Printed(_) => Part::Printed,
             });
-            flow.add(Make::Text(parts.collect(), place), &inputs)
+            flow.add(Make(Form::Text(parts.collect()), place), &inputs)
         }
         ExprKind::List(items) => {
             let inputs = all(flow, frame, items.iter().copied());
-            flow.add(Make::List, &inputs)
+            flow.add(Make(Form::List, place), &inputs)
         }
         ExprKind::Map(entries) => {
             let inputs = all(flow, frame, entries.iter().flat_map(|(key, value)| [*key, *value]));
-            flow.add(Make::Map, &inputs)
+            flow.add(Make(Form::Map, place), &inputs)
         }
         ExprKind::Struct(fields) => {
             let inputs = all(flow, frame, fields.iter().map(|field| field.value));
-            flow.add(Make::Struct(fields.iter().map(|field| field.name.text.clone()).collect()), &inputs)
+            let names = fields.iter().map(|field| field.name.text.clone()).collect();
+            flow.add(Make(Form::Struct(names), place), &inputs)
         }
         ExprKind::ListComprehension(made) => {
             let over = expr(flow, frame, made.over);
@@ -190,7 +192,9 @@ pub(super) fn slot(flow: &mut Flow, frame: &Arc<Frame>, slot: u32) -> OpId {
 
 /// What stands for more than there may be.
 pub(super) fn too_large(flow: &mut Flow) -> OpId {
-    let message = format!("the program is too large: it takes more than {OPERATIONS_MAX} operations");
+    let message = format!(
+        "the program is too large: it takes more than {CALLS_MAX} calls and includes, or {OPERATIONS_MAX} operations"
+    );
     flow.constant(Outcome::Failed(Failure::new(codes::TOO_LARGE, message)))
 }
 

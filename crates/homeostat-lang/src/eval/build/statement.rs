@@ -140,16 +140,16 @@ fn arm_block(
 }
 
 fn include(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, ops: &mut Vec<OpId>) {
-    let Some(inner) = frame.include(id) else { return };
     let program = frame.program.clone();
     let place = program.statement(frame.file, id).span;
     let StatementKind::Include(statement) = &program.statement(frame.file, id).kind else { return };
-    if flow.is_full() {
+    if flow.is_full() || !program.may_enter() {
         let refused = too_large(flow);
         let name = statement.class.text.clone();
         ops.push(flow.add(Require { include: place, place, declared: place, name }, &[refused]));
         return;
     }
+    let Some(inner) = frame.include(id) else { return };
     let params: &[Param] = inner.params();
     for (at, param) in params.iter().enumerate() {
         if let Some(check) = param.check {

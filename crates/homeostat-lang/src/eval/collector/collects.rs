@@ -1,5 +1,6 @@
 //! What is gathered from other hosts.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use homeostat_model::catalog::CollectDecl;
@@ -51,11 +52,16 @@ impl Collects {
         std::mem::take(&mut self.moved)
     }
 
+    /// All that are asked for, in order.
+    pub(super) fn all(&self) -> Vec<CollectDecl> {
+        in_order(self.by.values().flatten().cloned().collect())
+    }
+
     pub(super) fn give(&mut self, delta: &mut CatalogDelta) {
         if !std::mem::take(&mut self.has_changed) {
             return;
         }
-        let all = in_order(self.by.values().flatten().cloned().collect());
+        let all = self.all();
         if all != self.given {
             self.given.clone_from(&all);
             delta.collects = Some(all);
@@ -67,10 +73,9 @@ fn name_of(collect: &CollectDecl) -> Option<ResourceId> {
     Some(ResourceId::new(collect.kind.as_str(), collect.name.clone()?))
 }
 
-/// Collects in the order of their kinds and names; the same is there once.
+/// Collects in the order of their kinds and names, and in the same whoever declared them first; equal ones are there once.
 pub(in crate::eval) fn in_order(mut collects: Vec<CollectDecl>) -> Vec<CollectDecl> {
-    let key = |one: &CollectDecl| (one.kind.clone(), one.name.clone(), one.from.clone(), one.origin);
-    collects.sort_by_cached_key(key);
+    collects.sort_by(order);
     let mut kept: Vec<CollectDecl> = Vec::with_capacity(collects.len());
     for collect in collects {
         let is_same = |other: &CollectDecl| {
@@ -85,4 +90,11 @@ pub(in crate::eval) fn in_order(mut collects: Vec<CollectDecl>) -> Vec<CollectDe
         }
     }
     kept
+}
+
+fn order(a: &CollectDecl, b: &CollectDecl) -> Ordering {
+    (&a.kind, &a.name, &a.from, a.origin)
+        .cmp(&(&b.kind, &b.name, &b.from, b.origin))
+        .then_with(|| a.params.iter().cmp(b.params.iter()))
+        .then_with(|| a.meta.iter().cmp(b.meta.iter()))
 }

@@ -14,6 +14,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use homeostat_model::suggest::did_you_mean;
 use homeostat_model::{CatalogDelta, Diagnostic, ResourceId};
 
 use super::flow::OpId;
@@ -33,6 +34,9 @@ pub enum Unknowns {
     /// Leave it out: nobody will answer. [`Collector::unknown`] lists it.
     LeaveOut,
 }
+
+/// So many edges that refer to nothing are compared with all names there are.
+const SUGGESTIONS_MAX: usize = 10;
 
 /// Everything that operations declare.
 pub struct Collector {
@@ -111,7 +115,13 @@ impl Collector {
     /// What keeps anything from being given, in the order of the places; the same at the same place once.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         let mut seen = BTreeSet::new();
-        let mut all: Vec<Diagnostic> = self.failures().map(Failure::diagnostic).collect();
+        let dangling = self.dangling().enumerate().map(|(at, (edge, failure))| {
+            let mut diagnostic = failure.diagnostic();
+            diagnostic.help = if at < SUGGESTIONS_MAX { self.close_to(edge) } else { None };
+            diagnostic
+        });
+        let others = self.others().flat_map(Failure::all).map(Failure::diagnostic);
+        let mut all: Vec<Diagnostic> = dangling.chain(others).collect();
         all.retain(|diagnostic| seen.insert((diagnostic.span, diagnostic.code, diagnostic.message.clone())));
         all.sort_by(|a, b| (a.span, &a.message).cmp(&(b.span, &b.message)));
         all
@@ -126,14 +136,28 @@ impl Collector {
     }
 
     fn failures(&self) -> impl Iterator<Item = &Failure> {
-        // What is not known may be what an edge refers to.
-        let dangling = (self.hiding == 0).then_some(&self.references.dangling);
+        self.dangling().map(|(_, failure)| failure).chain(self.others())
+    }
+
+    /// Edges without one of their ends. What is not known may be what an edge refers to.
+    fn dangling(&self) -> impl Iterator<Item = (&EdgeKey, &Failure)> {
+        (self.hiding == 0).then_some(&self.references.dangling).into_iter().flatten()
+    }
+
+    /// What an edge without one of its ends may have meant.
+    fn close_to(&self, edge: &EdgeKey) -> Option<String> {
+        let is_there = |end: &ResourceId| self.resources.is_declared(end) || self.collects.is_asked_for(end);
+        let missing = [&edge.0, &edge.1].into_iter().find(|end| !is_there(end))?;
+        let names = self.resources.names_of(&missing.kind);
+        let close = did_you_mean(&missing.name, names)?;
+        Some(format!("did you mean `{}[{close}]`?", missing.kind))
+    }
+
+    fn others(&self) -> impl Iterator<Item = &Failure> {
         let declared = &self.resources.conflicts;
         let exported = self.exports.conflicts.iter().filter(|(id, _)| !declared.contains_key(*id));
         let of_names = declared.values().chain(exported.map(|(_, failure)| failure));
-        let of_references =
-            dangling.into_iter().flat_map(BTreeMap::values).chain(self.references.refused.values());
-        self.failures.values().chain(of_names).chain(of_references)
+        self.failures.values().chain(of_names).chain(self.references.refused.values())
     }
 
     fn declare(&mut self, op: OpId, pieces: Pieces) {

@@ -80,7 +80,7 @@ impl References {
         }
     }
 
-    /// Looks at what was touched, and at the edges of resources that have come or gone.
+    /// Looks at what was touched, and at the edges of resources that have come, gone, hidden or shown themselves.
     pub(super) fn settle(&mut self, resources: &Resources, collects: &Collects, moved: &[ResourceId]) {
         let is_there = |end: &ResourceId| resources.is_declared(end) || collects.is_asked_for(end);
         for id in moved {
@@ -99,10 +99,10 @@ impl References {
                     self.dangling.remove(&key);
                 }
             }
-            // What is sent along it comes and goes with it.
+            // What is sent along it comes and goes with it, and cannot be sent by what is hidden.
             let first = (key.1.clone(), Arc::from(""));
             let to_it = self.sends.range(first..).take_while(|((to, _), _)| *to == key.1);
-            self.changed_sends.extend(to_it.map(|(send, _)| send.clone()));
+            self.touched_sends.extend(to_it.map(|(send, _)| send.clone()));
             self.changed_edges.insert(key);
         }
         for key in std::mem::take(&mut self.touched_sends) {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use homeostat_model::{CatalogDelta, Digest, Params, ResourceDecl, ResourceId, Value, codes};
+use homeostat_model::{CatalogDelta, Digest, KindName, Params, ResourceDecl, ResourceId, Value, codes};
 
 use crate::eval::flow::OpId;
 use crate::eval::outcome::Failure;
@@ -45,6 +45,10 @@ impl Meaning {
     fn of(resource: ResourceDecl) -> Self {
         Self { digest: resource.digest(), resource: Arc::new(resource) }
     }
+
+    fn is_hidden(&self) -> bool {
+        self.resource.meta.hidden
+    }
 }
 
 /// Each once, in order.
@@ -75,18 +79,24 @@ impl Resources {
         self.names.get(id).is_some_and(|declarations| declarations.meaning.is_some())
     }
 
+    /// The names of the resources of a kind, in order.
+    pub(super) fn names_of(&self, kind: &KindName) -> BTreeSet<&str> {
+        let declared = self.names.iter().filter(|(id, one)| id.kind == *kind && one.meaning.is_some());
+        declared.map(|(id, _)| &*id.name).collect()
+    }
+
     /// Whether nobody applies it, since it is only there to be referred to.
     pub(super) fn is_hidden(&self, id: &ResourceId) -> bool {
         let meaning = self.names.get(id).and_then(|declarations| declarations.meaning.as_ref());
-        meaning.is_some_and(|meaning| meaning.resource.meta.hidden)
+        meaning.is_some_and(Meaning::is_hidden)
     }
 
-    /// Works out what the touched names stand for, and says which have come or gone.
+    /// Works out what the touched names stand for, and says which have come, gone, hidden or shown themselves.
     pub(super) fn settle(&mut self) -> Vec<ResourceId> {
         let mut moved = Vec::new();
         for id in taken(&mut self.touched) {
             let Some(declarations) = self.names.get_mut(&id) else { continue };
-            let was = declarations.meaning.is_some();
+            let was = declarations.meaning.as_ref().map(Meaning::is_hidden);
             match declarations.meaning() {
                 Ok(meaning) => {
                     declarations.meaning = meaning;
@@ -96,7 +106,7 @@ impl Resources {
                     self.conflicts.insert(id.clone(), conflict);
                 }
             }
-            if declarations.meaning.is_some() != was {
+            if declarations.meaning.as_ref().map(Meaning::is_hidden) != was {
                 moved.push(id.clone());
             }
             self.changed.push(id);
@@ -127,11 +137,14 @@ impl Resources {
 }
 
 impl Declarations {
-    /// The first that is not hidden, if all of those agree; else the first of the hidden ones, which need not agree.
+    /// The first that is not hidden, if all of those agree. Hidden ones need not agree: where there are no others, it is
+    /// one of them, the same whoever declared them first.
     fn meaning(&self) -> Result<Option<Meaning>, Failure> {
         let all = || self.by.iter().map(|declared| &declared.meaning);
-        let mut visible = all().filter(|meaning| !meaning.resource.meta.hidden);
-        let Some(first) = visible.next() else { return Ok(all().next().cloned()) };
+        let mut visible = all().filter(|meaning| !meaning.is_hidden());
+        let Some(first) = visible.next() else {
+            return Ok(all().min_by_key(|meaning| (meaning.resource.origin, meaning.digest)).cloned());
+        };
         let mut meaning = first.clone();
         for other in visible.filter(|other| other.digest != first.digest) {
             if other.digest != meaning.digest {

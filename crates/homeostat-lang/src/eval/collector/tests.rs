@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use homeostat_model::catalog::CollectDecl;
 use homeostat_model::{EdgeDecl, Meta, Params, ResourceDecl, SendDecl, Span, Value};
 
 use super::*;
@@ -104,6 +105,59 @@ fn hidden_resources_stand_beside_others() {
     secret.meta = Arc::new(Meta { hidden: true, ..Meta::default() });
     assert_eq!(rig.tell(hidden, declares(vec![secret])), "+test[a]=hidden");
     assert_eq!(rig.tell(other, declares(vec![resource("test", "a", Some("x"))])), "+test[a]=x");
+}
+
+#[test]
+fn of_hidden_resources_the_same_is_taken_whoever_declared_it_first() {
+    let secret = |state: &str| {
+        let mut secret = resource("test", "a", Some(state));
+        secret.meta = Arc::new(Meta { hidden: true, ..Meta::default() });
+        declares(vec![secret])
+    };
+    let taken = |both: [&str; 2]| {
+        let mut rig = Rig::new(Unknowns::Wait);
+        let ops = [rig.op(), rig.op()];
+        rig.collector.take(ops.into_iter().zip(both.map(secret)).collect());
+        rig.collector.give().map(|delta| delta.set.iter().map(states).collect::<String>())
+    };
+    assert_eq!(taken(["x", "y"]), taken(["y", "x"]));
+}
+
+#[test]
+fn what_becomes_hidden_cannot_send_any_more() {
+    let mut rig = Rig::new(Unknowns::Wait);
+    let (from, to, between) = (rig.op(), rig.op(), rig.op());
+    let send = SendDecl { from: id("a"), key: "x".into(), to: id("b"), param: "y".into(), origin: None };
+    let edges = vec![EdgeDecl::before(id("a"), id("b"))];
+    rig.tell(to, declares(vec![resource("test", "b", None)]));
+    rig.tell(between, Report::Pieces(Pieces { sends: vec![send], edges, ..Pieces::default() }));
+    rig.tell(from, declares(vec![resource("test", "a", None)]));
+    let mut hidden = resource("test", "a", None);
+    hidden.meta = Arc::new(Meta { hidden: true, ..Meta::default() });
+    let held = "held: `test[a]` is hidden, so it never has anything to send";
+    assert_eq!(rig.tell(from, declares(vec![hidden])), held);
+    assert_eq!(rig.tell(from, declares(vec![resource("test", "a", None)])), "");
+}
+
+#[test]
+fn collects_of_one_name_have_one_order_whoever_declared_them_first() {
+    let collect = |state: &str| CollectDecl {
+        name: Some("a".into()),
+        params: [("state", Value::from(state))].into_iter().collect(),
+        ..CollectDecl::of_kind(homeostat_model::KindName::new("test"))
+    };
+    let ordered = |states: [&str; 3]| {
+        let mut rig = Rig::new(Unknowns::Wait);
+        for state in states {
+            let op = rig.op();
+            let collects = vec![collect(state)];
+            rig.tell(op, Report::Pieces(Pieces { collects, ..Pieces::default() }));
+        }
+        rig.collector.collects.all()
+    };
+    let wanted = ["x", "y"].map(collect);
+    assert_eq!(ordered(["x", "y", "x"]), wanted);
+    assert_eq!(ordered(["y", "x", "y"]), wanted);
 }
 
 #[test]

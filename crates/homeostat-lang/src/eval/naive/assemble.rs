@@ -31,7 +31,7 @@ fn error(code: &'static str, message: String) -> Diagnostic {
     Diagnostic::error(code, Stage::Catalog, message)
 }
 
-/// A resource that is hidden stands back for one of its name that is not.
+/// A resource that is hidden stands back for one of its name that is not; of several that are, one is there.
 fn resources(declared: &[ResourceDecl], wrong: &mut Vec<Diagnostic>) -> Vec<ResourceDecl> {
     let mut kept: Vec<ResourceDecl> = Vec::new();
     let mut places: HashMap<&ResourceId, usize> = HashMap::new();
@@ -44,7 +44,13 @@ fn resources(declared: &[ResourceDecl], wrong: &mut Vec<Diagnostic>) -> Vec<Reso
         let first = &mut kept[*at];
         match (first.meta.hidden, resource.meta.hidden) {
             (true, false) => *first = resource.clone(),
-            (_, true) => {}
+            (false, true) => {}
+            (true, true) => {
+                let order = |one: &ResourceDecl| (one.origin, one.digest());
+                if order(resource) < order(first) {
+                    *first = resource.clone();
+                }
+            }
             (false, false) => wrong.extend(contradiction(first, resource)),
         }
     }

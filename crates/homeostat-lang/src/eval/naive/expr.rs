@@ -37,7 +37,10 @@ macro_rules! values {
 impl Eval<'_> {
     /// What an expression is in a frame.
     pub(super) fn expr(&self, frame: &Arc<Frame>, id: ExprId) -> Outcome {
-        stacker::maybe_grow(128 << 10, 1 << 20, || self.compute(frame, id))
+        match stacker::maybe_grow(128 << 10, 1 << 20, || self.compute(frame, id)) {
+            Outcome::Value(value) => Outcome::made(value, self.expr_of(frame.file, id).span),
+            other => other,
+        }
     }
 
     fn compute(&self, frame: &Arc<Frame>, id: ExprId) -> Outcome {

@@ -117,7 +117,7 @@ impl Operate for Gather {
             Err(other) => return other,
         };
         match self.form {
-            Form::List => Value::list(kept).into(),
+            Form::List => Outcome::made(Value::list(kept), self.place),
             Form::Map => {
                 let mut map = std::collections::BTreeMap::new();
                 let mut parts = kept.into_iter();
@@ -128,7 +128,7 @@ impl Operate for Gather {
                     }
                     map.insert(key, value);
                 }
-                Value::map(map).into()
+                Outcome::made(Value::map(map), self.place)
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::eval::build;
 use crate::eval::flow::{Operate, Step};
 use crate::eval::frame::Frame;
 use crate::eval::outcome::{Failure, Outcome};
-use crate::functions::{self, Call, Error, Function, Site, SourceRequest};
+use crate::functions::{self, Call, Error, Function, Site, SourceRequest, bounds};
 use crate::types::FuncType;
 use crate::value::Func;
 
@@ -37,7 +37,7 @@ impl LibraryCall {
 
     /// What a result is to whoever depends on it.
     pub(super) fn outcome(&self, args: &[Value], result: functions::Result<Value>) -> Outcome {
-        match result {
+        match result.and_then(bounds::value) {
             Ok(value) => Outcome::Value(value),
             Err(error) => match Failure::of_call(&error, self.place()) {
                 Some(failure) => Outcome::Failed(self.explain(failure, args)),

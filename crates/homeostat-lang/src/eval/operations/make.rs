@@ -10,8 +10,11 @@ use crate::eval::outcome::{Failure, Outcome};
 use crate::eval::printed::Printed;
 use crate::functions::Result;
 
-/// Puts its inputs together.
-pub(in crate::eval) enum Make {
+/// Puts its inputs together, at a place.
+pub(in crate::eval) struct Make(pub(in crate::eval) Form, pub(in crate::eval) Span);
+
+/// What is made.
+pub(in crate::eval) enum Form {
     /// A list of them.
     List,
     /// A map of keys and values in turn.
@@ -19,7 +22,7 @@ pub(in crate::eval) enum Make {
     /// A struct with these fields.
     Struct(Vec<Arc<str>>),
     /// A text, with an input wherever something is printed.
-    Text(Vec<Part>, Span),
+    Text(Vec<Part>),
 }
 
 /// A part of a text.
@@ -34,20 +37,22 @@ impl Operate for Make {
             Ok(values) => values,
             Err(other) => return other,
         };
-        Outcome::Value(match self {
-            Self::List => Value::list(values),
-            Self::Map => {
+        let Self(form, place) = self;
+        let made = match form {
+            Form::List => Value::list(values),
+            Form::Map => {
                 let mut values = values.into_iter();
                 Value::map(std::iter::from_fn(|| Some((values.next()?, values.next()?))))
             }
-            Self::Struct(names) => Value::structure(names.iter().cloned().zip(values)),
-            Self::Text(parts, place) => match text(parts, &values) {
+            Form::Struct(names) => Value::structure(names.iter().cloned().zip(values)),
+            Form::Text(parts) => match text(parts, &values) {
                 Ok(text) => text,
                 Err(error) => {
                     return Failure::of_call(&error, *place).map_or(Outcome::Unknown(None), Outcome::Failed);
                 }
             },
-        })
+        };
+        Outcome::made(made, *place)
     }
 
     fn is_pure(&self) -> bool {

@@ -34,7 +34,7 @@ pub(super) use field::FieldAccess;
 pub(super) use fold::Fold;
 pub(super) use forward::Forward;
 pub(super) use library::LibraryCall;
-pub(super) use make::{Make, Part};
+pub(super) use make::{Form, Make, Part};
 pub(super) use resource::ResourceStatement;
 pub(super) use statement::{Branch, Loop};
 pub(super) use switch::Switch;

@@ -106,7 +106,7 @@ impl Lines {
         }
     }
 
-    /// Goes through the lines, whose inputs begin at `at`.
+    /// Goes through the lines, whose inputs begin at `at`. What fails keeps none of the others from being looked at.
     pub(super) fn read(
         &mut self,
         step: &Step<'_>,
@@ -114,6 +114,13 @@ impl Lines {
         resource: &Resource,
         schema: &KindSchema,
     ) -> Result<(), Failure> {
+        let mut failed: Option<Failure> = None;
+        let mut fail = |failure: Failure| {
+            failed = Some(match failed.take() {
+                Some(first) => first.beside(failure),
+                None => failure,
+            });
+        };
         for line in &resource.lines {
             let condition = line.condition.map(|_| step.input(at));
             at += usize::from(condition.is_some());
@@ -126,12 +133,12 @@ impl Lines {
                 Some(other) => other,
             };
             match value {
-                Outcome::Value(value) => self.line(line, value, schema)?,
-                Outcome::Failed(failure) => return Err(failure.clone()),
+                Outcome::Value(value) => self.line(line, value, schema).unwrap_or_else(&mut fail),
+                Outcome::Failed(failure) => fail(failure.clone()),
                 Outcome::Unknown(because) => self.unknown.push((line.span, part(line), *because)),
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     fn line(&mut self, line: &Line, value: &Value, schema: &KindSchema) -> Result<(), Failure> {
