@@ -92,6 +92,44 @@ fn a_hundred_thousand_literals_are_a_list() {
     assert_eq!(resources(text), 1);
 }
 
+/// So many files, of which each imports the next one, and the program all of them.
+struct Many(usize);
+
+impl Files for Many {
+    fn read(&self, path: &str) -> Result<Arc<str>, Unreadable> {
+        let imports = |files: std::ops::Range<usize>| {
+            files.map(|at| format!("import \"m{at}.mcl\"\n")).collect::<String>()
+        };
+        if path == "/main.mcl" {
+            let include = |at| format!("include m{at}.c(\"{at}\")\n");
+            let includes: String = (0..self.0).map(include).collect();
+            return Ok((imports(0..self.0) + &includes).into());
+        }
+        let at: Option<usize> =
+            path.strip_prefix("/m").and_then(|rest| rest.strip_suffix(".mcl")?.parse().ok());
+        let at = at.filter(|at| *at < self.0).ok_or(Unreadable::Missing)?;
+        let next = if at + 1 < self.0 { at + 1..at + 2 } else { 0..0 };
+        let depth = if next.is_empty() { "1".to_owned() } else { format!("$m{}.depth + 1", at + 1) };
+        let class = "class c($name) {\n\ttest \"${name}\" { int => $depth, }\n}\n";
+        Ok(format!("{}$depth = {depth}\n{class}", imports(next)).into())
+    }
+
+    fn name(&self, path: &str) -> String {
+        path.to_owned()
+    }
+}
+
+#[test]
+fn five_hundred_modules_that_import_each_other_are_one_program() {
+    let modules = modules::load("/main.mcl", &Many(500), &mut SourceMap::new()).expect("they can be read");
+    let checked = program::check(modules, &kinds()).expect("it is right");
+    let world = World { kinds: &kinds(), hostname: "here", answers: &Silence };
+    let Evaluated::Complete(catalog) = Evaluated::of(naive::evaluate(&checked, world)) else {
+        panic!("it is known");
+    };
+    assert_eq!(catalog.resources.len(), 500);
+}
+
 #[test]
 fn errors_without_number_are_said_within_bounds() {
     let mut text = String::new();

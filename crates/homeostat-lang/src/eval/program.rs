@@ -45,7 +45,7 @@ pub struct Program {
 
 /// A batch that makes more calls and includes is refused: functions that call another twice, and classes that include
 /// another twice, would make any number.
-pub(super) const CALLS_MAX: u64 = 500_000;
+pub(super) const CALLS_MAX: u64 = 1_000_000;
 
 impl Program {
     /// Puts a program together.
