@@ -1,7 +1,6 @@
 //! The large files that this host has and wants, as the releases in the store change; and telling the others.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use homeostat_engine::store::{StoreError, keys};
@@ -55,14 +54,13 @@ impl Stock {
     }
 
     /// Who gets files together, as everything is known now.
-    pub(super) fn gatherer(&self, alive: BTreeSet<Arc<str>>) -> Gatherer {
+    pub(super) fn gatherer(&self) -> Gatherer {
         let Party { store, host, depot, peers, .. } = &self.party;
         Gatherer {
             store: store.clone(),
             host: host.clone(),
             depot: depot.clone(),
             peers: peers.clone(),
-            alive,
             named: self.named.clone(),
         }
     }

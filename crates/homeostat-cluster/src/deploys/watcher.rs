@@ -283,8 +283,7 @@ impl Watcher {
             Some((later, _)) if later == number => {}
             Some(_) | None => self.backoff.reset(),
         }
-        let alive = self.others.fleet().into_keys().collect();
-        let (gatherer, wanted) = (self.stock.gatherer(alive), manifest.clone());
+        let (gatherer, wanted) = (self.stock.gatherer(), manifest.clone());
         let mut task = JoinSet::new();
         task.spawn(async move { gatherer.gather(&wanted).await });
         self.gathering = Some(Gathering { signed: stored.signed.clone(), manifest, task });

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use homeostat_engine::Store;
-use homeostat_engine::store::StoreError;
+use homeostat_engine::store::{StoreError, keys};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -84,6 +84,14 @@ impl From<StoreError> for GatherError {
     }
 }
 
+/// Whom files may be had from.
+#[derive(Default)]
+struct Sources {
+    holders: Vec<Holder>,
+    /// The hosts that are alive: those are asked first.
+    alive: BTreeSet<String>,
+}
+
 /// Gets files together.
 #[derive(Clone)]
 pub(in super::super) struct Gatherer {
@@ -91,8 +99,6 @@ pub(in super::super) struct Gatherer {
     pub(in super::super) host: Arc<str>,
     pub(in super::super) depot: Depot,
     pub(in super::super) peers: Option<Peers>,
-    /// Hosts that are alive, as far as we know: they are asked first.
-    pub(in super::super) alive: BTreeSet<Arc<str>>,
     /// Which releases name which large files: whoever has one of those has the file.
     pub(in super::super) named: BTreeMap<u64, BTreeMap<Hash, u64>>,
 }
@@ -111,17 +117,17 @@ impl Gatherer {
         if missing.is_empty() {
             return Ok(draft);
         }
-        let holders: Arc<[Holder]> = match &self.peers {
-            Some(_) => holders(&*self.store).await?.into(),
-            None => Arc::new([]),
+        let sources = match &self.peers {
+            Some(_) => Arc::new(self.sources().await?),
+            None => Arc::default(),
         };
         let permits = Arc::new(Semaphore::new(AT_ONCE));
         let mut coming = JoinSet::new();
         for (hash, bytes) in missing {
-            let (own, holders, permits) = (self.clone(), holders.clone(), permits.clone());
+            let (own, sources, permits) = (self.clone(), sources.clone(), permits.clone());
             coming.spawn(async move {
                 let _permit = permits.acquire_owned().await;
-                own.bring(number, hash, bytes, &holders).await.map(|path| (hash, path))
+                own.bring(number, hash, bytes, &sources).await.map(|path| (hash, path))
             });
         }
         let mut failed = None;
@@ -134,13 +140,20 @@ impl Gatherer {
         failed.map_or(Ok(draft), Err)
     }
 
+    async fn sources(&self) -> Result<Sources, StoreError> {
+        let holders = holders(&*self.store).await?;
+        let (hosts, _) = self.store.range(keys::HOSTS).await?;
+        let alive = hosts.iter().filter_map(|entry| keys::parse_host(&entry.key)).collect();
+        Ok(Sources { holders, alive })
+    }
+
     /// One file: where it is here.
     async fn bring(
         &self,
         number: u64,
         hash: Hash,
         bytes: u64,
-        holders: &[Holder],
+        sources: &Sources,
     ) -> Result<PathBuf, GatherError> {
         let no_place = |source| GatherError::Depot { number, hash, source };
         if let Some(path) = self.depot.checked(hash, bytes).await.map_err(|error| no_place(error.into()))? {
@@ -155,7 +168,7 @@ impl Gatherer {
         {
             return Ok(path);
         }
-        let mut queue = self.in_order(&hash, holders);
+        let mut queue = self.in_order(&hash, sources);
         // Whose bytes are in it. What was there before may be anybody's.
         let mut givers = if reception.at() > 0 { 2 } else { 0 };
         let mut had_another_chance = BTreeSet::new();
@@ -193,13 +206,13 @@ impl Gatherer {
     }
 
     /// Whom to ask for a file, by chance, those who are alive first.
-    fn in_order<'h>(&self, hash: &Hash, holders: &'h [Holder]) -> VecDeque<&'h Holder> {
+    fn in_order<'h>(&self, hash: &Hash, sources: &'h Sources) -> VecDeque<&'h Holder> {
         let has_it = |holder: &&Holder| {
             let names = |number| self.named.get(number).is_some_and(|named| named.contains_key(hash));
             *holder.host != *self.host && holder.releases.iter().any(names)
         };
-        let mut all: Vec<&Holder> = holders.iter().filter(has_it).collect();
-        all.sort_by_cached_key(|holder| (!self.alive.contains(&*holder.host), random()));
+        let mut all: Vec<&Holder> = sources.holders.iter().filter(has_it).collect();
+        all.sort_by_cached_key(|holder| (!sources.alive.contains(&holder.host), random()));
         all.truncate(ASKED_MAX);
         all.into()
     }

@@ -130,7 +130,6 @@ impl World {
             host: "us".into(),
             depot: Depot::below(prefix.path()),
             peers: Some(Peers { own: "10.0.0.9:7420".parse().unwrap(), courier: others.clone(), patience }),
-            alive: BTreeSet::new(),
             named: BTreeMap::from([(1, self.manifest.carried())]),
         };
         (gatherer, others, prefix)
@@ -169,6 +168,16 @@ async fn whoever_lies_stops_or_stalls_costs_an_attempt_and_the_next_one_is_asked
         let (gatherer, _, _prefix) = world.host(&all).await;
         assert!(is_whole(&gatherer.gather(&world.manifest).await.unwrap()));
     }
+}
+
+#[tokio::test]
+async fn hosts_that_are_alive_are_asked_before_those_that_are_not() {
+    let world = World::new().await;
+    let gone = ["a", "b", "c", "d", "e", "f"].map(|host| (host, HasNothing));
+    world.store.put(&keys::host("here"), b"{}", None).await.unwrap();
+    let (gatherer, others, _prefix) = world.host(&[&gone[..], &[("here", Gives)]].concat()).await;
+    assert!(is_whole(&gatherer.gather(&world.manifest).await.unwrap()));
+    assert_eq!(*others.asked.lock().unwrap(), [("here".into(), 0)]);
 }
 
 #[tokio::test]

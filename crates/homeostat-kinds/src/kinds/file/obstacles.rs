@@ -45,9 +45,8 @@ impl Shared {
         let removes_all = self.spec.force || self.spec.recurse;
         let goes = matches!(self.spec.want, Want::Absent) && self.spec.is_dir && !removes_all;
         drift.is.filter(|is| goes && is.is_dir())?;
-        let is_empty =
-            files.dir(&self.spec.path).and_then(|dir| dir.entries()).is_ok_and(|found| found.is_empty());
-        (!is_empty).then(|| Obstacle {
+        let entries = files.dir(&self.spec.path).and_then(|dir| dir.entries()).ok()?;
+        (!entries.is_empty()).then(|| Obstacle {
             failure: not_empty(&FileError::new(
                 "remove the directory",
                 self.spec.path.as_str(),
