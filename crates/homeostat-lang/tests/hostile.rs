@@ -193,6 +193,15 @@ fn long_chains_of_definitions_do_not_overflow() {
 }
 
 #[test]
+fn classes_that_are_included_again_and_again_are_made_once() {
+    let class = |n| format!("class c{}($name) {{\n\tinclude c{n}($name)\n\tinclude c{n}($name)\n}}\n", n + 1);
+    let classes: String = (0..1000).map(class).collect();
+    let includes = "include c1000(\"x\")\n".repeat(10_000);
+    let text = format!("class c0($name) {{\n\ttest $name {{}}\n}}\n{classes}{includes}");
+    assert_eq!(codes(&text), [""; 0]);
+}
+
+#[test]
 fn types_and_products_that_are_too_large_are_refused() {
     let nested: String =
         (0..40).map(|n| format!("$x{} = struct{{a => $x{n}, b => $x{n}}}\n", n + 1)).collect();

@@ -54,10 +54,13 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let sender = self.graph.at(at).id.clone();
         let mut taken_back = Vec::new();
         for receiver in self.notified_by(at) {
-            let owed = &mut self.state_mut(receiver).owed;
-            if owed.get(&sender).is_some_and(|owed| !owed.fired) {
-                owed.remove(&sender);
-                taken_back.push(Record::Clear(self.intent(at, receiver)));
+            let state = self.state_mut(receiver);
+            if state.owed.get(&sender).is_some_and(|owed| !owed.fired) {
+                state.owed.remove(&sender);
+                // A refresh that runs was asked for by an earlier change: it stays durable until that has ended.
+                if !state.refreshing.contains_key(&sender) {
+                    taken_back.push(Record::Clear(self.intent(at, receiver)));
+                }
             }
         }
         self.record_unawaited(taken_back);

@@ -6,12 +6,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::alike::Alike;
 use super::flow::OpId;
 use super::program::Program;
 use crate::ast::{Class, ExprId, ExprKind, Function, Param, StatementId, StatementKind};
 use crate::infer::InstanceId;
 use crate::modules::FileId;
 use crate::scope::{Given as Argument, Owner, Place, ScopeId, arguments};
+
+mod alike;
 
 /// An instance of a scope.
 pub(super) struct Frame {
@@ -33,6 +36,10 @@ struct Memory {
     slots: Vec<Option<OpId>>,
     /// Of the includes of its block.
     includes: HashMap<StatementId, Arc<Frame>>,
+    /// The first of the includes that are alike.
+    alike: HashMap<Alike, StatementId>,
+    /// Whether the block of the class whose frame this is was built.
+    is_built: bool,
 }
 
 /// What a parameter, or a variable of a loop, gets.
@@ -101,7 +108,7 @@ impl Frame {
         (target.owner == Owner::File).then(|| self.program.file(target.file))
     }
 
-    /// The instance of a class that an include of this frame's block makes.
+    /// The instance of a class that an include of this frame's block makes. Includes that are alike share one.
     pub(super) fn include(self: &Arc<Self>, include: StatementId) -> Option<Arc<Self>> {
         if let Some(known) = self.memory().includes.get(&include) {
             return Some(known.clone());
@@ -112,15 +119,40 @@ impl Frame {
         let target = self.program.checked.names.class(self.file, include)?;
         let definition = self.follow(&target.place)?;
         let class = definition.class(target.class)?;
-        let given = arguments(&class.params, &statement.args)?.into_iter().map(|given| match given {
-            Argument::Argument(at) => Given::Expr(self.clone(), statement.args[at].value),
-            Argument::Default => Given::Default,
-        });
+        let arguments = arguments(&class.params, &statement.args)?;
         let instance = self.program.checked.types.include(self.instance, self.file, include);
         let instance = instance.unwrap_or(InstanceId::MAIN);
-        let frame = definition.instance_of(Owner::Statement(target.class, 0), instance, given.collect())?;
-        self.memory().includes.insert(include, frame.clone());
+        let written = |given: &Argument| match given {
+            Argument::Argument(at) => Some(&self.program.expr(self.file, statement.args[*at].value).kind),
+            Argument::Default => None,
+        };
+        let alike = Alike::new(definition.id, target.class, instance, arguments.iter().map(written));
+        let frame = match alike.as_ref().and_then(|alike| self.first_like(alike)) {
+            Some(shared) => shared,
+            None => {
+                let given = arguments.into_iter().map(|given| match given {
+                    Argument::Argument(at) => Given::Expr(self.clone(), statement.args[at].value),
+                    Argument::Default => Given::Default,
+                });
+                definition.instance_of(Owner::Statement(target.class, 0), instance, given.collect())?
+            }
+        };
+        let mut memory = self.memory();
+        memory.includes.insert(include, frame.clone());
+        if let Some(alike) = alike {
+            memory.alike.entry(alike).or_insert(include);
+        }
         Some(frame)
+    }
+
+    fn first_like(&self, alike: &Alike) -> Option<Arc<Frame>> {
+        let memory = self.memory();
+        memory.alike.get(alike).and_then(|first| memory.includes.get(first)).cloned()
+    }
+
+    /// Whether the block of the class whose frame this is has yet to be built; it is asked once only.
+    pub(super) fn is_to_be_built(&self) -> bool {
+        !std::mem::replace(&mut self.memory().is_built, true)
     }
 
     pub(super) fn class(&self, id: StatementId) -> Option<&Class> {

@@ -1,5 +1,7 @@
 //! What can be decided only when more is known.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use homeostat_model::{Diagnostic, Span, Stage, codes};
@@ -8,6 +10,9 @@ use super::context::{Because, Home, Infer};
 use crate::functions::{Function, KnownArg, Misuse};
 use crate::types::{FuncType, Type, TypeVar, Unifier};
 use crate::value::Value;
+
+/// A class or function leaves at most so much open. Each use of it takes that over, so uses of uses could make any number.
+const OPEN_MAX: usize = 10_000;
 
 /// Something to look at again.
 #[derive(Debug, Clone)]
@@ -46,6 +51,15 @@ enum Outcome {
     Wrong,
 }
 
+impl What {
+    fn result(&self) -> Option<&Type> {
+        match self {
+            What::Call { result, .. } => Some(result),
+            What::Known(_) | What::Name(_) | What::Collected(_) => None,
+        }
+    }
+}
+
 impl Deferred {
     /// Shows every type in it.
     pub(super) fn types(&self, seen: &mut impl FnMut(&Type)) {
@@ -79,9 +93,20 @@ impl Infer<'_> {
     pub(super) fn defer(&mut self, home: Home, deferred: Deferred) -> bool {
         let outcome = self.attempt(&deferred);
         if outcome == Outcome::Later {
-            self.context(home).deferred.push(deferred);
+            let most = if home == Home(None) { usize::MAX } else { OPEN_MAX };
+            if self.context(home).deferred.len() < most {
+                self.context(home).deferred.push(deferred);
+            } else {
+                self.too_open(&deferred);
+            }
         }
         outcome != Outcome::Wrong
+    }
+
+    fn too_open(&mut self, deferred: &Deferred) {
+        let message = format!("the types here are too much to follow: more than {OPEN_MAX} are left open");
+        let wrong = Diagnostic::error(codes::TOO_LARGE, Stage::Type, message).at(deferred.span);
+        self.say(wrong.help("say the types of the parameters: `$name str`"));
     }
 
     /// Looks at what was put off, until nothing more can be learnt.
@@ -94,9 +119,53 @@ impl Infer<'_> {
             let after = later.len();
             self.context(home).deferred = later;
             if after == before || after == 0 {
-                return;
+                break;
             }
         }
+        self.forget_repeated(home);
+    }
+
+    /// What is put off twice is looked at once: a class that includes another twice, or a function that calls another
+    /// twice, would double it.
+    fn forget_repeated(&mut self, home: Home) {
+        let open = std::mem::take(&mut self.context(home).deferred);
+        let mut seen = HashMap::new();
+        let mut kept = Vec::with_capacity(open.len());
+        for deferred in open {
+            let about = match &deferred.what {
+                What::Known(ty) | What::Name(ty) | What::Collected(ty) => vec![self.unifier.resolve(ty)],
+                What::Call { function, args, .. } if self.says_its_result(function) => {
+                    args.iter().map(|arg| self.unifier.resolve(&arg.ty)).collect()
+                }
+                What::Call { .. } => {
+                    kept.push(deferred);
+                    continue;
+                }
+            };
+            match seen.entry((std::mem::discriminant(&deferred.what), deferred.span, about)) {
+                Entry::Vacant(new) => {
+                    new.insert(deferred.what.result().cloned());
+                    kept.push(deferred);
+                }
+                Entry::Occupied(first) => {
+                    if let (Some(first), Some(result)) = (first.get(), deferred.what.result()) {
+                        let (first, result) = (first.clone(), result.clone());
+                        self.unify(&first, &result, deferred.span, &Because::NOTHING);
+                    }
+                }
+            }
+        }
+        self.context(home).deferred = kept;
+    }
+
+    /// Whether the types of its arguments leave a function no choice.
+    fn says_its_result(&mut self, function: &'static Function) -> bool {
+        let allowed = self.allowed(function);
+        let params: HashSet<Vec<&Type>> =
+            allowed.iter().map(|form| form.params.iter().map(|param| &param.ty).collect()).collect();
+        function.check.is_none()
+            && params.len() == allowed.len()
+            && params.iter().flatten().all(|param| param.is_known())
     }
 
     /// Decides what nothing else has decided, and says what is still open.

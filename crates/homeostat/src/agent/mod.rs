@@ -9,17 +9,18 @@ mod quiet;
 mod releases;
 mod shared;
 mod signals;
+mod start;
 mod status;
 mod summary;
 mod switching;
 
 use std::future::pending;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
-use homeostat_cluster::exchange::{News, Party, SealingKey};
+use homeostat_cluster::exchange::{News, SealingKey};
 use homeostat_engine::{AbsPath, Journal, Registry, Store};
 use homeostat_model::{Diagnostic, SourceMap};
 use tokio::sync::watch;
@@ -29,7 +30,7 @@ use tokio::time::sleep_until;
 use cluster::Playing;
 pub(crate) use cluster::{Cluster, Keeper, Own, Part, address};
 pub(crate) use host::{HostArgs, LimitArgs};
-use loading::{Running, running, woken};
+use loading::{Running, woken};
 use quiet::Quiet;
 pub(crate) use releases::Releases;
 use shared::{Hold, Shared, Turn};
@@ -38,18 +39,16 @@ pub(crate) use signals::{Asked, Signals};
 use switching::offered;
 
 use crate::catalog::{self, Read};
-use crate::engine::{self, Engine, EngineHandle, EngineOptions, Mode, Progress, Stop};
-use crate::exit::{Exit, refused};
+use crate::engine::{EngineHandle, EngineOptions, Progress, Stop};
+use crate::exit::Exit;
 use crate::front::Pool;
 use crate::inputs::{Followed, Follower, Inputs};
 use crate::mcl::Stores;
 use crate::picture;
-use crate::place::desk::Desk;
-use crate::place::socket::Server;
 use crate::place::{Prefix, write_whole};
 use crate::terminal::Terminal;
 use crate::views::report::{RunFacts, RunResult, report};
-use crate::views::{self, Live, Shown};
+use crate::views::{self, Shown};
 
 /// How long SIGTERM lets what is being applied finish.
 const GRACE: Duration = Duration::from_secs(90);
@@ -129,7 +128,7 @@ struct Agent<'a> {
 
 /// Keeps the host until the run ends. `first` was read before anything was opened.
 pub(crate) async fn keep(
-    mut task: Task,
+    task: Task,
     opened: Opened,
     first: Read,
     mut signals: Signals,
@@ -138,82 +137,12 @@ pub(crate) async fn keep(
     // Followed from before the first load on: a change during it is not missed.
     let mut follower = if task.follow { follower(&task.inputs) } else { None };
     let mut beside = JoinSet::new();
-    let server = Server::bind(&opened.prefix)
-        .inspect_err(|error| tracing::warn!("commands cannot reach this agent: {error}"));
-    let (cluster, keeper) = opened.cluster.unzip();
-    let playing = opened.part.map(Part::start);
-    if let Some(keeper) = keeper {
-        beside.spawn(keeper.run());
-    }
-    let (views, mut shown) = views::start(terminal, &task.hostname, task.events.as_deref())
-        .map_err(|error| cannot_write_events(task.events.as_deref(), &error))?;
-    let id = opened.prefix.id().context("cannot tell this agent from others")?;
-    let store = opened.store.clone();
-    let own_store = opened.mirror.as_ref().map_or_else(|| store.clone(), |(mirror, _)| mirror.clone());
-    let mut shared = match opened.mirror {
-        Some((mirror, key)) => {
-            let publishes = task.options.mode == Mode::Apply;
-            let party = Party { host: task.hostname.clone(), key, publishes, store: store.clone(), mirror };
-            let waits = task.cluster_converged;
-            Some(Shared::start(party, task.registry.clone(), &first.catalog, waits).await)
-        }
-        None => None,
+    let (mut agent, notes) = start::start(task, opened, first, &mut beside, terminal).await?;
+    let end = match agent.begin_first(notes).await {
+        Ok(()) => agent.wait(&mut signals, &mut follower).await,
+        Err(error) => Err(error),
     };
-    let host =
-        opened.host.host(&task.hostname, opened.root, (opened.store, own_store), &id, shown.output())?;
-    let engine_after = task.started.1.elapsed();
-    let engine = Engine::start(
-        task.options.clone(),
-        task.registry.clone(),
-        host,
-        engine::sources().context("cannot watch for events")?,
-        opened.journal,
-        Box::new(views),
-    )
-    .await
-    .context("cannot start the engine")?;
-    let progress = engine.progress();
-    if let Some(live) = shown.live.take() {
-        beside.spawn(Live::follow(live, engine.clone()));
-    }
-    if let Some(shared) = &mut shared {
-        shared.announce(store.clone(), engine.clone());
-    }
-    if let Ok(server) = server {
-        let status = status::teller(task.hostname.clone(), &engine, shared.as_ref(), cluster.as_ref());
-        beside.spawn(server.serve(Desk { store, cluster, status }));
-    }
-    // Where nothing was released yet, there is nothing to load, and nothing that was declared before is undone.
-    let waits = task.releases.as_ref().is_some_and(|releases| releases.first().is_none());
-    if let Some(releases) = &mut task.releases {
-        releases.begin();
-    }
-    let (first, notes) = running(first, &opened.stores);
-    let mut agent = Agent {
-        task,
-        terminal,
-        engine,
-        progress,
-        shared,
-        playing,
-        shown,
-        engine_after,
-        loaded: Instant::now(),
-        programs: first,
-        stores: opened.stores,
-        coming: None,
-        has_loaded: false,
-    };
-    if waits {
-        agent.terminal.say("nothing is released for this host yet\n");
-    } else if let Err(error) = agent.begin(notes).await
-        && !agent.waits_for_another(&error)
-    {
-        agent.engine.stop(Stop::Cancel).await;
-        agent.shown.finish(None);
-        return Err(error);
-    }
-    match agent.wait(&mut signals, &mut follower).await {
+    match end {
         Ok(end) => agent.finish(end, &mut signals).await,
         Err(error) => {
             agent.engine.stop(Stop::Cancel).await;
@@ -224,6 +153,22 @@ pub(crate) async fn keep(
 }
 
 impl Agent<'_> {
+    /// The first load. Where nothing was released yet, there is nothing to load, and nothing that was declared before is undone.
+    async fn begin_first(&mut self, notes: Vec<Diagnostic>) -> anyhow::Result<()> {
+        let waits = self.task.releases.as_ref().is_some_and(|releases| releases.first().is_none());
+        if let Some(releases) = &mut self.task.releases {
+            releases.begin();
+        }
+        if waits {
+            self.terminal.say("nothing is released for this host yet\n");
+            return Ok(());
+        }
+        match self.begin(notes).await {
+            Err(error) if !self.waits_for_another(&error) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// A picture that cannot be written is no reason to stop keeping the host.
     async fn write_graph(&self) {
         let Some(path) = &self.task.graphviz else { return };
@@ -414,13 +359,6 @@ impl Agent<'_> {
 /// The files that the inputs were read from.
 fn paths(inputs: &Inputs) -> Vec<PathBuf> {
     inputs.files().into_iter().map(|(path, _)| path).collect()
-}
-
-fn cannot_write_events(path: Option<&Path>, error: &std::io::Error) -> anyhow::Error {
-    match path {
-        Some(path) => refused(format!("cannot write events to {}: {error}", path.display())),
-        None => refused(format!("cannot show what happens: {error}")),
-    }
 }
 
 /// Inputs that cannot be followed are no reason not to keep the host.

@@ -1,32 +1,25 @@
 //! `homeostat run`
 
-use std::path::{Path, PathBuf};
+mod prepare;
+
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use homeostat_cluster::deploys::blobs::Depot;
-use homeostat_cluster::identity::{ClusterDir, HostName};
 use homeostat_engine::Store;
 
+pub(super) use self::prepare::prepare;
 use super::runtime;
-use crate::agent::{self, Cluster, HostArgs, LimitArgs, Opened, Own, Part, Releases, Signals, Task};
-use crate::catalog::{self, Read};
+use crate::agent::{self, HostArgs, LimitArgs, Opened, Signals, Task};
+use crate::catalog::Read;
 use crate::cli::{InputArgs, seconds};
-use crate::engine::{EngineOptions, Mode};
 use crate::exit::{Exit, refused};
-use crate::fleet::{self, Fleet};
-use crate::front::Pool;
-use crate::inputs::Inputs;
-use crate::mcl::Stores;
+use crate::fleet::Fleet;
+use crate::place::Lock;
 use crate::place::etcd::EtcdArgs;
-use crate::place::{self, Holder, Lock, Prefix, cluster, key, store};
 use crate::terminal::Terminal;
-
-/// How long a short command, such as `kv`, may hold the lock.
-const PATIENCE: Duration = Duration::from_secs(2);
-const BETWEEN: Duration = Duration::from_millis(10);
 
 /// Keep this host in the declared state, in the foreground
 ///
@@ -152,165 +145,4 @@ impl Prepared {
     pub(crate) async fn keep(self, signals: Signals, terminal: &Terminal) -> anyhow::Result<Exit> {
         agent::keep(self.task, self.opened, self.read, signals, terminal).await
     }
-}
-
-/// Everything up to the start: what is wrong is refused here, before anything is touched.
-pub(super) fn prepare(args: RunArgs, fleet: Option<Fleet>, terminal: &Terminal) -> anyhow::Result<Prepared> {
-    let started = (SystemTime::now(), Instant::now());
-    let etcd = args.cluster.store()?;
-    let WrittenArgs { graphviz, report, events } = &args.written;
-    for path in [graphviz, report, events].into_iter().flatten().filter(|path| path.as_os_str() != "-") {
-        expect_place_for(path)?;
-    }
-    let root = args.host.root()?;
-    let prefix = Prefix::choose(args.prefix.as_deref())?;
-    let identity = if args.cluster.no_cluster { None } else { place::identity(&prefix)? };
-    let fleet = fleet.map(|fleet| fleet.cluster(identity.as_ref())).transpose()?;
-    if fleet.is_some() && etcd.is_none() && identity.is_none() {
-        return Err(refused("releases come from the store that hosts share: name it with --etcd"));
-    }
-    let hostname = match &identity {
-        Some(identity) => own_name(args.input.hostname.as_deref(), &identity.settings.host)?,
-        None => catalog::hostname(&args.input)?,
-    };
-    let dir = ClusterDir::below(prefix.path());
-    // With an etcd of somebody else's, the cluster runs none.
-    let own = identity.as_ref().filter(|_| etcd.is_none());
-    let own = own.map(|identity| cluster::store(&dir, &identity.settings)).transpose()?;
-    let etcd = etcd.or_else(|| own.clone().map(|own| own as Arc<dyn Store>));
-    if args.cluster.cluster_converged && etcd.is_none() {
-        return Err(refused("--cluster-converged needs a cluster, or --etcd"));
-    }
-    let registry = catalog::registry();
-    let mut inputs = Inputs::new(&args.input)?;
-    let pool = if etcd.is_some() { Pool::Shared } else { Pool::ThisHost };
-    let mut read = Read::inputs(&mut inputs, &registry, &hostname, pool);
-    // Where nothing of ours is yet, a graph that the engine would refuse must not leave a prefix behind.
-    let others =
-        matches!(pool, Pool::Shared).then(|| agent::alone(&read.catalog, &hostname, &registry)).flatten();
-    let is_sound =
-        |read: &mut Read| read.graph_with(others, &registry, !args.limits.no_autoedges()).is_some();
-    if read.is_refused() || (!prefix.exists() && !is_sound(&mut read)) {
-        read.show(terminal);
-        return Err(read.refusal());
-    }
-    prefix.open()?;
-    let lock = lock(&prefix, if fleet.is_some() { "agent" } else { "run" })?;
-    let opened = store::open(&prefix, etcd);
-    let depot = fleet.is_some().then(|| Depot::below(prefix.path()));
-    let part = match (&identity, own) {
-        (Some(identity), Some(own)) => {
-            Some((Part::new(dir.clone(), &identity.settings, args.cluster.zone, own.clone()), own))
-        }
-        _ => None,
-    };
-    let own = part.as_ref().map(|(part, store)| Own { store: store.clone(), seen: part.seen() });
-    let cluster =
-        identity.map(|identity| Cluster::open(dir, identity, opened.store.clone(), own, depot.clone()));
-    let cluster = cluster.transpose().map_err(|error| refused(format!("{error:#}")))?;
-    let mut releases = None;
-    if let (Some(fleet), Some(depot)) = (fleet, depot) {
-        let own = cluster.as_ref().map(|(cluster, _)| cluster);
-        let store = opened.store.clone();
-        releases = Some(fleet::releases(&prefix, fleet, hostname.clone(), store, depot, own)?);
-    }
-    if let Some(first) = releases.as_ref().and_then(Releases::first) {
-        inputs = Inputs::of(&first.inputs);
-        read = Read::inputs(&mut inputs, &registry, &hostname, pool);
-    }
-    let options = EngineOptions {
-        mode: if args.noop { Mode::Noop } else { Mode::Apply },
-        keep_changes: args.written.report.is_some(),
-        // Who settles once looks once: nothing that happens later is waited for.
-        watch: !args.once,
-        ..args.limits.options()
-    };
-    let task = Task {
-        hostname,
-        inputs,
-        releases,
-        pool,
-        registry,
-        options,
-        cluster_converged: args.cluster.cluster_converged,
-        follow: !(args.no_watch || args.once),
-        quiet_for: if args.once { Some(Duration::ZERO) } else { args.converged_timeout },
-        at_most: args.max_runtime,
-        graphviz: args.written.graphviz,
-        report: args.written.report,
-        events: args.written.events,
-        started,
-    };
-    let mirror = match opened.mirror.clone() {
-        Some(mirror) => Some((mirror, key::sealing_key(&prefix).map_err(|error| no_key(&prefix, &error))?)),
-        None => None,
-    };
-    let stores = Stores::of(&prefix, &opened, mirror.as_ref().map(|(_, key)| key.clone()));
-    let store::Opened { store, journal, .. } = opened;
-    let opened = Opened {
-        stores,
-        prefix,
-        host: args.host,
-        root,
-        store,
-        mirror,
-        journal,
-        cluster,
-        part: part.map(|(part, _)| part),
-    };
-    Ok(Prepared { task, opened, read, _lock: lock })
-}
-
-/// Our name in the cluster, which is the one of our certificate.
-fn own_name(given: Option<&str>, ours: &HostName) -> anyhow::Result<Arc<str>> {
-    match given {
-        Some(other) if other != ours.as_str() => {
-            Err(refused(format!("in the cluster this host is `{ours}`, not `{other}`: leave --hostname out")))
-        }
-        _ => Ok(ours.as_str().into()),
-    }
-}
-
-/// A file that can never be written is found before the work, not after it.
-fn expect_place_for(path: &Path) -> anyhow::Result<()> {
-    let dir = match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    };
-    if path.is_dir() {
-        Err(refused(format!("{} is a directory", path.display())))
-    } else if dir.is_dir() {
-        Ok(())
-    } else {
-        Err(refused(format!("there is no directory {}", dir.display())))
-    }
-}
-
-fn lock(prefix: &Prefix, command: &str) -> anyhow::Result<Lock> {
-    let start = Instant::now();
-    loop {
-        match Lock::take(prefix, command).map_err(|error| cannot_lock(prefix, &error))? {
-            Ok(lock) => return Ok(lock),
-            Err(holder) if holder.is_short() && start.elapsed() < PATIENCE => pause(),
-            Err(holder) => return Err(taken(prefix, &holder)),
-        }
-    }
-}
-
-/// Waits a little for the lock; no runtime is there yet.
-#[allow(clippy::disallowed_methods)]
-fn pause() {
-    std::thread::sleep(BETWEEN);
-}
-
-fn cannot_lock(prefix: &Prefix, error: &std::io::Error) -> anyhow::Error {
-    refused(format!("cannot lock the prefix {}: {error}", prefix.path().display()))
-}
-
-fn no_key(prefix: &Prefix, error: &std::io::Error) -> anyhow::Error {
-    refused(format!("cannot keep a key in the prefix {}: {error}", prefix.path().display()))
-}
-
-fn taken(prefix: &Prefix, holder: &Holder) -> anyhow::Error {
-    refused(format!("the prefix {} is in use by {holder}", prefix.path().display()))
 }

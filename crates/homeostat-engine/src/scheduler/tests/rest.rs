@@ -148,7 +148,9 @@ impl World {
             );
         }
         for intent in &self.durable {
-            let there = self.text.of(&intent.receiver).is_some() && self.text.of(&intent.sender).is_some();
+            // A sender that only reports stays to be seen, and with it what it meant to change.
+            let sender = self.scheduler.graph.find(&intent.sender);
+            let there = self.text.of(&intent.receiver).is_some() && sender.is_some();
             let gave_up = [&intent.receiver, &intent.sender].iter().any(|id| given_up.contains(id));
             let stuck = gave_up || self.policy.noop;
             let hidden = self.text.of(&intent.receiver).is_some_and(|receiver| receiver.hidden);

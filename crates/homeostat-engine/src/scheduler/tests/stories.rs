@@ -484,6 +484,27 @@ fn one_that_goes_after_a_half_done_apply_still_refreshes_and_one_that_did_nothin
 }
 
 #[test]
+fn a_sender_that_goes_before_its_next_change_leaves_the_refresh_that_runs_durable() {
+    let mut world = World::new(World::policy(4));
+    world.load(text(&[1, 2], &[(2, 1, true)]));
+    while !matches!(world.jobs[0], Job::Apply { refresh: true, .. }) {
+        world.end_job(0, false);
+    }
+    world.meddle(2, 9);
+    world.deliver_wakes();
+    world.end_job(1, false);
+    world.load(text(&[1], &[]));
+    while world.jobs.len() > 1 {
+        world.end_job(1, false);
+    }
+    assert!(matches!(*world.jobs, [Job::Apply { refresh: true, .. }]));
+    world.crash(0);
+    world.run_out();
+    world.assert_at_rest();
+    assert_eq!(world.refreshed, [id(1)]);
+}
+
+#[test]
 fn the_only_member_of_a_batch_fails_as_itself() {
     let mut world = World::new(World::policy(4));
     world.load(with(&Text::default(), 0, Desired { batch: Some(0), ..Desired::new(1) }));

@@ -143,13 +143,14 @@ fn include(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, ops: &mut Vec<O
     let program = frame.program.clone();
     let place = program.statement(frame.file, id).span;
     let StatementKind::Include(statement) = &program.statement(frame.file, id).kind else { return };
-    if flow.is_full() || !program.may_enter() {
+    let Some(inner) = frame.include(id) else { return };
+    let is_to_be_built = inner.is_to_be_built();
+    if is_to_be_built && (flow.is_full() || !program.may_enter()) {
         let refused = too_large(flow);
         let name = statement.class.text.clone();
         ops.push(flow.add(Require { include: place, place, declared: place, name }, &[refused]));
         return;
     }
-    let Some(inner) = frame.include(id) else { return };
     let params: &[Param] = inner.params();
     for (at, param) in params.iter().enumerate() {
         if let Some(check) = param.check {
@@ -172,7 +173,9 @@ fn include(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, ops: &mut Vec<O
         Some(target) => inner.class(target.class),
         None => None,
     };
-    if let Some(class) = class {
+    if let Some(class) = class
+        && is_to_be_built
+    {
         block(flow, &inner, &class.body, ops);
     }
 }
