@@ -57,8 +57,9 @@ impl Infer<'_> {
             let mut unknown =
                 Diagnostic::error(codes::UNKNOWN_PARAM, Stage::Type, message).at(field.name.span);
             let names = params.iter().map(|param| &*param.name);
-            unknown.help =
-                did_you_mean(&field.name.text, names).map(|close| format!("did you mean `{close}`?"));
+            unknown.help = did_you_mean(&field.name.text, names)
+                .map(|close| format!("did you mean `{close}`?"))
+                .or_else(|| not_a_parameter(&field.name.text));
             self.say(unknown);
             return;
         };
@@ -187,4 +188,14 @@ impl Infer<'_> {
             }
         }
     }
+}
+
+/// What every resource can say in another way.
+fn not_a_parameter(name: &str) -> Option<String> {
+    const EDGES: [&str; 4] = ["Before", "Depend", "Listen", "Notify"];
+    if Meta::schema().iter().any(|param| *param.name == *name) {
+        return Some(format!("it is a meta parameter: `Meta:{name} => …`"));
+    }
+    let edge = EDGES.iter().find(|edge| edge.eq_ignore_ascii_case(name))?;
+    Some(format!("an edge is written `{edge} => Kind[\"name\"]`"))
 }

@@ -134,8 +134,8 @@ fn write_all(
         let written = match message {
             Message::Text(text) => {
                 let mut text = text;
-                // What came meanwhile goes in the same write.
-                while let Ok(next) = messages.try_recv() {
+                // What came meanwhile goes in the same write, but no more than waits at most: who is faster must not hold it up.
+                for next in messages.try_iter().take(WAITING_MAX) {
                     match next {
                         Message::Text(more) => text.push_str(&more),
                         other => {
