@@ -88,7 +88,7 @@ impl Lexed<'_> {
         let next = &self.text[range.start..];
         let help = match found.chars().next() {
             Some('&') => "the word for both is `and`",
-            Some('|') => "the word for either is `or`",
+            Some('|') => "the word for either is `or`, and a value for where there is none follows `<|>`",
             Some('!') => "the word for the opposite is `not`",
             Some('\'' | '`') => "strings stand between `\"`",
             Some('_') => "names begin with a letter and do not end with `_`",
