@@ -11,12 +11,15 @@
 mod account;
 mod advance;
 mod batch;
+mod compare;
 mod elsewhere;
 mod finish;
 mod flow;
+mod going;
 mod load;
 mod pace;
 mod permits;
+mod redeclare;
 mod refresh;
 mod seldom;
 mod send;

@@ -12,6 +12,29 @@ use crate::journal::{Intent, Record};
 use crate::resource::{Causes, Drift};
 
 impl<R: Subject, D: Drift> Scheduler<R, D> {
+    /// Remembers refreshes that were owed before we started.
+    pub(crate) fn remember_owed(&mut self, intents: Vec<Intent>) {
+        for intent in intents {
+            self.owed_before.entry(intent.receiver).or_default().push(intent.sender);
+        }
+    }
+
+    /// Refreshes that were owed before we started, for vertices that are no more: nobody will do them.
+    pub(crate) fn forget_owed_before(&mut self) {
+        let forgotten = std::mem::take(&mut self.owed_before);
+        let clear = |receiver: ResourceId, sender| Record::Clear(Intent { receiver, sender });
+        let records: Vec<Record> = forgotten
+            .into_iter()
+            .flat_map(|(receiver, senders)| {
+                senders.into_iter().map(move |sender| clear(receiver.clone(), sender))
+            })
+            .collect();
+        if !records.is_empty() {
+            self.commands.push(Command::Record(None, records));
+        }
+        self.forget_elsewhere_before();
+    }
+
     /// The receivers for whom it must be durable, before a vertex is applied, that they will have to refresh.
     pub(super) fn announcements(&self, at: u32) -> Vec<u32> {
         let vertex = self.graph.at(at);
