@@ -1,5 +1,5 @@
-//! A world of numbers: each resource wants the system to hold a number under its id. Jobs end when the test says so, events arrive when it
-//! says so, and it keeps its own books of what must hold.
+//! A world of numbers: each resource wants the system to hold a number under its id. Jobs end when the test says so, events arrive
+//! when it says so, and it keeps its own books of what must hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -14,7 +14,7 @@ use crate::resource::{Applied, Check, Failure};
 
 /// The number that was found, and the one that an apply will write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fix(i64, i64);
+pub(super) struct Fix(pub(super) i64, pub(super) i64);
 
 impl Drift for Fix {
     fn changes(&self) -> Vec<Change> {
@@ -73,30 +73,30 @@ pub(super) struct World {
     pub(super) durable: BTreeSet<Intent>,
     pub(super) durable_undo: BTreeMap<ResourceId, Undo>,
     /// What undoes resources, as far as it was to be recorded.
-    undo: BTreeMap<ResourceId, Undo>,
+    pub(super) undo: BTreeMap<ResourceId, Undo>,
     /// Those that are being undone, and to which number.
     pub(super) undone: BTreeMap<ResourceId, i64>,
     /// Those that were removed and are to be brought in order before they go.
     pub(super) lingering: BTreeMap<ResourceId, Desired>,
-    unrealized: BTreeSet<ResourceId>,
+    pub(super) unrealized: BTreeSet<ResourceId>,
     /// Those whose last attempt said that this host cannot do it.
     pub(super) unsupported: BTreeSet<ResourceId>,
     /// By the events: those that failed, those that are slowed down, and what hinders whom.
     pub(super) failing: BTreeSet<ResourceId>,
     pub(super) flapping: BTreeSet<ResourceId>,
-    hindrances: BTreeMap<ResourceId, String>,
-    received: BTreeMap<(ResourceId, u32), i64>,
+    pub(super) hindrances: BTreeMap<ResourceId, String>,
+    pub(super) received: BTreeMap<(ResourceId, u32), i64>,
     pub(super) jobs: Vec<Job>,
     /// Events that have not arrived.
     pub(super) wakes: Vec<VertexKey>,
     pub(super) watched: BTreeMap<ResourceId, VertexKey>,
     pub(super) now: Duration,
     /// Vertices whose last attempt, of their current declaration, ended well.
-    fine: BTreeSet<ResourceId>,
+    pub(super) fine: BTreeSet<ResourceId>,
     /// Receivers, and whose change they have not refreshed for.
     pub(super) unanswered: BTreeMap<ResourceId, BTreeSet<ResourceId>>,
     /// Senders, and whom they notified when their apply began.
-    notifies: BTreeMap<ResourceId, BTreeSet<u8>>,
+    pub(super) notifies: BTreeMap<ResourceId, BTreeSet<u8>>,
     /// Whether a source takes our own changes for somebody else's.
     pub(super) own_changes_wake: bool,
     pub(super) events: Vec<Event>,
@@ -307,7 +307,7 @@ impl World {
     }
 
     /// Takes the scheduler's commands and looks whether they may be given.
-    fn follow(&mut self) {
+    pub(super) fn follow(&mut self) {
         self.note_events();
         for command in self.scheduler.take_commands() {
             match command {
@@ -370,342 +370,6 @@ impl World {
         }
         self.hindrances = hindrances;
         self.events.extend(events);
-    }
-
-    fn begin_check(&mut self, job: CheckJob<Desired>) {
-        let id = self.scheduler.graph.at(job.ticket.key.index).id.clone();
-        if job.arm != Arm::No {
-            assert!(!self.text.of(&id).is_some_and(|desired| desired.poll), "{id} is polled and watched");
-            self.watched.insert(id.clone(), job.ticket.key);
-            self.armed.push((id.clone(), job.arm));
-        }
-        assert!(!self.text.of(&id).is_some_and(|desired| desired.hidden), "{id} is hidden and checked");
-        self.assert_received(&id, job.received.as_ref());
-        let want = desired(&job.resource, job.received.as_ref());
-        let is = self.system.get(&id).copied().unwrap_or(ABSENT);
-        let found = if is == want {
-            Check::Converged(Outputs::none().with("number", Value::Int(want)))
-        } else {
-            Check::Drifted(Fix(is, want))
-        };
-        let undo = (is != want && job.capture).then_some(is);
-        assert!(!self.is_busy(&id), "{id} is checked while something runs for it");
-        self.assert_predecessors_fine(&id);
-        self.checked.push(id.clone());
-        let foretold = job.foretell.then(|| Outputs::none().with("number", Value::Int(want)));
-        self.jobs.push(Job::Check { ticket: job.ticket, id, found, foretold, undo });
-    }
-
-    /// Equal versions are equal values.
-    fn assert_received(&mut self, id: &ResourceId, received: Option<&Received>) {
-        if let Some(received) = received {
-            let sum = desired(&Desired::new(0), Some(received));
-            let known = *self.received.entry((id.clone(), received.version)).or_insert(sum);
-            assert_eq!(known, sum, "{id} gets other values under the same version");
-        }
-    }
-
-    /// What may never be applied, and what must be durable before.
-    fn assert_may_apply(&self, id: &ResourceId, change: bool) {
-        assert!(!self.policy.noop, "a dry run applies {id}");
-        if let Some(desired) = self.text.of(id) {
-            assert!(!desired.noop && !desired.hidden, "{id} is applied");
-            let known = !desired.reverse || self.durable_undo.contains_key(id);
-            assert!(known || !change, "{id} is applied before what undoes it is durable");
-        }
-        let applying = self.jobs.iter().filter(|job| matches!(job, Job::Apply { .. } | Job::Batch { .. }));
-        let most = self.policy.semaphore.map_or(usize::MAX, |count| count.get() as usize);
-        assert!(applying.count() < most, "more than {most} are applied at once");
-    }
-
-    fn begin_apply(&mut self, job: ApplyJob<Desired, Fix>) {
-        let id = self.scheduler.graph.at(job.ticket.key.index).id.clone();
-        assert!(!self.is_busy(&id), "{id} is applied while something runs for it");
-        self.assert_predecessors_fine(&id);
-        self.assert_may_apply(&id, job.drift.is_some());
-        let holds = job.resource.semaphores();
-        self.assert_permitted(&holds);
-        let asked_before =
-            if job.refresh { self.unanswered.get(&id).cloned().unwrap_or_default() } else { BTreeSet::new() };
-        let write = job.drift.map(|fix| fix.1);
-        self.assert_announced(&id);
-        self.jobs.push(Job::Apply {
-            ticket: job.ticket,
-            id,
-            write,
-            refresh: job.refresh,
-            holds,
-            asked_before,
-        });
-    }
-
-    fn begin_batch(&mut self, job: BatchJob<Desired, Fix>) {
-        let mut members = Vec::new();
-        let mut holds = BTreeSet::new();
-        let key = job.members[0].1.batch;
-        for (ticket, resource, _, fix) in job.members {
-            let id = self.scheduler.graph.at(ticket.key.index).id.clone();
-            assert!(!self.is_busy(&id), "{id} is applied while something runs for it");
-            assert!(members.iter().all(|(_, other, _)| *other != id));
-            assert_eq!(resource.batch, key);
-            self.assert_predecessors_fine(&id);
-            self.assert_may_apply(&id, true);
-            self.assert_announced(&id);
-            holds.extend(resource.semaphores());
-            members.push((ticket, id, fix.1));
-        }
-        self.assert_permitted(&holds);
-        self.jobs.push(Job::Batch { id: job.id, members, holds });
-    }
-
-    fn is_busy(&self, wanted: &ResourceId) -> bool {
-        self.jobs.iter().any(|job| match job {
-            Job::Check { id, .. } | Job::Apply { id, .. } => id == wanted,
-            Job::Batch { members, .. } => members.iter().any(|(_, id, _)| id == wanted),
-            Job::Record { .. } => false,
-        })
-    }
-
-    fn predecessors(&self, to: &ResourceId) -> Vec<ResourceId> {
-        let mut edges = self.text.explicit();
-        let all: BTreeSet<(u8, u8)> = edges.union(&self.text.automatic()).copied().collect();
-        // With a circle, some of the automatic ones are left out; which ones is for the tests of the graph.
-        if !has_cycle(&all) && self.lingering.is_empty() {
-            edges = all;
-        }
-        edges.into_iter().filter(|(_, other)| id(*other) == *to).map(|(from, _)| id(from)).collect()
-    }
-
-    /// By our own books: their last attempt ended well and nothing runs for them.
-    fn assert_predecessors_fine(&self, id: &ResourceId) {
-        for pred in self.predecessors(id) {
-            let hidden = self.text.of(&pred).is_some_and(|desired| desired.hidden);
-            assert!(hidden || self.fine.contains(&pred), "{id} starts before {pred} is done");
-            assert!(hidden || !self.is_busy(&pred), "{id} starts while something runs for {pred}");
-        }
-    }
-
-    /// What a change will ask others to do is durable before it begins.
-    fn assert_announced(&mut self, sender: &ResourceId) {
-        let mut receivers = BTreeSet::new();
-        for ((from, to), notify) in &self.text.edges {
-            if *notify && id(*from) == *sender {
-                let intent = Intent { receiver: id(*to), sender: sender.clone() };
-                assert!(self.durable.contains(&intent), "{sender} is applied before {intent:?} is durable");
-                receivers.insert(*to);
-            }
-        }
-        self.notifies.insert(sender.clone(), receivers);
-    }
-
-    fn assert_permitted(&self, wanted: &BTreeSet<u8>) {
-        for job in &self.jobs {
-            let held: BTreeSet<u8> = match job {
-                Job::Apply { holds, .. } | Job::Batch { holds, .. } => holds.clone(),
-                Job::Check { .. } | Job::Record { .. } => BTreeSet::new(),
-            };
-            assert!(held.is_disjoint(wanted), "two hold the same permit");
-        }
-    }
-
-    /// Ends one of the jobs that run; a check ends with what was true when it began.
-    pub(super) fn end_job(&mut self, choice: usize, fail: bool) {
-        self.end_job_so(choice, if fail { End::Fails } else { End::Well });
-    }
-
-    pub(super) fn end_job_so(&mut self, choice: usize, end: End) {
-        let fail = end != End::Well;
-        if self.jobs.is_empty() {
-            return;
-        }
-        let mut choice = choice % self.jobs.len();
-        if matches!(self.jobs[choice], Job::Record { .. }) {
-            // A journal keeps the order.
-            let first = self.jobs.iter().position(|job| matches!(job, Job::Record { .. }));
-            choice = first.expect("there is at least the chosen one");
-        }
-        let job = self.jobs.remove(choice);
-        let failure = || {
-            let text = "the script says so";
-            match end {
-                End::Well | End::Fails | End::FailsLate => Failure::transient(text),
-                End::FailsForGood => Failure::permanent(text),
-                End::IsUnsupported => Failure::unsupported(text),
-            }
-        };
-        match job {
-            Job::Check { ticket, id, found, foretold, undo } => {
-                let converged = matches!(found, Check::Converged(_));
-                // A vertex that only reports is done although it differs.
-                self.note_end(&id, ticket, (converged || self.only_reports(ticket)) && !fail);
-                self.note_unsupported(&id, ticket, end);
-                let foretold = Foretold { outputs: foretold, obstacles: Vec::new() };
-                let end = CheckEnd { check: found, undo: undo.map(captured), foretold };
-                self.scheduler.check_ended(
-                    ticket,
-                    if fail { Err(failure()) } else { Ok(end) },
-                    Duration::ZERO,
-                );
-            }
-            Job::Apply { ticket, id, write, refresh, asked_before, .. } => {
-                let result = match end {
-                    End::Well => Ok(self.take_effect(&id, write, refresh, &asked_before)),
-                    End::Fails | End::FailsForGood | End::IsUnsupported => Err(failure()),
-                    End::FailsLate if refresh && write.is_some() => {
-                        let mut end = self.take_effect(&id, write, false, &asked_before);
-                        end.refresh_failed = Some(failure());
-                        Ok(end)
-                    }
-                    End::FailsLate => {
-                        self.take_effect(&id, write, false, &asked_before);
-                        Err(failure())
-                    }
-                };
-                self.note_end(&id, ticket, !fail);
-                self.note_unsupported(&id, ticket, end);
-                self.scheduler.apply_ended(ticket, result, Duration::ZERO);
-            }
-            Job::Batch { id, members, .. } => {
-                let mut ends = Vec::new();
-                for (ticket, member, write) in &members {
-                    if matches!(end, End::Well | End::FailsLate) {
-                        ends.push(self.take_effect(member, Some(*write), false, &BTreeSet::new()));
-                    }
-                    self.note_end(member, *ticket, !fail);
-                    self.note_unsupported(member, *ticket, end);
-                }
-                let result = if fail { Err(failure()) } else { Ok(ends) };
-                self.scheduler.batch_ended(id, result, Duration::ZERO);
-            }
-            Job::Record { ticket, records } => {
-                let refused = fail && ticket.is_some();
-                if !refused {
-                    self.make_durable(records);
-                }
-                if let Some(ticket) = ticket {
-                    let failure = Failure::transient("the disk is full");
-                    self.note_refused(ticket, refused);
-                    self.scheduler.record_ended(ticket, if refused { Err(failure) } else { Ok(()) });
-                }
-            }
-        }
-        self.follow();
-    }
-
-    fn note_end(&mut self, id: &ResourceId, ticket: Ticket, well: bool) {
-        if well && self.is_current(ticket) {
-            self.note_fine(id);
-        } else {
-            self.fine.remove(id);
-        }
-    }
-
-    /// Nothing but a wake or a load tries it again.
-    fn note_unsupported(&mut self, id: &ResourceId, ticket: Ticket, end: End) {
-        match end {
-            _ if !self.is_current(ticket) => {}
-            End::IsUnsupported => drop(self.unsupported.insert(id.clone())),
-            End::Well | End::Fails | End::FailsForGood | End::FailsLate => drop(self.unsupported.remove(id)),
-        }
-    }
-
-    /// A journal that fails may do better later.
-    fn note_refused(&mut self, ticket: Ticket, refused: bool) {
-        if refused && self.is_current(ticket) {
-            let id = &self.scheduler.graph.at(ticket.key.index).id;
-            self.unsupported.remove(id);
-        }
-    }
-
-    fn is_current(&self, ticket: Ticket) -> bool {
-        let current = self.scheduler.graph.resolve(ticket.key);
-        current.is_some_and(|at| self.scheduler.graph.at(at).data.version == ticket.version)
-    }
-
-    fn note_fine(&mut self, id: &ResourceId) {
-        self.fine.insert(id.clone());
-        self.unrealized.remove(id);
-    }
-
-    fn only_reports(&self, ticket: Ticket) -> bool {
-        let at = self.scheduler.graph.resolve(ticket.key);
-        self.policy.noop || at.is_some_and(|at| self.scheduler.graph.at(at).data.meta.noop)
-    }
-
-    /// The system changes, and whoever is to be notified of that is owed a refresh from this moment.
-    fn take_effect(
-        &mut self,
-        id: &ResourceId,
-        write: Option<i64>,
-        refresh: bool,
-        asked_before: &BTreeSet<ResourceId>,
-    ) -> ApplyEnd {
-        if let Some(number) = write {
-            self.put(id, number);
-            if self.own_changes_wake {
-                self.wakes.extend(self.watched.get(id));
-            }
-            self.applied.push(id.clone());
-        }
-        if refresh {
-            self.refreshed.push(id.clone());
-            if let Some(open) = self.unanswered.get_mut(id) {
-                open.retain(|sender| !asked_before.contains(sender));
-            }
-        }
-        self.ask_receivers(id);
-        let outputs = self
-            .system
-            .get(id)
-            .map_or(Outputs::none(), |number| Outputs::none().with("number", Value::Int(*number)));
-        let changes = write.map(|number| Fix(ABSENT, number).changes()).unwrap_or_default();
-        ApplyEnd {
-            applied: Applied { outputs, covers_refresh: false },
-            changes,
-            refreshed: refresh,
-            refresh_failed: None,
-        }
-    }
-
-    fn put(&mut self, id: &ResourceId, number: i64) {
-        if number == ABSENT {
-            self.system.remove(id);
-        } else {
-            self.system.insert(id.clone(), number);
-        }
-    }
-
-    fn ask_receivers(&mut self, sender: &ResourceId) {
-        let receivers: Vec<u8> = self
-            .text
-            .edges
-            .iter()
-            .filter(|((from, _), notify)| **notify && id(*from) == *sender)
-            .filter(|((_, to), _)| self.notifies.get(sender).is_some_and(|receivers| receivers.contains(to)))
-            .map(|((_, to), _)| *to)
-            .collect();
-        for to in receivers {
-            if self.text.resources.get(&to).is_some_and(|desired| !desired.noop && !desired.hidden) {
-                self.unanswered.entry(id(to)).or_default().insert(sender.clone());
-            }
-        }
-    }
-
-    fn make_durable(&mut self, records: Vec<Record>) {
-        for record in records {
-            match record {
-                Record::Owe(intent) => {
-                    self.durable.insert(intent);
-                }
-                Record::Clear(intent) => {
-                    self.durable.remove(&intent);
-                }
-                Record::Done(..) | Record::ForgetDone(_) | Record::Count(..) | Record::ForgetCount(_) => {}
-                Record::Undo(..) | Record::Former(..) | Record::ForgetUndo(_) => {
-                    note(&mut self.durable_undo, &record);
-                }
-            }
-        }
     }
 
     /// Somebody else changes the system; whoever watches is woken, sooner or later.
@@ -783,10 +447,4 @@ impl World {
         self.scheduler.forget_owed_before();
         self.follow();
     }
-}
-
-fn desired(resource: &Desired, received: Option<&Received>) -> i64 {
-    let received = received.into_iter().flat_map(|received| received.values.iter());
-    let sum: i64 = received.map(|(_, value)| if let Value::Int(number) = value { *number } else { 0 }).sum();
-    resource.want + 100 * sum
 }

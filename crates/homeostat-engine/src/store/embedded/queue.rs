@@ -113,3 +113,25 @@ impl Queue {
 pub(super) fn gone() -> StoreError {
     StoreError::Unavailable("it was closed".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_waits_is_taken_together_in_its_order() {
+        let queue = Queue::new();
+        for seconds in 0..100 {
+            let (reply, _) = oneshot::channel();
+            queue.push(Request::Grant(Duration::from_secs(seconds), reply)).unwrap();
+        }
+        let Next::Requests(requests) = queue.take(None) else { panic!("there is something") };
+        let taken = requests.iter().map(|request| match request {
+            Request::Grant(ttl, _) => ttl.as_secs(),
+            _ => unreachable!("nothing else was asked"),
+        });
+        assert!(taken.eq(0..100));
+        queue.close();
+        assert!(matches!(queue.take(None), Next::Closed));
+    }
+}
