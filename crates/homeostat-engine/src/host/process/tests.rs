@@ -1,4 +1,3 @@
-use std::path::Path;
 use std::sync::mpsc as sync_mpsc;
 use std::time::Instant;
 

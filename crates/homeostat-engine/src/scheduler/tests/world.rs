@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
-use homeostat_model::{ResourceId, Value};
+use homeostat_model::ResourceId;
 
 use super::super::*;
-use super::text::{ABSENT, Desired, Text, captured, has_cycle, id, note, number_in, undoing};
+use super::text::{Desired, Text, has_cycle, id, note, number_in, undoing};
 use crate::event::{Event, EventKind, Outcome};
 use crate::journal::{Intent, Undo};
-use crate::resource::{Applied, Check, Failure};
+use crate::resource::Check;
 
 /// The number that was found, and the one that an apply will write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
