@@ -13,7 +13,7 @@ use crate::value::Value;
 use crate::{Meta, Params, ResourceDecl, Span, hosts};
 
 /// Kinds that run what they are given.
-const RUNS_CODE: &[&str] = &["exec", "cron"];
+const RUNS_CODE: &[&str] = &["exec", "method"];
 
 /// What a collect makes of a resource that a host exports: a local resource, or nothing when it is not meant or that host
 /// is not trusted with it.

@@ -87,20 +87,25 @@ impl Registrar {
                 let other = self.another_candidate(name).await?;
                 when.push(Compare::Revision(other.key, other.mod_revision));
             }
+            let certificates: Vec<_> =
+                host.certificates.iter().filter(|known| !known.ends.is_over(now)).cloned().collect();
+            if let Some(one) = certificates.first() {
+                let at = keys::cluster_refused(name.as_str(), one.serial.as_str());
+                let refused =
+                    put(at, &Refused { host: host.host.clone(), certificates: certificates.clone() });
+                if !self.commit(when.clone(), vec![refused]).await? {
+                    continue;
+                }
+            }
+            self.withdraw(name).await?;
+            // Last: while its record is there, all of this can be done again.
             let mut then = vec![
                 Operation::Delete(key.as_str().into()),
                 Operation::Delete(keys::cluster_address(host.agent_address()).into()),
                 Operation::Delete(keys::cluster_candidate(name.as_str()).into()),
             ];
-            let certificates: Vec<_> =
-                host.certificates.iter().filter(|known| !known.ends.is_over(now)).cloned().collect();
-            if let Some(one) = certificates.first() {
-                let at = keys::cluster_refused(name.as_str(), one.serial.as_str());
-                then.push(put(at, &Refused { host: host.host.clone(), certificates: certificates.clone() }));
-            }
             then.extend(self.refusals_that_are_over(now).await?);
             if self.commit(when, then).await? {
-                self.withdraw(name).await?;
                 return Ok(host.role);
             }
         }

@@ -13,9 +13,13 @@ use tokio::time::sleep;
 use super::record::{Record, TrustedRecord};
 use super::registrar::{members, refused};
 use crate::identity::{MemberAddress, Serial};
+use crate::pace::some_of;
 
 /// Between attempts to read it, while the store is away: from the first, doubling, to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+
+/// Not all hosts read it anew within one moment, and what comes together is read together.
+const SPREAD: Duration = Duration::from_millis(200);
 
 /// What the store says of whom to trust.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,6 +53,7 @@ pub async fn follow(store: Arc<dyn Store>, tell: watch::Sender<Option<News>>) {
                     _ = authority.recv() => {}
                     () = tell.closed() => {}
                 }
+                sleep(some_of(SPREAD)).await;
             }
             Err(error) => {
                 tracing::debug!("whom to trust is not known anew: {error}");

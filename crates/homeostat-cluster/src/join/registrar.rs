@@ -182,16 +182,20 @@ fn leaves(identity: &Identity) -> Result<Vec<Certificate>, Refusal> {
 /// Where those are who may be members, in the order of their names.
 pub(super) async fn members(store: &dyn Store) -> Result<Vec<MemberAddress>, StoreError> {
     let (entries, _) = store.range(keys::CLUSTER_CANDIDATES).await?;
-    entries.iter().map(|entry| MemberAddress::read(&entry.key, &entry.value)).collect()
+    Ok(readable(&entries).collect())
 }
 
 /// The certificates that are refused although they are signed, and the revision at which that was so.
 pub(super) async fn refused(store: &dyn Store) -> Result<(BTreeSet<Serial>, u64), StoreError> {
     let (entries, revision) = store.range(keys::CLUSTER_REFUSED).await?;
-    let read: Result<Vec<_>, _> =
-        entries.iter().map(|entry| Refused::read(&entry.key, &entry.value)).collect();
-    let certificates = read?.into_iter().flat_map(|refused| refused.certificates);
+    let certificates = readable(&entries).flat_map(|refused: Refused| refused.certificates);
     Ok((certificates.map(|known| known.serial).collect(), revision))
+}
+
+/// Those that this version can read: one that it cannot must not hide the others.
+fn readable<T: Record>(entries: &[Entry]) -> impl Iterator<Item = T> {
+    let warn = |error: &StoreError| tracing::warn!("left out of what the store says of hosts: {error}");
+    entries.iter().filter_map(move |entry| T::read(&entry.key, &entry.value).inspect_err(warn).ok())
 }
 
 impl Host {

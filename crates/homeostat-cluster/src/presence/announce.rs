@@ -33,6 +33,8 @@ pub async fn announce(
 ) {
     let mut backoff = Backoff::default();
     let mut lease = None;
+    // However much there is to say: a lease lives by being kept alive alone.
+    let mut keep_at = Instant::now();
     // None: what is there is not what we would say.
     let mut said_at: Option<Instant> = None;
     loop {
@@ -43,20 +45,23 @@ pub async fn announce(
                 granted.map(|granted| {
                     lease = Some(granted);
                     held.send_replace(lease);
+                    keep_at = next_keep();
                 })
             }
-            Some(lease) if said_at.is_none() => {
+            Some(lease) if keep_at <= Instant::now() => {
+                store.keep_alive(lease).await.map(|()| keep_at = next_keep())
+            }
+            Some(lease) => {
                 let summary = summaries.borrow_and_update().clone();
                 let put = store.put(&keys::host(&host), &summary.to_bytes(), Some(lease)).await;
                 put.map(|_| said_at = Some(Instant::now()))
             }
-            Some(lease) => store.keep_alive(lease).await,
         };
-        let renew_at = match done {
+        let next_at = match done {
             Ok(()) => {
                 backoff.reset();
                 tell(&contact, Contact::Kept);
-                Instant::now() + LEASE / 4 + some_of(LEASE / 12)
+                keep_at
             }
             Err(StoreError::LeaseEnded) => {
                 lease = None;
@@ -85,9 +90,14 @@ pub async fn announce(
                     }
                 }
             }
-            () = sleep_until(renew_at) => {}
+            () = sleep_until(next_at) => {}
         }
     }
+}
+
+/// When a lease that was just granted or kept is kept again.
+fn next_keep() -> Instant {
+    Instant::now() + LEASE / 4 + some_of(LEASE / 12)
 }
 
 fn tell(contact: &watch::Sender<Contact>, now: Contact) {

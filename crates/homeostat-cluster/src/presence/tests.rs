@@ -1,6 +1,10 @@
 //! Summaries through a store in this process.
 
-use homeostat_engine::store::keys;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use homeostat_engine::store::{
+    Commit, Compare, Entry, LeaseId, Operation, StoreError, StoreFuture, Watching, keys,
+};
 use homeostat_engine::{EmbeddedStore, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -98,6 +102,62 @@ async fn what_changes_often_is_said_once_a_second() {
         updates += 1;
     }
     assert!(updates <= 2, "{updates}");
+}
+
+/// A store that answers at once, and counts how often a lease was kept alive.
+#[derive(Default)]
+struct Prompt(AtomicUsize);
+
+impl Store for Prompt {
+    fn get<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Option<Entry>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn range<'a>(&'a self, _: &'a str) -> StoreFuture<'a, (Vec<Entry>, u64)> {
+        Box::pin(async { Ok((Vec::new(), 1)) })
+    }
+
+    fn put<'a>(&'a self, _: &'a str, _: &'a [u8], _: Option<LeaseId>) -> StoreFuture<'a, u64> {
+        Box::pin(async { Ok(1) })
+    }
+
+    fn transaction(&self, _: Vec<Compare>, _: Vec<Operation>) -> StoreFuture<'_, Commit> {
+        Box::pin(async { Err(StoreError::LeaseEnded) })
+    }
+
+    fn grant(&self, _: Duration) -> StoreFuture<'_, LeaseId> {
+        Box::pin(async { Ok(LeaseId(1)) })
+    }
+
+    fn keep_alive(&self, _: LeaseId) -> StoreFuture<'_, ()> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn revoke(&self, _: LeaseId) -> StoreFuture<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn watch<'a>(&'a self, _: &'a str, _: u64) -> StoreFuture<'a, Watching> {
+        Box::pin(async { Err(StoreError::LeaseEnded) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_always_has_something_to_say_keeps_its_lease_all_the_same() {
+    let store = Arc::new(Prompt::default());
+    let (summary, summaries) = watch::channel(settled(0));
+    let (contact, held) = (watch::Sender::new(Contact::Unknown), watch::Sender::new(None));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(announce(store.clone(), "a".into(), summaries, contact, held));
+    for resources in 1..=30 {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        summary.send(settled(resources)).unwrap();
+    }
+    drop(summary);
+    tasks.join_all().await;
+    let kept = store.0.load(Ordering::Relaxed);
+    assert!(kept >= 60 / 6, "{kept} times in a minute");
 }
 
 #[tokio::test]

@@ -42,8 +42,19 @@ pub static KINDS: &[Kind] = &[
 #[cfg(test)]
 mod tests {
     use homeostat_engine::Registry;
+    use homeostat_model::collect::runs_code;
 
     use super::KINDS;
+
+    /// A new kind has to be named here or in `homeostat_model::collect`: one that runs what it is given is collected from named
+    /// hosts only.
+    #[test]
+    fn of_every_kind_it_is_known_whether_it_runs_what_it_is_given() {
+        let harmless = ["file", "kv", "line", "msg", "noop", "print", "remote", "test", "timer", "value"];
+        for name in Registry::new(KINDS.iter().copied()).names() {
+            assert_ne!(runs_code(name), harmless.contains(&name), "{name}");
+        }
+    }
 
     #[test]
     fn every_kind_is_documented_and_so_is_each_of_its_parameters() {

@@ -20,7 +20,7 @@ use crate::api::{self, client, path};
 const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 /// Between attempts to renew: from the first, doubling, to the second.
 pub(super) const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
-/// Between attempts to make the store of a new cluster know its first host.
+/// From the first attempt to make the store of a new cluster know its first host to the second.
 const ENROL_AGAIN: Duration = Duration::from_millis(300);
 /// Hosts that renew because the authority changed do not all ask within one moment.
 const SPREAD: Duration = Duration::from_secs(1);
@@ -54,12 +54,14 @@ impl Keeper {
     pub(crate) async fn run(mut self) {
         let mut tasks = JoinSet::new();
         tasks.spawn(api::serve(self.cluster.clone()));
-        self.come_back().await;
-        self.enrol().await;
         let (tell, mut told) = watch::channel(None);
         tasks.spawn(follow(self.store.clone(), tell));
+        self.come_back().await;
+        tasks.spawn(enrol(self.cluster.clone()));
         let mut wait = BACKOFF.0;
         loop {
+            // A host that was cut off, or asleep, for a month has certificates that nobody takes any more.
+            self.come_back().await;
             let news = told.borrow_and_update().clone();
             if let Some(news) = &news
                 && let Err(error) = self.take(news)
@@ -77,20 +79,6 @@ impl Keeper {
                 }
                 () = sleep(next) => {}
             }
-        }
-    }
-
-    /// Makes a new cluster's store know us, once it is there.
-    async fn enrol(&self) {
-        let Ok(registrar) = self.cluster.registrar() else { return };
-        let identity = self.cluster.identity();
-        let enrol = async || {
-            registrar.enrol_first(&identity).await?;
-            registrar.enrol_renewed(&identity).await
-        };
-        while let Err(refusal) = enrol().await {
-            tracing::debug!("the store does not know us yet: {refusal}");
-            sleep(ENROL_AGAIN).await;
         }
     }
 
@@ -228,6 +216,22 @@ impl Keeper {
             self.cluster.replace_identity(Identity { settings, ..Identity::clone(&identity) });
         }
         Ok(())
+    }
+}
+
+/// Makes a new cluster's store know us, once it is there.
+async fn enrol(cluster: Arc<Cluster>) {
+    let Ok(registrar) = cluster.registrar() else { return };
+    let identity = cluster.identity();
+    let enrol = async || {
+        registrar.enrol_first(&identity).await?;
+        registrar.enrol_renewed(&identity).await
+    };
+    let mut wait = ENROL_AGAIN;
+    while let Err(refusal) = enrol().await {
+        tracing::debug!("the store does not know us yet: {refusal}");
+        sleep(wait).await;
+        wait = (wait * 2).min(BACKOFF.0);
     }
 }
 
