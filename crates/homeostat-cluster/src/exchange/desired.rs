@@ -4,7 +4,7 @@
 //!
 //! What holds of an id: a resource that is declared is never replaced by a collected one; of several exports that say the same one
 //! is taken, of several that differ none, on every host alike. Whatever is left out is left out alone, and said once with the
-//! names of those who export it.
+//! names of those who export it. What would be undone is hidden instead of left out.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -249,7 +249,12 @@ impl Desired {
                 }
             }
         }
-        let Some((first, take)) = candidates.first() else { return decision };
+        let Some((first, take)) = candidates.first() else {
+            if !decision.problems.is_empty() || found.values().any(Result::is_err) {
+                decision.take = self.set_aside(id, &candidates);
+            }
+            return decision;
+        };
         let differs = candidates.iter().find(|(_, other)| other.digest() != take.digest());
         match (self.declared.get(id), differs) {
             (_, Some((other, _))) if other == first => {
@@ -269,7 +274,23 @@ impl Desired {
             )),
             (None, None) => decision.take = Some(take.clone()),
         }
+        if differs.is_some() {
+            decision.take = self.set_aside(id, &candidates);
+        }
         decision
+    }
+
+    /// What is exported, but not to be taken as it is, must not be undone either: whoever says something else of what another
+    /// host exports would take that away from everybody. It is hidden until it can be taken, or is gone.
+    fn set_aside(&self, id: &ResourceId, candidates: &[(&Arc<str>, ResourceDecl)]) -> Option<ResourceDecl> {
+        if self.declared.contains_key(id) {
+            return None;
+        }
+        let before = self.taken.get(id).map(|(resource, _)| &**resource);
+        let mut those = before.into_iter().chain(candidates.iter().map(|(_, resource)| resource));
+        let mut resource = those.find(|resource| resource.meta.reverse)?.clone();
+        resource.meta = Arc::new(Meta { hidden: true, ..Meta::clone(&resource.meta) });
+        Some(resource)
     }
 
     fn admit<'a>(

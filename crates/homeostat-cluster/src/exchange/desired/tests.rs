@@ -138,6 +138,22 @@ fn of_two_that_differ_none_is_taken_and_it_is_said_once() {
 }
 
 #[test]
+fn what_would_be_undone_is_hidden_while_others_say_something_else_of_it() {
+    let mut reversible = paper("x", &[("path", "/a/x"), ("content", "1")]);
+    reversible.meta = Arc::new(Meta { reverse: true, ..Meta::default() });
+    let mut desired = desired(&collecting());
+    drop(desired.change(vec![offered_to(&[], "b", reversible)]));
+    let hidden = |step: &Step| step.delta.set.iter().map(|one| one.meta.hidden).collect::<Vec<_>>();
+    let step = desired.change(vec![offered("a", "x", "2")]);
+    assert_eq!((hidden(&step), step.delta.remove, step.notes.len()), (vec![true], vec![], 1));
+    let step = desired.change(vec![change("a", "x", None)]);
+    assert_eq!((hidden(&step), step.delta.remove), (vec![false], vec![]));
+    let step = desired.change(vec![change("b", "x", Some(Err(Unusable::NotForUs)))]);
+    assert_eq!((hidden(&step), step.delta.remove), (vec![true], vec![]));
+    assert_eq!(desired.change(vec![change("b", "x", None)]).delta.remove, [id("x")]);
+}
+
+#[test]
 fn what_is_declared_stays_and_says_so_unless_it_is_the_same() {
     let declared = vec![
         paper("x", &[("path", "/c/x"), ("content", "ours")]),
