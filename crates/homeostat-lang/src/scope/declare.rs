@@ -121,6 +121,7 @@ impl Resolver<'_> {
     ) {
         let file = self.out.scopes[scope.index()].file;
         let imported = self.modules.file(file).import(id).and_then(|found| found.as_ref().ok()).cloned();
+        let is_first = self.once(seen, (Space::Path, &import.path), ("import", span));
         let alias = match &import.alias {
             ast::Alias::Everything => {
                 let names = &mut self.out.scopes[scope.index()].names;
@@ -132,9 +133,6 @@ impl Resolver<'_> {
                 name.text.clone()
             }
             ast::Alias::Default => {
-                if !self.once(seen, (Space::Path, &import.path), ("import", span)) {
-                    return;
-                }
                 let Some(alias) = default_alias(&import.path) else {
                     let message = format!("no name can be made of the path `{}`", import.path);
                     let nameless = Diagnostic::error(codes::INVALID_IMPORT, Stage::Scope, message).at(span);
@@ -143,7 +141,9 @@ impl Resolver<'_> {
                     return;
                 };
                 let alias: Arc<str> = alias.into();
-                self.once(seen, (Space::Alias, &alias), ("name", span));
+                if is_first {
+                    self.once(seen, (Space::Alias, &alias), ("name", span));
+                }
                 alias
             }
         };

@@ -16,8 +16,10 @@ pub(super) struct Directory {
     places: Places,
     entry: String,
     /// What standard input held, which is no file.
-    text: Option<Arc<str>>,
+    text: Option<Result<Arc<str>, Unreadable>>,
     read: RefCell<Vec<ReadFile>>,
+    /// What was asked for and could not be read: it may be there later.
+    missing: RefCell<Vec<PathBuf>>,
 }
 
 /// A file that was read.
@@ -47,21 +49,19 @@ impl Directory {
                 (format!("/{}", input.path.file_name().unwrap_or_default().to_string_lossy()), None)
             }
             ProgramText::Directory => ("/".to_owned(), None),
-            ProgramText::Stdin(bytes) => {
-                let text = String::from_utf8_lossy(bytes).into_owned();
-                (STDIN.to_owned(), Some(text.into()))
-            }
+            ProgramText::Stdin(bytes) => (STDIN.to_owned(), Some(text_of(bytes.clone()))),
         };
-        Self { places, entry, text, read: RefCell::default() }
+        Self { places, entry, text, read: RefCell::default(), missing: RefCell::default() }
     }
 
     pub(super) fn entry(&self) -> &str {
         &self.entry
     }
 
-    /// What was read, and what it was then.
+    /// What was read, and what it was then; and what could not be.
     pub(super) fn read_here(&self) -> Vec<(PathBuf, Option<Identity>)> {
-        self.read.borrow().iter().map(|file| file.here.clone()).collect()
+        let missing = self.missing.borrow().clone().into_iter().map(|path| (path, None));
+        self.read.borrow().iter().map(|file| file.here.clone()).chain(missing).collect()
     }
 
     /// All that belongs to a program.
@@ -76,33 +76,37 @@ impl Directory {
         let bases = modules.remotes.iter().filter_map(|import| import.base.as_deref());
         let fetched = bases.filter(|base| places.fetched().any(|(fetched, _)| fetched == *base));
         let directories = shipped.chain(fetched.map(str::to_owned)).collect();
-        ProgramFiles { root: places.root().to_owned(), entry, stdin: self.text, texts, directories }
+        let stdin = self.text.and_then(Result::ok);
+        ProgramFiles { root: places.root().to_owned(), entry, stdin, texts, directories }
     }
+}
+
+fn text_of(bytes: Vec<u8>) -> Result<Arc<str>, Unreadable> {
+    String::from_utf8(bytes).map(Arc::from).map_err(|error| {
+        Unreadable::Failed(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
+    })
 }
 
 impl Files for Directory {
     fn read(&self, path: &str) -> Result<Arc<str>, Unreadable> {
         if let (STDIN, Some(text)) = (path, &self.text) {
-            return Ok(text.clone());
+            return text.clone();
         }
         let here = self.places.path(path);
-        let (bytes, identity) = read_file(&here).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Unreadable::Missing,
-            io::ErrorKind::PermissionDenied => Unreadable::Failed("permission denied".into()),
-            io::ErrorKind::IsADirectory => Unreadable::Failed("it is a directory".into()),
-            _ => Unreadable::Failed(error.to_string()),
+        let (bytes, identity) = read_file(&here).map_err(|error| {
+            self.missing.borrow_mut().push(here.clone());
+            match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Unreadable::Missing,
+                io::ErrorKind::PermissionDenied => Unreadable::Failed("permission denied".into()),
+                io::ErrorKind::IsADirectory => Unreadable::Failed("it is a directory".into()),
+                _ => Unreadable::Failed(error.to_string()),
+            }
         })?;
         self.read.borrow_mut().push(ReadFile { path: path.to_owned(), here: (here, Some(identity)) });
         if bytes.len() > MAX_PROGRAM_BYTES {
             return Err(Unreadable::Failed(format!("it has more than {MAX_PROGRAM_BYTES} bytes")));
         }
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(text.into()),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                Err(Unreadable::Failed(format!("byte {at} is not UTF-8")))
-            }
-        }
+        text_of(bytes)
     }
 
     fn name(&self, path: &str) -> String {

@@ -73,6 +73,18 @@ fn every_file_of_a_program_and_of_the_world_is_followed() {
 }
 
 #[test]
+fn an_import_that_was_missing_is_noticed_when_it_comes() {
+    let place = Place::new();
+    place.write("site.mcl", "file \"DIR/one\" {\n\tcontent => \"1\",\n}\n");
+    let _agent = place.start_run(&["site.mcl"]);
+    wait_until("the first load is done", || place.read("one") == "1");
+    place.write("site.mcl", "import \"later.mcl\"\n\ninclude later.two\n");
+    pause();
+    place.write("later.mcl", "class two {\n\tfile \"DIR/two\" {\n\t\tcontent => \"2\",\n\t}\n}\n");
+    wait_until("it is loaded", || place.read("two") == "2");
+}
+
+#[test]
 fn a_program_and_a_text_make_one_catalog() {
     let place = program();
     place.write("more.yaml", "graph: g\nresources:\n  file:\n  - {name: DIR/more, content: x}\n");
@@ -224,4 +236,10 @@ fn tools_are_told_every_stage() {
     assert_eq!(stage("noop \"x\" {\n\tcomment => 1,\n}\n", "wrong-type"), "type");
     assert_eq!(stage("$l = [1]\nnoop \"${l[3]}\" {}\n", "failed"), "evaluation");
     assert_eq!(stage("Noop[\"a\"] -> Noop[\"b\"]\nnoop \"a\" {}\n", "unknown-resource"), "catalog");
+}
+
+/// So long that the text is read before what it lacks is there; where it is not, less is shown.
+#[allow(clippy::disallowed_methods)]
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(1500));
 }
