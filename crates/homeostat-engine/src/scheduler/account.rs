@@ -44,12 +44,8 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                 }
             }
         }
-        let settled = self.unsettled == 0;
-        if settled && !self.settled_said {
-            self.settled_said = true;
+        if self.unsettled == 0 && !self.settled_said {
             self.event(None, Causes::none(), None, EventKind::Settled(self.totals));
-        } else if !settled {
-            self.settled_said = false;
         }
     }
 

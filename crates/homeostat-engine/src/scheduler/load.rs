@@ -158,7 +158,6 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         let (added, changed, removed) = (summary.added, summary.changed, summary.removed);
         let resources = self.graph.len();
         self.event(None, Causes::DECLARED, None, EventKind::Loaded { resources, added, changed, removed });
-        self.settled_said = false;
         self.pump();
         Ok(summary)
     }

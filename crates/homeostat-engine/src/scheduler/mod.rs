@@ -212,6 +212,7 @@ pub(crate) struct Scheduler<R, D> {
     touched: Vec<u32>,
     totals: Totals,
     unsettled: usize,
+    /// Nothing happened since it was said last. A look that finds nothing new, as after each change of ours, is no news.
     settled_said: bool,
     /// Refreshes that were owed when we started, for vertices that were not there yet.
     owed_before: BTreeMap<ResourceId, Vec<ResourceId>>,
@@ -329,6 +330,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 
     fn event(&mut self, at: Option<u32>, causes: Causes, duration: Option<Duration>, kind: EventKind) {
+        self.settled_said = matches!(kind, EventKind::Settled(_));
         let goes = at.is_some_and(|at| matches!(self.state(at).leaving, Leaving::Now | Leaving::WhenUndone));
         let is_declared = !goes && kind != EventKind::Removed;
         let state = at.map(|at| self.state(at));

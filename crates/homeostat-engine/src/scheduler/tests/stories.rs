@@ -689,3 +689,19 @@ fn a_wake_brings_the_next_attempt_forward() {
     world.run_out();
     world.assert_at_rest();
 }
+
+#[test]
+fn that_all_is_settled_is_said_once_for_each_thing_that_happened() {
+    let mut world = World::new(World::policy(4));
+    let settled = |world: &World| {
+        world.events.iter().filter(|event| matches!(event.kind, EventKind::Settled(_))).count()
+    };
+    // Our own change wakes it, and the look after that finds nothing new.
+    world.start(text(&[0], &[]));
+    assert_eq!((world.checked.len(), settled(&world)), (2, 1));
+    world.meddle(0, 9);
+    world.run_out();
+    assert_eq!(settled(&world), 2);
+    world.start(text(&[0], &[]));
+    assert_eq!(settled(&world), 3);
+}
