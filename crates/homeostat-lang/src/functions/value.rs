@@ -78,13 +78,10 @@ fn value(site: &Site<'_>, _: Args<'_>, answer: &Value) -> Result<Value> {
     let value = match wanted {
         Some(wanted) if ready == Value::Bool(true) => {
             let value = field(answer, "value")?;
-            if !value.is_of(wanted) {
+            value.shaped(wanted).ok_or_else(|| {
                 let stored = value.type_of();
-                return Err(Error::permanent(format!(
-                    "the stored value is `{stored}` where `{wanted}` is expected"
-                )));
-            }
-            value.clone()
+                Error::permanent(format!("the stored value is `{stored}` where `{wanted}` is expected"))
+            })?
         }
         _ => wanted.and_then(Value::zero).ok_or_else(|| Error::permanent("such a type has no values"))?,
     };

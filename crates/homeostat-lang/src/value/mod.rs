@@ -7,6 +7,7 @@ mod convert;
 mod display;
 mod func;
 mod parse;
+mod shape;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
