@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use homeostat_engine::store::{Commit, Operation, StoreError, keys};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::elect::Mandate;
 use super::look::Look;
@@ -18,6 +18,8 @@ use crate::pace::{Backoff, about};
 
 /// Between attempts to promote one that is still catching up.
 const PROMOTE_INTERVAL: Duration = Duration::from_millis(100);
+/// How long the elected one waits for a member whose file is made smaller.
+const TIDY_PATIENCE: Duration = Duration::from_secs(5);
 /// Between looks while something is waited for.
 const WAIT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -187,9 +189,9 @@ impl Governor<'_> {
         self.memory.tidied = Some(Instant::now());
         let seat = look.roster.seats.iter().find(|seat| seat.id == loose.id);
         let single = seat.and_then(|seat| self.single(&seat.client_url));
-        if let Some(single) = single
-            && let Err(refusal) = single.defragment().await
-        {
+        let Some(single) = single else { return };
+        // It goes on with that for as long as it takes, whoever waits for it.
+        if let Ok(Err(refusal)) = timeout(TIDY_PATIENCE, single.defragment()).await {
             tracing::debug!("a member could not be defragmented: {refusal}");
         }
     }

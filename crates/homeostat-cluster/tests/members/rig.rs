@@ -29,6 +29,7 @@ pub(crate) struct Rig {
     pub(crate) store: EtcdStore,
     /// Keys of ours that were put and acknowledged.
     acknowledged: Vec<String>,
+    quota_bytes: u64,
 }
 
 struct Host {
@@ -68,7 +69,7 @@ impl Rig {
             authority.sign(&name(at), &address(at));
         }
         let store = EtcdStore::new(options(authority.dir(), &name(1), &[url(1)])).unwrap();
-        Some(Self { dir, networks, hosts, store, acknowledged: Vec::new() })
+        Some(Self { dir, networks, hosts, store, acknowledged: Vec::new(), quota_bytes: 1 << 30 })
     }
 
     /// The hosts lie in so many zones, in turn.
@@ -76,6 +77,12 @@ impl Rig {
         for (at, host) in self.hosts.iter_mut().enumerate() {
             host.zone = format!("z{}", at % zones);
         }
+        self
+    }
+
+    /// Above this size of its file, no member takes more.
+    pub(crate) fn with_quota(mut self, bytes: u64) -> Self {
+        self.quota_bytes = bytes;
         self
     }
 
@@ -117,6 +124,7 @@ impl Rig {
             urls: self.store.urls(),
             task,
             program: self.hosts[host - 1].program.clone(),
+            quota_bytes: self.quota_bytes,
         };
         let file = dir.join("orders");
         std::fs::write(&file, serde_json::to_vec(&orders).unwrap()).unwrap();
