@@ -42,6 +42,8 @@ pub(super) struct Governor<'a> {
 pub(super) struct Memory {
     /// Since when hosts are away; by our own clock, so that no host's clock matters.
     pub(super) away: BTreeMap<String, Instant>,
+    /// Since when members do not answer.
+    pub(super) silent: BTreeMap<u64, Instant>,
     /// Since when there is this learner.
     pub(super) learner: Option<(u64, Instant)>,
     /// Until when hosts are not asked again.
@@ -122,6 +124,9 @@ impl Governor<'_> {
                 if view.step.as_ref() != Some(step) {
                     self.commit(vec![put(keys::CLUSTER_STEP, step)]).await?;
                 }
+                if let Some(host) = plan::rests_after(step, &view) {
+                    self.memory.resting.insert(host.clone(), Instant::now() + self.times.rest);
+                }
                 self.take(step, &look).await
             }
         }
@@ -139,7 +144,7 @@ impl Governor<'_> {
         if then.is_empty() { Ok(()) } else { self.commit(then).await }
     }
 
-    async fn take(&mut self, step: &Step, look: &Look) -> Result<Duration, Ended> {
+    async fn take(&self, step: &Step, look: &Look) -> Result<Duration, Ended> {
         let etcd = self.store.administration();
         let taken = match step {
             Step::Add { host } => {
@@ -148,10 +153,7 @@ impl Governor<'_> {
                 etcd.add_learner(url).await.map(drop)
             }
             Step::Promote { id } => etcd.promote(*id).await,
-            Step::Remove { id } => {
-                self.rest_after(*id, look);
-                etcd.remove(*id).await
-            }
+            Step::Remove { id } => etcd.remove(*id).await,
         };
         match taken {
             // The next look shows it, and it is told.
@@ -169,13 +171,6 @@ impl Governor<'_> {
     pub(super) fn is_late(&self, id: u64) -> bool {
         let is_it = |(learner, since): (u64, Instant)| learner == id && since.elapsed() > self.times.learner;
         self.memory.learner.is_some_and(is_it)
-    }
-
-    /// A learner that did not get on lets others come first for a while.
-    fn rest_after(&mut self, id: u64, look: &Look) {
-        if let Some(seat) = look.roster.seats.iter().find(|seat| seat.id == id && self.is_late(id)) {
-            self.memory.resting.insert(seat.host.clone(), Instant::now() + self.times.rest);
-        }
     }
 
     /// One member at a time has its file made smaller, while all are well.

@@ -87,7 +87,7 @@ async fn until(membership: &mut Membership, is_so: impl FnMut(&Condition) -> boo
 }
 
 /// A program that says it is this etcd, and then does this.
-fn pretend(dir: &Path, version: &str, then: &str) -> PathBuf {
+pub(crate) fn pretend(dir: &Path, version: &str, then: &str) -> PathBuf {
     let path = dir.join(format!("etcd-{version}"));
     let text =
         format!("#!/bin/sh\n[ \"$1\" = --version ] && echo 'etcd Version: {version}' && exit 0\n{then}\n");

@@ -3,7 +3,7 @@
 //! The networks have no names, and agents end with who started them: nothing is left behind, however a test ends.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ impl Rig {
     }
 
     /// From its next start on, a host runs this for etcd.
-    pub(crate) fn set_program(&mut self, host: usize, program: &str) {
+    pub(crate) fn set_program(&mut self, host: usize, program: impl Into<PathBuf>) {
         self.hosts[host - 1].program = program.into();
     }
 
@@ -171,6 +171,11 @@ impl Rig {
 
     pub(crate) fn heal(&self, host: usize) {
         self.networks.heal(host);
+    }
+
+    /// Where the test keeps what is of no host.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Where a host keeps its part.
