@@ -97,7 +97,7 @@ impl Governor<'_> {
         self.memory.away.retain(|host, _| hosts.contains_key(host));
         self.memory.resting.retain(|_, until| *until > now);
         self.hear(look, now);
-        let silent = &self.memory.silent;
+        let (silent, silence) = (&self.memory.silent, look.grace + self.times.busy);
         let members = look.servers.iter().map(|server| MemberSeen {
             id: server.id,
             host: look.roster.seats.iter().find(|seat| seat.id == server.id).map(|seat| seat.host.clone()),
@@ -107,7 +107,7 @@ impl Governor<'_> {
                 (false, _) => Standing::Voter,
             },
             answers: look.health.contains_key(&server.id),
-            is_silent: silent.get(&server.id).is_some_and(|since| now - *since > look.grace),
+            is_silent: silent.get(&server.id).is_some_and(|since| now - *since > silence),
         });
         let members: Vec<_> = members.collect();
         let learner =

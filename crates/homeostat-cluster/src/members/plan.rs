@@ -43,7 +43,7 @@ pub(crate) struct MemberSeen {
     pub(crate) standing: Standing,
     /// Whether it answers now.
     pub(crate) answers: bool,
-    /// Whether it has not answered for longer than the grace time.
+    /// Whether it has not answered for longer than it may.
     pub(crate) is_silent: bool,
 }
 
@@ -190,8 +190,8 @@ impl View {
         self.voters().filter(|voter| self.zone(voter) == zone).count()
     }
 
-    /// How many members there are to be: odd, and no more than there are hosts for that are at least so fit. There are none to
-    /// be added for a host that rests, and none to be removed for want of it.
+    /// How many members there are to be: odd, and no more than there are hosts for that are at least so fit. For a host that
+    /// rests no other one is added, and none is removed for want of it.
     fn target(&self, least: Fitness) -> usize {
         let kept = self.members.iter().filter(|member| self.fitness(member) != Fitness::Gone).count();
         let possible = self.wanted.min(SIZE_MAX).min(kept + self.fresh(least).count());

@@ -29,6 +29,7 @@ fn servers(rig: &Rig, host: usize) -> Vec<i32> {
 async fn members_grow_with_the_hosts_and_shrink_to_the_wanted_size() {
     let mut rig = rig!(5).in_zones(3);
     rig.grow([2]).await;
+    rig.wait_for_those_who_are_away().await;
     rig.admit(3).await;
     rig.until_whole(3).await;
     assert_eq!(rig.members().await, [1, 2, 3]);
@@ -76,6 +77,7 @@ async fn a_member_that_returns_soon_stays_one() {
     rig.grow(2..=3).await;
     rig.until_whole(3).await;
     rig.admit(4).await;
+    rig.wait_for_those_who_are_away().await;
     let before = rig.roster().await;
     rig.kill(2);
     rig.launch(2, Task::Run);
@@ -103,6 +105,7 @@ async fn a_host_whose_etcd_never_comes_up_is_tried_now_and_then_and_the_others_s
     let broken = pretend(rig.dir(), "3.5.1", "exit 3");
     rig.set_program(3, broken);
     rig.grow(2..=3).await;
+    rig.wait_for_those_who_are_away().await;
     rig.until("the second one is a member", async |rig| rig.members().await == [1, 2]).await;
     let before = rig.roster().await.of(&name(2)).cloned();
     let (_, revision) = rig.store.range(keys::CLUSTER_MEMBERS).await.unwrap();
@@ -223,6 +226,7 @@ async fn all_hosts_start_again_at_once() {
     let mut rig = rig!(3);
     rig.grow(2..=3).await;
     rig.until_whole(3).await;
+    rig.wait_for_those_who_are_away().await;
     let before = rig.roster().await;
     (1..=3).for_each(|host| rig.kill(host));
     (1..=3).for_each(|host| rig.launch(host, Task::Run));

@@ -100,6 +100,11 @@ impl Rig {
         }
     }
 
+    /// Nobody is replaced for being away or slow: for tests that are about who stays.
+    pub(crate) async fn wait_for_those_who_are_away(&self) {
+        members::set_grace(&self.store, 600).await.unwrap();
+    }
+
     /// Lets a host in that may be a member, and starts it.
     pub(crate) async fn admit(&mut self, host: usize) {
         self.until(&format!("{} is let in", name(host)), async |rig| {

@@ -1,8 +1,8 @@
 use super::*;
 
 /// Members and hosts from one line: `a:z1 b:z2* c:z1-` are voters in zones; `*` a learner, `+` one that was added, `?` a
-/// fit host that is none, `%` one that rests, `-` a member that is gone, `^` one that is to be let go and answers, `~` one that is away, `!` one that is there and does not answer,
-/// `!!` one that has not for longer than the grace time.
+/// fit host that is none, `%` one that rests, `-` a member that is gone, `^` one that is to be let go and answers, `~` one that
+/// is away, `!` one that is there and does not answer, `!!` one that has not for longer than it may.
 fn view(wanted: usize, text: &str) -> View {
     let mut view = View { wanted, ..View::default() };
     for (at, word) in text.split(' ').enumerate() {
