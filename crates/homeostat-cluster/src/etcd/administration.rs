@@ -1,14 +1,18 @@
 //! What is asked of etcd that is not about keys: its members, and how it does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use etcd_client::{AlarmAction, AlarmOptions, AlarmType, CompactionOptions, MemberAddOptions};
+use etcd_client::{AlarmAction, AlarmMember, AlarmOptions, AlarmType, CompactionOptions, MemberAddOptions};
 use homeostat_engine::store::StoreError;
 
 use super::error::Failed;
 use super::form::{Namespace, number};
 use super::link::{Again, Connection, Link};
 use super::options::OptionsError;
+
+/// To rewrite a file of some gigabytes on a slow disk.
+const REWRITE_PATIENCE: Duration = Duration::from_secs(600);
 
 /// What is asked of etcd that is not about keys.
 #[derive(Clone)]
@@ -26,6 +30,8 @@ pub struct ServerMember {
     pub name: Option<String>,
     /// Where the others reach it.
     pub peer_urls: Vec<String>,
+    /// Where it answers clients; nowhere until it has started for the first time.
+    pub client_urls: Vec<String>,
     /// Whether it has no vote yet.
     pub is_learner: bool,
 }
@@ -84,6 +90,7 @@ fn refusal(error: &etcd_client::Error) -> Option<Refusal> {
         | "re-configuration failed due to not enough started members"
         | "too many learner members in cluster" => Some(Refusal::Unwell),
         "can only promote a learner member"
+        | "mvcc: required revision has been compacted"
         | "member ID already exist"
         | "Peer URLs already exists"
         | "user name already exists"
@@ -118,6 +125,7 @@ impl Administration {
             id: member.id(),
             name: Some(member.name().to_owned()).filter(|name| !name.is_empty()),
             peer_urls: member.peer_urls().to_vec(),
+            client_urls: member.client_urls().to_vec(),
             is_learner: member.is_learner(),
         });
         Ok(members.collect())
@@ -155,7 +163,7 @@ impl Administration {
         })
     }
 
-    /// Forgets what was before now: keys have their last value only.
+    /// Forgets what was before now: keys have their last value only. Takes up to minutes.
     pub async fn compact(&self) -> Result<(), Refusal> {
         let key = self.namespace.key("");
         let now = self.ask(Again::Harmless, |mut at| {
@@ -164,16 +172,31 @@ impl Administration {
         });
         let revision = now.await?.header().map_or(0, etcd_client::ResponseHeader::revision);
         let options = CompactionOptions::new().with_physical();
-        let compacted = self.ask(Again::Harmless, |mut at| {
+        let compacted = self.ask_within(REWRITE_PATIENCE, Again::Never, |mut at| {
             let options = options.clone();
             async move { at.kv.compact(revision, Some(options)).await.map(drop) }
         });
-        compacted.await
+        match compacted.await {
+            // Another member did, and nothing was written since.
+            Err(Refusal::Already) => Ok(()),
+            done => done,
+        }
     }
 
-    /// Makes the file of the member that is asked as small as it can be. It answers nobody meanwhile.
+    /// Makes the file of the member that is asked as small as it can be. It answers nobody meanwhile, up to minutes.
     pub async fn defragment(&self) -> Result<(), Refusal> {
-        self.ask(Again::Harmless, |mut at| async move { at.maintenance.defragment().await.map(drop) }).await
+        let defragmented = self.ask_within(REWRITE_PATIENCE, Again::Never, |mut at| async move {
+            at.maintenance.defragment().await.map(drop)
+        });
+        defragmented.await
+    }
+
+    /// The members that said that they have no space, whether they are members still or not.
+    pub async fn alarmed(&self) -> Result<Vec<u64>, Refusal> {
+        let listed = self.ask(Again::Harmless, |mut at| async move {
+            at.maintenance.alarm(AlarmAction::Get, AlarmType::Nospace, None).await
+        });
+        Ok(listed.await?.alarms().iter().map(AlarmMember::member_id).collect())
     }
 
     /// Ends the alarm of a member that it has no space, after there is some again.
@@ -198,8 +221,20 @@ impl Administration {
     where
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
+        self.ask_within(self.link.options().times.request, again, request).await
+    }
+
+    async fn ask_within<T, F>(
+        &self,
+        patience: Duration,
+        again: Again,
+        request: impl Fn(Connection) -> F,
+    ) -> Result<T, Refusal>
+    where
+        F: Future<Output = Result<T, etcd_client::Error>>,
+    {
         // Refused with a meaning of its own is an answer, not a failure of the connection.
-        let asked = self.link.ask(again, |at| {
+        let asked = self.link.ask_within(patience, again, |at| {
             let request = request(at);
             async move {
                 match request.await {

@@ -159,22 +159,35 @@ impl Link {
     where
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
-        let deadline = Instant::now() + self.options.times.request;
+        self.ask_within(self.options.times.request, again, request).await
+    }
+
+    /// The same, with a deadline of its own.
+    pub(super) async fn ask_within<T, F>(
+        &self,
+        patience: Duration,
+        again: Again,
+        request: impl Fn(Connection) -> F,
+    ) -> Result<T, Failed>
+    where
+        F: Future<Output = Result<T, etcd_client::Error>>,
+    {
+        let deadline = Instant::now() + patience;
         loop {
             let connection = self.connection().await?;
             let left = deadline.saturating_duration_since(Instant::now());
             // Who may ask again leaves time for it.
-            let patience = match again {
-                Again::Harmless if self.members() > 1 => left.min(self.options.times.request / 2),
+            let share = match again {
+                Again::Harmless if self.members() > 1 => left.min(patience / 2),
                 Again::Harmless | Again::Never => left,
             };
-            let failed = match timeout(patience, request(connection.clone())).await {
+            let failed = match timeout(share, request(connection.clone())).await {
                 Ok(Ok(answer)) => {
                     self.works(&connection);
                     return Ok(answer);
                 }
                 Ok(Err(error)) => Failed::of(&error),
-                Err(_) => Failed::Gone { why: format!("no answer in {patience:.1?}"), doubtful: true },
+                Err(_) => Failed::Gone { why: format!("no answer in {share:.1?}"), doubtful: true },
             };
             let (why, doubtful) = match failed {
                 Failed::Gone { why, doubtful } => (why, doubtful),

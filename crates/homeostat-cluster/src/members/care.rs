@@ -1,19 +1,23 @@
 //! What each member does for its own server: space.
 //!
 //! etcd refuses writes when its file reaches the quota, and goes on refusing after there is room again until somebody says
-//! so. That must not depend on an election, which is a write: every member looks after itself.
+//! so. That must not depend on an election, which is a write: every member looks after itself, and speaks for those that
+//! cannot any more.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::seat::Condition;
-use crate::etcd::{Administration, Health, Refusal};
+use crate::etcd::{Administration, Health, Refusal, ServerMember};
 use crate::pace::about;
 
 /// Below this it is not worth the time in which the member answers nobody.
 const FILE_BYTES_MIN: u64 = 32 << 20;
+
+/// To answer whether it is there.
+const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether more than half of the file of a member is unused.
 pub(super) fn is_loose(health: &Health) -> bool {
@@ -54,6 +58,20 @@ async fn look(own: &Administration, quota_bytes: u64) -> Result<bool, Refusal> {
         tracing::warn!("the store is full of what is in use: remove something, or raise its quota");
         return Ok(true);
     }
-    own.disarm(health.id).await?;
+    let members = own.members().await?;
+    for id in own.alarmed().await? {
+        let member = members.iter().find(|member| member.id == id);
+        // Who can ends its own alarm when it has made room; who has none when it is back says so again.
+        if id == health.id || !looks_after_itself(own, member).await {
+            own.disarm(id).await?;
+        }
+    }
     Ok(false)
+}
+
+/// Whether it is there, and etcd lets it: a learner may neither defragment nor end an alarm.
+async fn looks_after_itself(own: &Administration, member: Option<&ServerMember>) -> bool {
+    let url = member.filter(|member| !member.is_learner).and_then(|member| member.client_urls.first());
+    let Some(single) = url.and_then(|url| own.of(url).ok()) else { return false };
+    matches!(timeout(PROBE_PATIENCE, single.health()).await, Ok(Ok(_)))
 }

@@ -62,6 +62,8 @@ impl Candidacy {
 pub struct MemberTimes {
     /// How long a member may be away before it is replaced, where nobody has said.
     pub grace: Duration,
+    /// How much longer a member whose host is there may not answer: it may have much to do.
+    pub busy: Duration,
     /// How long a learner may take.
     pub learner: Duration,
     /// How long a host that did not get on is not asked again.
@@ -82,6 +84,7 @@ impl Default for MemberTimes {
     fn default() -> Self {
         Self {
             grace: Duration::from_secs(120),
+            busy: Duration::from_secs(30),
             learner: Duration::from_secs(300),
             rest: Duration::from_secs(600),
             mandate: Duration::from_secs(10),

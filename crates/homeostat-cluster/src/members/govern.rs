@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use homeostat_engine::store::{Commit, Operation, StoreError, keys};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::elect::Mandate;
 use super::look::Look;
@@ -18,6 +18,8 @@ use crate::pace::{Backoff, about};
 
 /// Between attempts to promote one that is still catching up.
 const PROMOTE_INTERVAL: Duration = Duration::from_millis(100);
+/// How long the elected one waits for a member whose file is made smaller.
+const TIDY_PATIENCE: Duration = Duration::from_secs(5);
 /// Between looks while something is waited for.
 const WAIT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -40,6 +42,8 @@ pub(super) struct Governor<'a> {
 pub(super) struct Memory {
     /// Since when hosts are away; by our own clock, so that no host's clock matters.
     pub(super) away: BTreeMap<String, Instant>,
+    /// Since when members do not answer.
+    pub(super) silent: BTreeMap<u64, Instant>,
     /// Since when there is this learner.
     pub(super) learner: Option<(u64, Instant)>,
     /// Until when hosts are not asked again.
@@ -120,6 +124,9 @@ impl Governor<'_> {
                 if view.step.as_ref() != Some(step) {
                     self.commit(vec![put(keys::CLUSTER_STEP, step)]).await?;
                 }
+                if let Some(host) = plan::rests_after(step, &view) {
+                    self.memory.resting.insert(host.clone(), Instant::now() + self.times.rest);
+                }
                 self.take(step, &look).await
             }
         }
@@ -137,7 +144,7 @@ impl Governor<'_> {
         if then.is_empty() { Ok(()) } else { self.commit(then).await }
     }
 
-    async fn take(&mut self, step: &Step, look: &Look) -> Result<Duration, Ended> {
+    async fn take(&self, step: &Step, look: &Look) -> Result<Duration, Ended> {
         let etcd = self.store.administration();
         let taken = match step {
             Step::Add { host } => {
@@ -146,10 +153,7 @@ impl Governor<'_> {
                 etcd.add_learner(url).await.map(drop)
             }
             Step::Promote { id } => etcd.promote(*id).await,
-            Step::Remove { id } => {
-                self.rest_after(*id, look);
-                etcd.remove(*id).await
-            }
+            Step::Remove { id } => etcd.remove(*id).await,
         };
         match taken {
             // The next look shows it, and it is told.
@@ -169,13 +173,6 @@ impl Governor<'_> {
         self.memory.learner.is_some_and(is_it)
     }
 
-    /// A learner that did not get on lets others come first for a while.
-    fn rest_after(&mut self, id: u64, look: &Look) {
-        if let Some(seat) = look.roster.seats.iter().find(|seat| seat.id == id && self.is_late(id)) {
-            self.memory.resting.insert(seat.host.clone(), Instant::now() + self.times.rest);
-        }
-    }
-
     /// One member at a time has its file made smaller, while all are well.
     async fn tidy(&mut self, look: &Look) {
         let all_are_well = look.servers.iter().all(|server| look.health.contains_key(&server.id));
@@ -187,9 +184,9 @@ impl Governor<'_> {
         self.memory.tidied = Some(Instant::now());
         let seat = look.roster.seats.iter().find(|seat| seat.id == loose.id);
         let single = seat.and_then(|seat| self.single(&seat.client_url));
-        if let Some(single) = single
-            && let Err(refusal) = single.defragment().await
-        {
+        let Some(single) = single else { return };
+        // It goes on with that for as long as it takes, whoever waits for it.
+        if let Ok(Err(refusal)) = timeout(TIDY_PATIENCE, single.defragment()).await {
             tracing::debug!("a member could not be defragmented: {refusal}");
         }
     }

@@ -96,6 +96,8 @@ impl Governor<'_> {
         let hosts = hosts.collect::<BTreeMap<_, _>>();
         self.memory.away.retain(|host, _| hosts.contains_key(host));
         self.memory.resting.retain(|_, until| *until > now);
+        self.hear(look, now);
+        let (silent, silence) = (&self.memory.silent, look.grace + self.times.busy);
         let members = look.servers.iter().map(|server| MemberSeen {
             id: server.id,
             host: look.roster.seats.iter().find(|seat| seat.id == server.id).map(|seat| seat.host.clone()),
@@ -105,6 +107,7 @@ impl Governor<'_> {
                 (false, _) => Standing::Voter,
             },
             answers: look.health.contains_key(&server.id),
+            is_silent: silent.get(&server.id).is_some_and(|since| now - *since > silence),
         });
         let members: Vec<_> = members.collect();
         let learner =
@@ -114,6 +117,14 @@ impl Governor<'_> {
         }
         let learner_is_late = learner.is_some_and(|id| self.is_late(id));
         View { members, hosts, wanted: look.wanted, step: look.step.clone(), learner_is_late }
+    }
+
+    /// Notes since when members do not answer. One that has not started yet has the time of a learner.
+    fn hear(&mut self, look: &Look, now: Instant) {
+        let silent = look.servers.iter().filter(|server| !server.is_learner);
+        let silent = silent.map(|server| server.id).filter(|id| !look.health.contains_key(id));
+        let before = std::mem::take(&mut self.memory.silent);
+        self.memory.silent = silent.map(|id| (id, before.get(&id).copied().unwrap_or(now))).collect();
     }
 
     fn fitness(&mut self, offer: &Offer, look: &Look, now: Instant) -> Fitness {
@@ -126,10 +137,17 @@ impl Governor<'_> {
             // It was replaced already, and has not noticed.
             Ability::Lost { .. } => false,
         };
-        if is_present && is_able {
+        let is_fit = is_present && is_able;
+        if is_fit {
             self.memory.away.remove(&offer.host);
-            let rests = self.memory.resting.get(&offer.host).is_some_and(|until| *until > now);
-            return if rests { Fitness::Resting } else { Fitness::Fit };
+        }
+        let rests = self.memory.resting.get(&offer.host).is_some_and(|until| *until > now);
+        // Right after it was let go it cannot say yet that it could be asked again.
+        if rests && (is_fit || seat.is_none()) {
+            return Fitness::Resting;
+        }
+        if is_fit {
+            return Fitness::Fit;
         }
         let since = *self.memory.away.entry(offer.host.clone()).or_insert(now);
         if now - since > look.grace { Fitness::Gone } else { Fitness::Away }

@@ -43,6 +43,8 @@ pub(crate) struct MemberSeen {
     pub(crate) standing: Standing,
     /// Whether it answers now.
     pub(crate) answers: bool,
+    /// Whether it has not answered for longer than it may.
+    pub(crate) is_silent: bool,
 }
 
 /// What a member counts for.
@@ -70,7 +72,7 @@ pub(crate) enum Fitness {
     Gone,
     /// It is away, and may come back.
     Away,
-    /// It is there, but not to be asked now: it was, and did not get on.
+    /// Not to be asked now: it was, and did not get on.
     Resting,
     /// It is there.
     Fit,
@@ -125,13 +127,12 @@ pub(crate) fn next(view: &View) -> Next {
         }
         return view.remove(gone, "too few members answer to remove one that is gone");
     }
-    let target = view.target();
-    if count > target {
+    if count > view.target(Fitness::Resting) {
         let least = view.voters().max_by_key(|voter| view.dispensable(voter)).expect("there are members");
         return view.remove(least, "too few members answer to remove one that is not needed");
     }
     match view.candidate() {
-        Some(host) if count < target || view.spreads_better(&view.hosts[host].zone) => {
+        Some(host) if count < view.target(Fitness::Fit) || view.spreads_better(&view.hosts[host].zone) => {
             Next::Take(Step::Add { host: host.clone() })
         }
         _ => Next::Settled,
@@ -148,6 +149,18 @@ pub(crate) fn is_done(step: &Step, members: &[MemberSeen]) -> bool {
     }
 }
 
+/// The host that is not to be asked again soon after this step: it was given a place, and did not get on.
+pub(crate) fn rests_after<'v>(step: &Step, view: &'v View) -> Option<&'v String> {
+    let Step::Remove { id } = step else { return None };
+    let member = view.members.iter().find(|member| member.id == *id)?;
+    let failed = match member.standing {
+        // One that is away for long or lost its data may begin anew when it is back.
+        Standing::Voter => member.is_silent,
+        Standing::Added | Standing::Learner => view.learner_is_late || view.fitness(member) != Fitness::Fit,
+    };
+    member.host.as_ref().filter(|_| failed)
+}
+
 fn quorum(voters: usize) -> usize {
     voters / 2 + 1
 }
@@ -160,7 +173,7 @@ impl View {
     fn fitness(&self, member: &MemberSeen) -> Fitness {
         let host = member.host.as_ref().and_then(|host| self.hosts.get(host));
         // A host that offers itself no longer is to be let go.
-        host.map_or(Fitness::Gone, |host| host.fitness)
+        host.filter(|_| !member.is_silent).map_or(Fitness::Gone, |host| host.fitness)
     }
 
     /// Whether the only voter is to be let go.
@@ -177,24 +190,25 @@ impl View {
         self.voters().filter(|voter| self.zone(voter) == zone).count()
     }
 
-    /// How many members there are to be: odd, and no more than there are hosts for.
-    fn target(&self) -> usize {
+    /// How many members there are to be: odd, and no more than there are hosts for that are at least so fit. For a host that
+    /// rests no other one is added, and none is removed for want of it.
+    fn target(&self, least: Fitness) -> usize {
         let kept = self.members.iter().filter(|member| self.fitness(member) != Fitness::Gone).count();
-        let possible = self.wanted.min(SIZE_MAX).min(kept + self.fresh().count());
+        let possible = self.wanted.min(SIZE_MAX).min(kept + self.fresh(least).count());
         possible.saturating_sub(usize::from(possible.is_multiple_of(2))).max(1)
     }
 
-    /// Hosts that could be added.
-    fn fresh(&self) -> impl Iterator<Item = (&String, &HostSeen)> {
+    /// Hosts that are no members, and at least so fit.
+    fn fresh(&self, least: Fitness) -> impl Iterator<Item = (&String, &HostSeen)> {
         let is_member = |host: &String| self.members.iter().any(|member| member.host.as_ref() == Some(host));
-        self.hosts.iter().filter(move |(name, host)| host.fitness == Fitness::Fit && !is_member(name))
+        self.hosts.iter().filter(move |(name, host)| host.fitness >= least && !is_member(name))
     }
 
     /// The host to add: the one that was begun with; else one from the zone with the fewest members.
     fn candidate(&self) -> Option<&String> {
         let is_begun = |host: &String| matches!(&self.step, Some(Step::Add { host: begun }) if begun == host);
         let order = |(name, host): &(&String, &HostSeen)| (!is_begun(name), self.in_zone(&host.zone));
-        self.fresh().min_by_key(order).map(|(name, _)| name)
+        self.fresh(Fitness::Fit).min_by_key(order).map(|(name, _)| name)
     }
 
     /// Whether a member more in this zone, for one less in the fullest, would spread them better.
@@ -213,7 +227,8 @@ impl View {
     fn with_learner(&self, learner: &MemberSeen) -> Next {
         let count = self.voters().count();
         let is_fit = self.fitness(learner) == Fitness::Fit;
-        let is_wanted = count < self.target() || self.needs_heir() || self.spreads_better(self.zone(learner));
+        let is_wanted =
+            count < self.target(Fitness::Fit) || self.needs_heir() || self.spreads_better(self.zone(learner));
         if !is_fit || !is_wanted || self.learner_is_late {
             return Next::Take(Step::Remove { id: learner.id });
         }

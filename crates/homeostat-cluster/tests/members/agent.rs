@@ -32,6 +32,7 @@ pub(crate) struct Orders {
     pub(crate) task: Task,
     /// Which etcd it runs.
     pub(crate) program: PathBuf,
+    pub(crate) quota_bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,7 @@ async fn agent_of_the_rig() {
     let mut candidacy = candidacy(&orders.certificates, &orders.host, &orders.address, (2379, 2380));
     candidacy.zone = orders.zone.clone();
     candidacy.server.program = orders.program;
+    candidacy.server.quota_bytes = orders.quota_bytes;
     let mut urls = members::known_urls(&orders.dir);
     urls.extend(orders.urls.iter().filter(|url| !urls.contains(url)).cloned().collect::<Vec<_>>());
     let options = options(&orders.certificates, &orders.host, &urls);

@@ -128,6 +128,7 @@ pub(crate) fn candidacy(dir: &Path, host: &str, address: &str, ports: (u16, u16)
 pub(crate) fn times() -> MemberTimes {
     MemberTimes {
         grace: Duration::from_secs(3),
+        busy: Duration::from_secs(10),
         learner: Duration::from_secs(20),
         rest: Duration::from_secs(5),
         mandate: Duration::from_secs(3),

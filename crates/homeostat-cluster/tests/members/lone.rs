@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use etcd_client::{Certificate, Client, ConnectOptions, Identity, TlsOptions};
 use homeostat_cluster::members::{
     self, Candidacy, Condition, LoneError, MembersConfig, Membership, ProgramError,
 };
 use homeostat_cluster::testing::skip;
 use homeostat_cluster::{EtcdOptions, EtcdStore};
-use homeostat_engine::Store;
 use tempfile::TempDir;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::authority::{Authority, candidacy, options, times};
 
@@ -54,6 +54,20 @@ impl Lone {
         self.dir.path().join("cluster")
     }
 
+    /// A client of its own, which is not bound to what ours asks.
+    pub(crate) async fn raw(&self, host: &str) -> Client {
+        let EtcdOptions { urls, authority, identity, server_name, .. } = self.options(host);
+        let read = |path: PathBuf| std::fs::read(path).unwrap();
+        let identity = identity.unwrap();
+        let mut tls = TlsOptions::new()
+            .ca_certificate(Certificate::from_pem(read(authority.unwrap())))
+            .identity(Identity::from_pem(read(identity.certificate), read(identity.key)));
+        if let Some(name) = server_name {
+            tls = tls.domain_name(name);
+        }
+        Client::connect(urls, Some(ConnectOptions::new().with_tls(tls))).await.unwrap()
+    }
+
     pub(crate) async fn begin(&self) -> Result<(), LoneError> {
         let begun = members::begin("a", &self.cluster_dir(), &self.candidacy, &self.options("a")).await?;
         begun.stop().await;
@@ -73,7 +87,7 @@ async fn until(membership: &mut Membership, is_so: impl FnMut(&Condition) -> boo
 }
 
 /// A program that says it is this etcd, and then does this.
-fn pretend(dir: &Path, version: &str, then: &str) -> PathBuf {
+pub(crate) fn pretend(dir: &Path, version: &str, then: &str) -> PathBuf {
     let path = dir.join(format!("etcd-{version}"));
     let text =
         format!("#!/bin/sh\n[ \"$1\" = --version ] && echo 'etcd Version: {version}' && exit 0\n{then}\n");
@@ -126,30 +140,4 @@ async fn a_first_member_is_begun_once() {
     let empty = lone.dir.path().join("empty");
     let nothing = members::recover("a", &empty, &lone.candidacy, &lone.options("a")).await;
     assert!(matches!(nothing, Err(LoneError::NoData(_))));
-}
-
-#[tokio::test]
-async fn a_store_at_its_quota_makes_room_by_itself() {
-    let Some(mut lone) = Lone::new(&[]) else { return };
-    lone.candidacy.server.quota_bytes = 8 << 20;
-    lone.begin().await.unwrap();
-    let mut membership = lone.start();
-    until(&mut membership, |condition| *condition == Condition::Running).await;
-    let store = lone.store("a");
-    let value = vec![7; 512 << 10];
-    let mut was_full = false;
-    for _ in 0..100 {
-        if store.put("kv/one/a", &value, None).await.is_err() {
-            was_full = true;
-            break;
-        }
-    }
-    assert!(was_full);
-    let writes = async {
-        while store.put("kv/one/b", b"1", None).await.is_err() {
-            sleep(Duration::from_millis(100)).await;
-        }
-    };
-    timeout(PATIENCE, writes).await.expect("it takes writes again");
-    membership.stop().await;
 }

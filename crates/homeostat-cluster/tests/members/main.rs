@@ -5,6 +5,7 @@
 mod agent;
 mod authority;
 mod lone;
+mod quota;
 mod remaining;
 mod replacement;
 mod rig;

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use etcd_client::{Certificate, Client, ConnectOptions, Identity, TlsOptions};
+use homeostat_cluster::EtcdStore;
 use homeostat_cluster::members::{self, Condition, Membership};
-use homeostat_cluster::{EtcdOptions, EtcdStore};
 use homeostat_engine::Store;
 use homeostat_engine::store::{LeaseId, Operation, WatchItem};
 
@@ -33,20 +32,6 @@ impl Setting {
         let (b, c) = (lone.store("b"), lone.store("c"));
         Some(Self { member, b, c, membership, lone })
     }
-
-    /// `b` with a client of its own, which is not bound to what ours asks.
-    async fn raw(&self) -> Client {
-        let EtcdOptions { urls, authority, identity, server_name, .. } = self.lone.options("b");
-        let read = |path: std::path::PathBuf| std::fs::read(path).unwrap();
-        let identity = identity.unwrap();
-        let mut tls = TlsOptions::new()
-            .ca_certificate(Certificate::from_pem(read(authority.unwrap())))
-            .identity(Identity::from_pem(read(identity.certificate), read(identity.key)));
-        if let Some(name) = server_name {
-            tls = tls.domain_name(name);
-        }
-        Client::connect(urls, Some(ConnectOptions::new().with_tls(tls))).await.unwrap()
-    }
 }
 
 #[tokio::test]
@@ -58,7 +43,7 @@ async fn a_host_that_compacts_makes_others_read_again_and_loses_nothing() {
     }
     let (_, now) = setting.b.range("kv/one/").await.unwrap();
     let now = i64::try_from(now).unwrap();
-    setting.raw().await.compact(now, None).await.unwrap();
+    setting.lone.raw("b").await.compact(now, None).await.unwrap();
     // Who was away for all of that has lost track, and says so instead of leaving something out.
     let mut watching = setting.c.watch("kv/one/", before).await.unwrap();
     assert!(matches!(watching.recv().await, Some(WatchItem::Lost)));
@@ -133,7 +118,7 @@ async fn a_host_says_what_it_likes_of_itself_and_its_files_and_nothing_of_others
 #[tokio::test]
 async fn a_host_has_no_say_in_how_the_store_is_run() {
     let Some(setting) = Setting::new().await else { return };
-    let mut raw = setting.raw().await;
+    let mut raw = setting.lone.raw("b").await;
     let mut snapshot = raw.snapshot().await;
     let taken = match &mut snapshot {
         Ok(pieces) => pieces.message().await.map(drop),

@@ -1,27 +1,35 @@
 //! Members that come, die, return, and are replaced.
 
-use homeostat_cluster::members::Step;
+use std::collections::BTreeSet;
+
+use homeostat_cluster::members::{Roster, Step};
 use homeostat_engine::Store;
 use homeostat_engine::store::{WatchItem, Watching, keys};
+use rustix::process::{Pid, Signal, kill_process};
+use serde::de::DeserializeOwned;
 use tokio::time::{Duration, timeout};
 
 use super::agent::Task;
+use super::lone::pretend;
 use super::rig::{Rig, name, rig};
 
-/// Those that run a server of theirs, whatever anybody was told.
-fn servers(rig: &Rig, host: usize) -> usize {
+/// The processes of the server of a host, whatever anybody was told.
+fn servers(rig: &Rig, host: usize) -> Vec<i32> {
     let data = format!("--data-dir={}", rig.cluster_dir(host).join("etcd").display());
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
-        let line = std::fs::read(entry.ok()?.path().join("cmdline")).ok()?;
-        String::from_utf8_lossy(&line).split('\0').any(|word| word == data).then_some(())
+        let process = entry.ok()?;
+        let line = std::fs::read(process.path().join("cmdline")).ok()?;
+        let is_it = String::from_utf8_lossy(&line).split('\0').any(|word| word == data);
+        is_it.then(|| process.file_name().to_str()?.parse().ok()).flatten()
     });
-    processes.count()
+    processes.collect()
 }
 
 #[tokio::test]
 async fn members_grow_with_the_hosts_and_shrink_to_the_wanted_size() {
     let mut rig = rig!(5).in_zones(3);
     rig.grow([2]).await;
+    rig.wait_for_those_who_are_away().await;
     rig.admit(3).await;
     rig.until_whole(3).await;
     assert_eq!(rig.members().await, [1, 2, 3]);
@@ -34,7 +42,7 @@ async fn members_grow_with_the_hosts_and_shrink_to_the_wanted_size() {
     let members = rig.members().await;
     assert_eq!(members, [1, 2, 3]);
     rig.until("the others have no data", async |rig| {
-        (4..=5).all(|host| !rig.cluster_dir(host).join("etcd").exists() && servers(rig, host) == 0)
+        (4..=5).all(|host| !rig.cluster_dir(host).join("etcd").exists() && servers(rig, host).is_empty())
     })
     .await;
     rig.assert_no_write_was_lost().await;
@@ -47,7 +55,7 @@ async fn a_member_that_was_killed_is_replaced_and_may_come_again() {
     rig.until_whole(3).await;
     rig.admit(4).await;
     rig.kill(2);
-    rig.until("its etcd ended with it", async |rig| servers(rig, 2) == 0).await;
+    rig.until("its etcd ended with it", async |rig| servers(rig, 2).is_empty()).await;
     rig.until_whole(3).await;
     assert_eq!(rig.members().await, [1, 3, 4]);
 
@@ -55,7 +63,7 @@ async fn a_member_that_was_killed_is_replaced_and_may_come_again() {
     assert!(rig.cluster_dir(2).join("etcd/member").exists());
     rig.launch(2, Task::Run);
     rig.until("it drops its copy", async |rig| !rig.cluster_dir(2).join("etcd").exists()).await;
-    assert_eq!(servers(&rig, 2), 0);
+    assert!(servers(&rig, 2).is_empty());
 
     // And is taken when the next one goes.
     rig.kill(3);
@@ -69,10 +77,11 @@ async fn a_member_that_returns_soon_stays_one() {
     rig.grow(2..=3).await;
     rig.until_whole(3).await;
     rig.admit(4).await;
+    rig.wait_for_those_who_are_away().await;
     let before = rig.roster().await;
     rig.kill(2);
     rig.launch(2, Task::Run);
-    rig.until("its server runs again", async |rig| servers(rig, 2) == 1).await;
+    rig.until("its server runs again", async |rig| servers(rig, 2).len() == 1).await;
     rig.until_whole(3).await;
     assert_eq!(rig.roster().await, before);
 }
@@ -91,6 +100,40 @@ async fn a_host_whose_etcd_cannot_run_is_replaced_though_it_is_there() {
 }
 
 #[tokio::test]
+async fn a_host_whose_etcd_never_comes_up_is_tried_now_and_then_and_the_others_stay() {
+    let mut rig = rig!(3);
+    let broken = pretend(rig.dir(), "3.5.1", "exit 3");
+    rig.set_program(3, broken);
+    rig.grow(2..=3).await;
+    rig.wait_for_those_who_are_away().await;
+    rig.until("the second one is a member", async |rig| rig.members().await == [1, 2]).await;
+    let before = rig.roster().await.of(&name(2)).cloned();
+    let (_, revision) = rig.store.range(keys::CLUSTER_MEMBERS).await.unwrap();
+    let mut watching = rig.store.watch(keys::CLUSTER_MEMBERS, revision).await.unwrap();
+    let mut tried = BTreeSet::new();
+    while tried.len() < 3 {
+        let roster: Roster = next_value(&mut watching).await;
+        assert_eq!(roster.of(&name(2)), before.as_ref(), "{roster:?}");
+        tried.extend(roster.of(&name(3)).map(|seat| seat.id));
+    }
+}
+
+#[tokio::test]
+async fn a_member_whose_etcd_hangs_is_replaced_though_its_host_is_there() {
+    let mut rig = rig!(4);
+    rig.grow(2..=3).await;
+    rig.until_whole(3).await;
+    rig.admit(4).await;
+    for server in servers(&rig, 3) {
+        let server = Pid::from_raw(server).unwrap();
+        kill_process(server, Signal::STOP).unwrap();
+    }
+    rig.until("another one is a member", async |rig| rig.members().await == [1, 2, 4]).await;
+    rig.until_whole(3).await;
+    rig.assert_no_write_was_lost().await;
+}
+
+#[tokio::test]
 async fn a_member_that_lost_its_data_is_replaced_by_itself() {
     let mut rig = rig!(3);
     rig.grow(2..=3).await;
@@ -106,9 +149,9 @@ async fn a_member_that_lost_its_data_is_replaced_by_itself() {
     rig.until_whole(3).await;
 }
 
-async fn next_step(watching: &mut Watching) -> Step {
+async fn next_value<T: DeserializeOwned>(watching: &mut Watching) -> T {
     loop {
-        let item = timeout(Duration::from_secs(60), watching.recv()).await.expect("a step is written down");
+        let item = timeout(Duration::from_secs(60), watching.recv()).await.expect("it is written down");
         let Some(WatchItem::Changes(changes)) = item else { panic!("the watch is lost") };
         if let Some(value) = changes.into_iter().find_map(|changed| changed.value) {
             return serde_json::from_slice(&value[1..]).unwrap();
@@ -127,7 +170,7 @@ async fn elected_dies_at(is_it: impl Fn(&Step) -> bool) {
     let (_, revision) = rig.store.range(keys::CLUSTER_STEP).await.unwrap();
     let mut watching = rig.store.watch(keys::CLUSTER_STEP, revision).await.unwrap();
     rig.kill(victim);
-    while !is_it(&next_step(&mut watching).await) {}
+    while !is_it(&next_value(&mut watching).await) {}
     rig.kill(elected);
     rig.until_whole(5).await;
     assert!(!rig.members().await.contains(&victim) && !rig.members().await.contains(&elected));
@@ -183,6 +226,7 @@ async fn all_hosts_start_again_at_once() {
     let mut rig = rig!(3);
     rig.grow(2..=3).await;
     rig.until_whole(3).await;
+    rig.wait_for_those_who_are_away().await;
     let before = rig.roster().await;
     (1..=3).for_each(|host| rig.kill(host));
     (1..=3).for_each(|host| rig.launch(host, Task::Run));

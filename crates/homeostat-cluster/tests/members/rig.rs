@@ -3,7 +3,7 @@
 //! The networks have no names, and agents end with who started them: nothing is left behind, however a test ends.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ pub(crate) struct Rig {
     pub(crate) store: EtcdStore,
     /// Keys of ours that were put and acknowledged.
     acknowledged: Vec<String>,
+    quota_bytes: u64,
 }
 
 struct Host {
@@ -68,7 +69,7 @@ impl Rig {
             authority.sign(&name(at), &address(at));
         }
         let store = EtcdStore::new(options(authority.dir(), &name(1), &[url(1)])).unwrap();
-        Some(Self { dir, networks, hosts, store, acknowledged: Vec::new() })
+        Some(Self { dir, networks, hosts, store, acknowledged: Vec::new(), quota_bytes: 1 << 30 })
     }
 
     /// The hosts lie in so many zones, in turn.
@@ -79,8 +80,14 @@ impl Rig {
         self
     }
 
+    /// Above this size of its file, no member takes more.
+    pub(crate) fn with_quota(mut self, bytes: u64) -> Self {
+        self.quota_bytes = bytes;
+        self
+    }
+
     /// From its next start on, a host runs this for etcd.
-    pub(crate) fn set_program(&mut self, host: usize, program: &str) {
+    pub(crate) fn set_program(&mut self, host: usize, program: impl Into<PathBuf>) {
         self.hosts[host - 1].program = program.into();
     }
 
@@ -91,6 +98,11 @@ impl Rig {
         for host in hosts {
             self.admit(host).await;
         }
+    }
+
+    /// Nobody is replaced for being away or slow: for tests that are about who stays.
+    pub(crate) async fn wait_for_those_who_are_away(&self) {
+        members::set_grace(&self.store, 600).await.unwrap();
     }
 
     /// Lets a host in that may be a member, and starts it.
@@ -117,6 +129,7 @@ impl Rig {
             urls: self.store.urls(),
             task,
             program: self.hosts[host - 1].program.clone(),
+            quota_bytes: self.quota_bytes,
         };
         let file = dir.join("orders");
         std::fs::write(&file, serde_json::to_vec(&orders).unwrap()).unwrap();
@@ -163,6 +176,11 @@ impl Rig {
 
     pub(crate) fn heal(&self, host: usize) {
         self.networks.heal(host);
+    }
+
+    /// Where the test keeps what is of no host.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Where a host keeps its part.

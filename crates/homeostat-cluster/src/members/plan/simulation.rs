@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{Fitness, HostSeen, MemberSeen, Next, Standing, Step, View, is_done, next, quorum};
+use super::{Fitness, HostSeen, MemberSeen, Next, Standing, Step, View, is_done, next, quorum, rests_after};
 
 /// Rounds for which a host that is away is not replaced.
 const GRACE: usize = 3;
 /// Rounds that a learner gets.
 const PATIENCE: usize = 6;
+/// Rounds for which a host that did not get on is not asked.
+const REST: usize = 2 * PATIENCE;
 /// Rounds in which all must be as wanted once nothing happens any more.
 const SETTLING: usize = 150;
 
@@ -46,6 +48,8 @@ struct World {
     wanted: usize,
     slowness: usize,
     resting: BTreeMap<usize, usize>,
+    /// Hosts whose etcd never comes up.
+    broken: BTreeSet<usize>,
     now: usize,
 }
 
@@ -62,6 +66,7 @@ impl World {
             wanted: 5,
             slowness: 0,
             resting: BTreeMap::new(),
+            broken: BTreeSet::new(),
             now: 0,
         }
     }
@@ -80,11 +85,18 @@ impl World {
     }
 
     fn view(&self) -> View {
-        let fitness = |host: &usize| match self.away.get(host) {
-            Some(since) if since + GRACE < self.now => Fitness::Gone,
-            Some(_) => Fitness::Away,
-            None if self.resting.get(host).is_some_and(|until| *until > self.now) => Fitness::Resting,
-            None => Fitness::Fit,
+        let rests = |host: &usize| self.resting.get(host).is_some_and(|until| *until > self.now);
+        let fitness = |host: &usize| {
+            let member = self.members.values().find(|member| member.host == *host);
+            let has_failed = member.is_some_and(|member| self.broken.contains(host) && member.age > 1);
+            match self.away.get(host) {
+                _ if rests(host) && member.is_none() => Fitness::Resting,
+                Some(since) if since + GRACE < self.now => Fitness::Gone,
+                Some(_) => Fitness::Away,
+                None if has_failed => Fitness::Away,
+                None if rests(host) => Fitness::Resting,
+                None => Fitness::Fit,
+            }
         };
         let seen = |host: usize| {
             let zone = format!("z{}", host % self.zones);
@@ -95,6 +107,7 @@ impl World {
             host: Some(Self::name(member.host)),
             standing: member.standing,
             answers: !self.away.contains_key(&member.host),
+            is_silent: false,
         });
         View {
             members: members.collect(),
@@ -120,14 +133,16 @@ impl World {
             Step::Promote { id } => {
                 let member = self.members.get_mut(id).unwrap();
                 // It refuses one that is not there or has not caught up.
-                if member.age > self.slowness && !self.away.contains_key(&member.host) {
+                let runs = !self.away.contains_key(&member.host) && !self.broken.contains(&member.host);
+                if member.age > self.slowness && runs {
                     *member = Member { standing: Standing::Voter, age: 0, ..*member };
                 }
             }
             Step::Remove { id } => {
+                let rests = rests_after(step, &self.view()).cloned();
                 let gone = self.members.remove(id).unwrap();
-                if gone.standing != Standing::Voter && gone.age > PATIENCE {
-                    self.resting.insert(gone.host, self.now + 2 * PATIENCE);
+                if rests.is_some() {
+                    self.resting.insert(gone.host, self.now + REST);
                 }
             }
         }
@@ -139,7 +154,8 @@ impl World {
         for member in self.members.values_mut() {
             if member.standing != Standing::Voter {
                 member.age += 1;
-                let has_started = !self.away.contains_key(&member.host);
+                let has_started =
+                    !self.away.contains_key(&member.host) && !self.broken.contains(&member.host);
                 if member.standing == Standing::Added && has_started {
                     member.standing = Standing::Learner;
                 }
@@ -198,6 +214,27 @@ impl World {
         let fullest = (0..self.zones).map(in_zone).max().unwrap_or(0);
         let spread = (0..self.zones).filter(|zone| room(*zone)).all(|zone| in_zone(zone) + 1 >= fullest);
         assert!(spread, "{:?}", self.members);
+    }
+}
+
+#[test]
+fn hosts_whose_etcd_never_comes_up_are_tried_now_and_then_and_cost_nobody_a_place() {
+    for (hosts, broken) in [(2, 1), (3, 1), (3, 2), (4, 1), (5, 1), (5, 2), (6, 2), (7, 3)] {
+        let mut world = World::new(hosts, 1);
+        world.broken = (hosts - broken..hosts).collect();
+        (0..SETTLING).for_each(|_| world.round(&Happens::Nothing));
+        let voters = |world: &World| {
+            let voters = world.members.iter().filter(|(_, member)| member.standing == Standing::Voter);
+            voters.map(|(id, _)| *id).collect::<Vec<_>>()
+        };
+        let (before, added) = (voters(&world), world.next_id);
+        assert!(before.len() + 1 >= (hosts - broken).min(5), "{hosts} hosts, {broken} broken: {before:?}");
+        for _ in 0..10 * REST {
+            world.round(&Happens::Nothing);
+            assert_eq!(voters(&world), before, "{hosts} hosts, {broken} broken");
+        }
+        let tries = usize::try_from(world.next_id - added).unwrap();
+        assert!(tries <= 10 * broken, "{hosts} hosts, {broken} broken: {tries} tries");
     }
 }
 

@@ -1,7 +1,8 @@
 use super::*;
 
 /// Members and hosts from one line: `a:z1 b:z2* c:z1-` are voters in zones; `*` a learner, `+` one that was added, `?` a
-/// fit host that is none, `-` a member that is gone, `^` one that is to be let go and answers, `~` one that is away, `!` one that is there and does not answer.
+/// fit host that is none, `%` one that rests, `-` a member that is gone, `^` one that is to be let go and answers, `~` one that
+/// is away, `!` one that is there and does not answer, `!!` one that has not for longer than it may.
 fn view(wanted: usize, text: &str) -> View {
     let mut view = View { wanted, ..View::default() };
     for (at, word) in text.split(' ').enumerate() {
@@ -11,17 +12,24 @@ fn view(wanted: usize, text: &str) -> View {
         let fitness = match mark {
             "-" | "^" => Fitness::Gone,
             "~" => Fitness::Away,
+            "%" => Fitness::Resting,
             _ => Fitness::Fit,
         };
         view.hosts.insert(host.into(), HostSeen { zone, fitness });
         let standing = match mark {
-            "?" => continue,
+            "?" | "%" => continue,
             "*" => Standing::Learner,
             "+" => Standing::Added,
             _ => Standing::Voter,
         };
-        let answers = !matches!(mark, "-" | "~" | "!");
-        view.members.push(MemberSeen { id: at as u64, host: Some(host.into()), standing, answers });
+        let answers = !matches!(mark, "-" | "~" | "!" | "!!");
+        view.members.push(MemberSeen {
+            id: at as u64,
+            host: Some(host.into()),
+            standing,
+            answers,
+            is_silent: mark == "!!",
+        });
     }
     view
 }
@@ -98,6 +106,47 @@ fn a_learner_that_does_not_get_on_makes_room() {
     let mut unknown = view(3, "a:z b:z* c:z?");
     unknown.members[1].host = None;
     assert_eq!(next(&unknown), remove(1));
+}
+
+#[test]
+fn a_host_that_rests_makes_the_members_neither_more_nor_fewer() {
+    check(5, "a:z b:z c:z%", &Next::Settled);
+    check(5, "a:z b:z? c:z%", &Next::Settled);
+    check(5, "a:z b:z c:z d:z e:z%", &Next::Settled);
+    check(3, "a:z b:z c:z d:z e:z%", &remove(3));
+    check(5, "a:z b:z c:z% d:z?", &add("d"));
+    check(5, "a:z b:z c:z% d:z*", &Next::Take(Step::Promote { id: 3 }));
+}
+
+#[test]
+fn one_that_does_not_answer_for_long_is_replaced_though_its_host_is_there() {
+    check(3, "a:z b:z c:z! d:z?", &Next::Settled);
+    check(3, "a:z b:z c:z!! d:z?", &remove(2));
+    check(5, "a:z b:z c:z!!", &remove(2));
+    check(5, "a:z b:z c:z!! d:z!! e:z", &remove(2));
+    let too_few = "too few members answer for any change";
+    check(3, "a:z b:z!! c:z!! d:z?", &Next::Wait(too_few));
+    check(3, "a:z b:z!!", &Next::Wait(too_few));
+}
+
+#[test]
+fn a_host_that_was_given_a_place_and_did_not_get_on_rests() {
+    let rests = |view: &View, id| rests_after(&Step::Remove { id }, view).cloned();
+    // As a learner it is away, cannot run, or is late.
+    let mut learning = view(3, "a:z b:z*");
+    assert_eq!(rests(&learning, 1), None, "it is only not wanted");
+    learning.learner_is_late = true;
+    assert_eq!(rests(&learning, 1), Some("b".into()));
+    for fitness in [Fitness::Away, Fitness::Gone] {
+        let mut failed = view(3, "a:z b:z+ c:z?");
+        failed.hosts.get_mut("b").unwrap().fitness = fitness;
+        assert_eq!(next(&failed), remove(1));
+        assert_eq!(rests(&failed, 1), Some("b".into()));
+    }
+    // As a voter it hangs. One that was away or lost its data is welcome when it is back.
+    assert_eq!(rests(&view(3, "a:z b:z c:z!!"), 2), Some("c".into()));
+    assert_eq!(rests(&view(3, "a:z b:z c:z-"), 2), None);
+    assert_eq!(rests_after(&Step::Add { host: "b".into() }, &learning), None);
 }
 
 #[test]
