@@ -14,6 +14,7 @@ mod chain;
 mod draft;
 mod follow;
 mod manifest;
+mod numbers;
 mod operators;
 mod others;
 mod path;

@@ -36,7 +36,7 @@ impl Agent<'_> {
     }
 
     pub(super) async fn take_offer(&mut self, offer: Offer) {
-        let Some(releases) = &self.task.releases else { return };
+        let Some(releases) = &mut self.task.releases else { return };
         match offer {
             Offer::Take(shelved) => {
                 let number = shelved.manifest.number;
@@ -56,6 +56,7 @@ impl Agent<'_> {
                     }
                 }
             }
+            Offer::Refused(number) => releases.refused(number),
             Offer::GoBack { from, failed_on } => {
                 let before = releases.before();
                 if before == 0 {

@@ -104,6 +104,7 @@ impl World {
             restores: None,
             rollout: Rollout::default(),
             made_ms: 0,
+            known: 0,
         };
         let manifest = publish(&*store, &terms, &draft(), Large::Carried).await.unwrap();
         Self { store, dir, manifest }
