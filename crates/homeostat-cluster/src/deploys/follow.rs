@@ -54,6 +54,8 @@ pub enum Offer {
         /// Where it failed.
         failed_on: Arc<str>,
     },
+    /// Nothing: the store has another release under the number of one that was taken here. It failed on this host.
+    Refused(u64),
 }
 
 /// Follows until it is dropped.

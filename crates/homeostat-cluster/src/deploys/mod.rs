@@ -4,7 +4,8 @@
 //! decision of a host whether it may take it now. It knows nothing of catalogs: what is in the files is for others to read.
 //!
 //! Invariants: nothing of a release is read before its signature, its cluster and its number are checked, and no file of it is used
-//! before its hash is; what does not check changes nothing. Numbers only grow on a host. A number is never given twice.
+//! before its hash is; what does not check changes nothing. Numbers only grow on a host. A number is given once, as
+//! long as somebody who knows it is seen; a host tells one that was given twice by what it took.
 //!
 //! The way of a release: files → [`Draft`] → [`publish`] (a number, a signature, the store) → [`Follower`] (checked,
 //! decided by [`rollout`], its large files brought by [`blobs`], put on the [`Shelf`]) → whoever runs it.
@@ -14,6 +15,7 @@ mod chain;
 mod draft;
 mod follow;
 mod manifest;
+mod numbers;
 mod operators;
 mod others;
 mod path;

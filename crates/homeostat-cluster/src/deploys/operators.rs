@@ -104,16 +104,17 @@ pub async fn current_roster(
     Ok(Roster::follow(number, pinned, cluster, &changes, |_, _| {}))
 }
 
-/// Makes these the operators from now on. Says the number of the change.
+/// Makes these the operators from now on. Says the number of the change, which is greater than the one that is known.
 pub async fn publish_roster(
     store: &dyn Store,
     key: &OperatorKey,
     cluster: &str,
+    known: u64,
     operators: Vec<Operator>,
 ) -> Result<u64, RosterError> {
     for _ in 0..TRIES_MAX {
-        let (known, _) = Stored::below(store, keys::OPERATORS).await?;
-        let number = known.last().map_or(0, |last| last.number) + 1;
+        let (changes, _) = Stored::below(store, keys::OPERATORS).await?;
+        let number = changes.last().map_or(known, |last| last.number.max(known)).saturating_add(1);
         let roster = Roster { cluster: cluster.into(), number, operators: operators.clone() };
         roster.check().map_err(RosterError::Content)?;
         let body = serde_json::to_vec(&roster).expect("a roster is plain data");

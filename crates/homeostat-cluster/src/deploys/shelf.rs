@@ -123,6 +123,13 @@ impl Shelf {
         Ok(number.unwrap_or_default())
     }
 
+    /// The greatest number of a release that was ever known here; 0: none.
+    pub fn greatest(&self) -> Result<u64, ShelfError> {
+        let Ledger { runs, before, failed, .. } = self.ledger()?;
+        let marks = [self.mark(Mark::Seen)?, self.mark(Mark::Everywhere)?];
+        Ok([runs, before].into_iter().chain(failed).chain(marks).max().unwrap_or_default())
+    }
+
     pub(super) fn set_mark(&self, mark: Mark, number: u64) -> Result<(), ShelfError> {
         let path = self.dir().join(mark.file());
         let text = format!("{number}\n");
@@ -158,10 +165,15 @@ impl Shelf {
         Ok(self.shelved(manifest.clone()))
     }
 
+    /// A release that was put here, as it was signed; none if there is none.
+    pub(super) fn signed(&self, number: u64) -> Result<Option<Vec<u8>>, ShelfError> {
+        let place = self.place(number);
+        read(&place.join("manifest"), MANIFEST_BYTES_MAX).map_err(cannot(&place))
+    }
+
     /// A release that was put here, if it still is what it was.
     pub fn get(&self, number: u64) -> Result<Shelved, ShelfError> {
-        let place = self.place(number);
-        let signed = read(&place.join("manifest"), MANIFEST_BYTES_MAX).map_err(cannot(&place))?;
+        let (place, signed) = (self.place(number), self.signed(number)?);
         let damaged = || ShelfError::Damaged(number);
         let manifest = signed.as_deref().and_then(body).and_then(|body| Manifest::parse(body).ok());
         let manifest = manifest.filter(|manifest| manifest.number == number).ok_or_else(damaged)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use homeostat_engine::store::{StoreError, keys};
 use tokio::time::Instant;
 
-use super::blobs::{Gatherer, Holder};
+use super::blobs::{Gatherer, Holder, Named};
 use super::follow::Party;
 use super::manifest::{Hash, Manifest};
 use super::store::Stored;
@@ -68,9 +68,14 @@ impl Stock {
     fn name(&mut self, releases: &[Stored], operators: &[Operator]) {
         let verified =
             releases.iter().filter_map(|stored| stored.verify(operators, &self.party.cluster).ok());
-        let carried = verified.map(|(manifest, _)| (manifest.number, manifest.carried()));
-        self.named = carried.filter(|(_, carried)| !carried.is_empty()).collect();
-        let newest_first: Vec<_> = self.named.values().rev().cloned().collect();
+        let named = |manifest: Manifest| Named {
+            is_for_us: manifest.rollout.selects(&self.party.host),
+            files: manifest.carried(),
+        };
+        let named = verified.map(|(manifest, _)| (manifest.number, named(manifest)));
+        let named: BTreeMap<u64, Named> = named.filter(|(_, named)| !named.files.is_empty()).collect();
+        let newest_first: Vec<Named> = named.values().rev().cloned().collect();
+        self.named = named.into_iter().map(|(number, named)| (number, named.files)).collect();
         let here = self.party.shelf.manifests();
         let needed = here.iter().flat_map(Manifest::carried).map(|(hash, _)| hash).collect();
         if let Err(error) = self.party.depot.want(&newest_first, &needed) {

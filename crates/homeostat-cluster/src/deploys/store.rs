@@ -12,6 +12,7 @@ use homeostat_engine::store::{
 
 use super::draft::{Body, Content, Draft, DraftError};
 use super::manifest::{FileEntry, Hash, Manifest, ManifestError, Rollout, STORE_BYTES_MAX};
+use super::numbers;
 use super::signed::{OperatorKey, Purpose, Untrusted, body, open};
 use crate::identity::Operator;
 
@@ -85,6 +86,8 @@ pub struct Terms<'a> {
     pub rollout: Rollout,
     /// When it is signed, in milliseconds since 1970.
     pub made_ms: u64,
+    /// The greatest number that is known besides the store: its own is greater.
+    pub known: u64,
 }
 
 /// How large files come to the hosts.
@@ -163,7 +166,7 @@ pub async fn releases(store: &dyn Store) -> Result<Vec<Stored>, StoreError> {
     Stored::below(store, keys::DEPLOYS).await.map(|(all, _)| all)
 }
 
-/// Signs a release with the next number and puts it into the store.
+/// Signs a release with a number that nobody knows yet, and puts it into the store.
 pub async fn publish(
     store: &dyn Store,
     terms: &Terms<'_>,
@@ -194,7 +197,7 @@ pub async fn publish(
     put_blobs(store, &stored).await?;
     for _ in 0..TRIES_MAX {
         let last = releases(store).await?.last().map_or(0, |last| last.number);
-        manifest.number = last + 1;
+        manifest.number = numbers::next(store, last, terms.known).await?;
         manifest.check().map_err(PublishError::Content)?;
         let signed = terms.key.sign(Purpose::Deploy, &manifest.to_bytes());
         if signed.len() > VALUE_BYTES_MAX {

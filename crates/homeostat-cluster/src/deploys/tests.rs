@@ -41,6 +41,7 @@ fn terms(key: &OperatorKey) -> Terms<'_> {
         restores: None,
         rollout: Rollout::default(),
         made_ms: 1,
+        known: 0,
     }
 }
 
@@ -206,14 +207,14 @@ async fn operators_change_by_the_word_of_one_of_them_only() {
     let [ann, bob, eve] = [(); 3].map(|()| OperatorKey::generate());
     let line = |key: &OperatorKey, name: &str| key.operator(name).unwrap();
     let (a, b, e) = (line(&ann, "ann"), line(&bob, "bob"), line(&eve, "eve"));
-    publish_roster(&*store, &ann, CLUSTER, vec![a.clone(), b.clone()]).await.unwrap();
-    publish_roster(&*store, &eve, CLUSTER, vec![e.clone()]).await.unwrap();
-    publish_roster(&*store, &bob, CLUSTER, vec![b.clone()]).await.unwrap();
-    publish_roster(&*store, &ann, CLUSTER, vec![a.clone(), e.clone()]).await.unwrap();
-    publish_roster(&*store, &bob, "c2", vec![b.clone(), e]).await.unwrap();
+    publish_roster(&*store, &ann, CLUSTER, 0, vec![a.clone(), b.clone()]).await.unwrap();
+    publish_roster(&*store, &eve, CLUSTER, 0, vec![e.clone()]).await.unwrap();
+    publish_roster(&*store, &bob, CLUSTER, 0, vec![b.clone()]).await.unwrap();
+    publish_roster(&*store, &ann, CLUSTER, 0, vec![a.clone(), e.clone()]).await.unwrap();
+    publish_roster(&*store, &bob, "c2", 0, vec![b.clone(), e]).await.unwrap();
     assert_eq!(current_roster(&*store, CLUSTER, (0, vec![a])).await.unwrap(), (3, vec![b.clone()]));
-    assert!(publish_roster(&*store, &bob, CLUSTER, vec![]).await.is_err());
-    assert!(publish_roster(&*store, &bob, CLUSTER, vec![b.clone(), b]).await.is_err());
+    assert!(publish_roster(&*store, &bob, CLUSTER, 0, vec![]).await.is_err());
+    assert!(publish_roster(&*store, &bob, CLUSTER, 0, vec![b.clone(), b]).await.is_err());
 }
 
 #[test]
@@ -252,6 +253,37 @@ async fn what_lies_on_the_shelf_is_whole_or_damaged() {
     assert_eq!(shelf.ledger().unwrap(), ledger);
     shelf.prune(&[]).unwrap();
     assert!(shelf.get(1).is_err());
+}
+
+#[tokio::test]
+async fn what_the_store_lost_keeps_its_number() {
+    let (store, _dir) = store();
+    let key = OperatorKey::generate();
+    let number =
+        async |known| publish(&*store, &Terms { known, ..terms(&key) }, &draft("x")).await.unwrap().number;
+    assert_eq!(number(0).await, 1);
+    // Of releases that are gone, hosts know; and this one.
+    say(&store, "a", 3, None).await;
+    assert_eq!(number(0).await, 4);
+    say(&store, "b", 4, Some(6)).await;
+    assert_eq!(number(0).await, 7);
+    assert_eq!(number(9).await, 10);
+    say(&store, "liar", u64::MAX, Some(u64::MAX)).await;
+    assert_eq!(number(0).await, 11);
+    let own = operators(&key);
+    assert_eq!(publish_roster(&*store, &key, CLUSTER, 4, own.clone()).await.unwrap(), 5);
+    assert_eq!(publish_roster(&*store, &key, CLUSTER, 4, own).await.unwrap(), 6);
+}
+
+#[test]
+fn a_prefix_knows_the_greatest_number_of_all_that_it_saw() {
+    let prefix = tempfile::tempdir().unwrap();
+    let shelf = Shelf::below(prefix.path());
+    assert_eq!(shelf.greatest().unwrap(), 0);
+    shelf.save(&Ledger { runs: 2, before: 1, failed: Some(5), ..Ledger::default() }).unwrap();
+    assert_eq!(shelf.greatest().unwrap(), 5);
+    shelf.set_mark(Mark::Seen, 7).unwrap();
+    assert_eq!(shelf.greatest().unwrap(), 7);
 }
 
 /// A host that follows releases.
@@ -299,7 +331,7 @@ async fn a_host_takes_what_is_signed_for_it_and_nothing_else() {
     assert_eq!(taken(&mut a).await, 6);
     // An operator who came by the word of another counts.
     let both = vec![ann.operator("ann").unwrap(), eve.operator("eve").unwrap()];
-    publish_roster(&*store, &ann, CLUSTER, both).await.unwrap();
+    publish_roster(&*store, &ann, CLUSTER, 0, both).await.unwrap();
     publish(&*store, &terms(&eve), &draft("good too")).await.unwrap();
     assert_eq!(taken(&mut a).await, 7);
 }
@@ -339,6 +371,28 @@ async fn hosts_go_back_while_a_release_comes_and_not_when_it_was_everywhere() {
     say(&store, "b", 1, Some(2)).await;
     let offer = a.follower.next().await;
     assert_eq!(offer, Offer::GoBack { from: 2, failed_on: "b".into() });
+}
+
+#[tokio::test]
+async fn a_second_release_with_the_number_of_one_that_was_taken_is_refused_and_that_shows() {
+    let ann = OperatorKey::generate();
+    let (store, _dir) = store();
+    let mut a = follows(&store, "a", &operators(&ann));
+    publish(&*store, &terms(&ann), &draft("one")).await.unwrap();
+    assert_eq!(taken(&mut a).await, 1);
+    // The same once more is no news.
+    let same = store.get(&keys::deploy(1)).await.unwrap().unwrap().value;
+    store.put(&keys::deploy(1), &same, None).await.unwrap();
+    let (_elsewhere, other, _other_dir) = published(&ann, "other").await;
+    store.put(&keys::deploy(1), &other.signed, None).await.unwrap();
+    assert_eq!(a.follower.next().await, Offer::Refused(1));
+    let why = a.follower.waits().borrow().clone().unwrap();
+    assert!(why.contains("another release 1 was taken here"), "{why}");
+    // What is released under the next number is taken.
+    a.standing.send_replace(HostStanding { runs: 1, in_order: true, failed: Some(1) });
+    publish(&*store, &terms(&ann), &draft("two")).await.unwrap();
+    assert_eq!(taken(&mut a).await, 2);
+    assert_eq!(*a.follower.waits().borrow(), None);
 }
 
 #[tokio::test]

@@ -44,6 +44,8 @@ pub(super) struct Watcher {
     everywhere: u64,
     /// What was offered last: a number, and whether it is one to leave.
     offered: Option<(u64, bool)>,
+    /// A release that was taken here, as it was signed, by its number.
+    taken: Option<(u64, Option<Vec<u8>>)>,
     /// What was refused and said, by key.
     refused: BTreeMap<String, Hash>,
     /// Whom the release that is not taken yet waits for, as it was said last.
@@ -94,6 +96,7 @@ impl Watcher {
             gathering: None,
             offer,
             offered: None,
+            taken: None,
             refused: BTreeMap::new(),
             waits_for: Vec::new(),
             tell,
@@ -146,6 +149,9 @@ impl Watcher {
             return true;
         };
         self.remember(manifest.number);
+        if self.is_another(&stored, own) {
+            return self.refuse_another(&stored, own).await;
+        }
         let decision = self.decide(&manifest, own);
         let is_taken = matches!(decision, Decision::Take) && self.offered != Some((manifest.number, false));
         if !is_taken {
@@ -218,6 +224,38 @@ impl Watcher {
             }
         }
         None
+    }
+
+    /// Whether it is another one than what ran or failed here under its number.
+    fn is_another(&mut self, stored: &Stored, own: HostStanding) -> bool {
+        let number = stored.number;
+        if own.runs != number && own.failed != Some(number) {
+            return false;
+        }
+        if self.taken.as_ref().is_none_or(|(known, _)| *known != number) {
+            let signed = self.party.shelf.signed(number).unwrap_or_else(|error| {
+                tracing::error!(
+                    "whether release {number} is the one that was taken is not known: {}",
+                    Chain(&error)
+                );
+                None
+            });
+            self.taken = Some((number, signed));
+        }
+        let taken = self.taken.as_ref().and_then(|(_, signed)| signed.as_deref());
+        taken.is_some_and(|taken| *taken != *stored.signed)
+    }
+
+    /// Its number was given twice. Says whether somebody still listens.
+    async fn refuse_another(&mut self, stored: &Stored, own: HostStanding) -> bool {
+        let number = stored.number;
+        let why =
+            format!("another release {number} was taken here before: release it again, under a new number");
+        self.refuse(keys::deploy(number), Hash::of(&stored.signed), &why);
+        self.others.look(false);
+        self.gathering = None;
+        self.wait_for(Some(why.into()));
+        own.failed == Some(number) || self.offer.send(Offer::Refused(number)).await.is_ok()
     }
 
     fn refuse(&mut self, key: String, hash: Hash, why: &str) {

@@ -128,8 +128,8 @@ async fn who_joins_learns_the_operators_of_that_moment() {
     *cluster.pinned.lock().unwrap() = (0, vec![a.clone()]);
     assert_eq!(cluster.join("b", 3, Role::Agent).await.1.operators, vec![a.clone()]);
     let name = cluster.first.settings.cluster.as_str();
-    publish_roster(&*cluster.store, &ann, name, vec![a, b.clone()]).await.unwrap();
-    publish_roster(&*cluster.store, &bob, name, vec![b.clone()]).await.unwrap();
+    publish_roster(&*cluster.store, &ann, name, 0, vec![a, b.clone()]).await.unwrap();
+    publish_roster(&*cluster.store, &bob, name, 0, vec![b.clone()]).await.unwrap();
     let (_, admitted) = cluster.join("c", 4, Role::Agent).await;
     assert_eq!((admitted.operators, admitted.roster), (vec![b], 2));
 }

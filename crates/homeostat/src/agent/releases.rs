@@ -8,8 +8,12 @@ use std::sync::Arc;
 use homeostat_cluster::deploys::rollout::HostStanding;
 use homeostat_cluster::deploys::{Follower, Ledger, Offer, Party, Shelf, ShelfError, Shelved};
 use tokio::sync::watch;
+use tokio::time::{Duration, Instant, sleep_until};
 
 use crate::engine::Progress;
+
+/// After what may pass by itself went wrong.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// The releases of a running agent.
 pub(crate) struct Releases {
@@ -19,6 +23,8 @@ pub(crate) struct Releases {
     first: Option<Shelved>,
     standing: watch::Sender<HostStanding>,
     follower: Option<Follower>,
+    /// What went wrong for a reason that may pass, and when it is tried again.
+    again: Option<(Instant, Offer)>,
     /// What the next one waits for.
     waits: watch::Receiver<Option<Arc<str>>>,
     /// Changes by hand that were counted when the release came.
@@ -42,7 +48,13 @@ impl Releases {
         let first = match ledger.runs {
             0 => None,
             number => match party.shelf.get(number) {
-                Ok(shelved) => Some(shelved),
+                Ok(shelved) => {
+                    // It may have led to another one already when we were killed.
+                    if let Err(error) = party.shelf.point_to(number) {
+                        tracing::error!("what is below `release` may be another one than what runs: {error}");
+                    }
+                    Some(shelved)
+                }
                 Err(error) => {
                     tracing::error!("{error}: it is taken again from the store");
                     // Nothing is undone by that: nothing is loaded.
@@ -54,7 +66,7 @@ impl Releases {
         let own = HostStanding { runs: ledger.runs, in_order: false, failed: ledger.failed };
         let (_, waits) = watch::channel(None);
         let standing = watch::Sender::new(own);
-        Ok(Self { party, ledger, first, standing, follower: None, waits, hands_before: 0 })
+        Ok(Self { party, ledger, first, standing, follower: None, again: None, waits, hands_before: 0 })
     }
 
     /// The release to begin with.
@@ -72,10 +84,22 @@ impl Releases {
     /// The next thing to do; nothing, if there is only something to tell. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Offer> {
         let Some(follower) = &mut self.follower else { return std::future::pending().await };
+        let again = self.again.as_ref().map(|(at, _)| *at);
         tokio::select! {
-            offer = follower.next() => Some(offer),
+            offer = follower.next() => {
+                self.again = None;
+                Some(offer)
+            }
             Ok(()) = self.waits.changed() => None,
+            () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {
+                self.again.take().map(|(_, offer)| offer)
+            }
         }
+    }
+
+    /// Offers it to us once more after a while, unless something else comes before.
+    pub(super) fn try_again(&mut self, offer: Offer) {
+        self.again = Some((Instant::now() + AGAIN, offer));
     }
 
     pub(super) fn shelf(&self) -> &Shelf {

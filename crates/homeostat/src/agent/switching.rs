@@ -2,6 +2,7 @@
 
 use std::future::pending;
 
+use anyhow::Error;
 use homeostat_cluster::deploys::{Offer, Shelved};
 
 use super::{Agent, Releases, Task};
@@ -36,10 +37,17 @@ impl Agent<'_> {
     }
 
     pub(super) async fn take_offer(&mut self, offer: Offer) {
-        let Some(releases) = &self.task.releases else { return };
+        let Some(releases) = &mut self.task.releases else { return };
         match offer {
             Offer::Take(shelved) => {
                 let number = shelved.manifest.number;
+                if let Err(error) = releases.shelf().point_to(number) {
+                    tracing::error!(
+                        "release {number} waits, and what ran before goes on: {:#}",
+                        Error::from(error)
+                    );
+                    return releases.try_again(Offer::Take(shelved));
+                }
                 let done = self.switch(&shelved).await;
                 let hands = *self.shown.hands.borrow();
                 let Some(releases) = &mut self.task.releases else { return };
@@ -56,13 +64,16 @@ impl Agent<'_> {
                     }
                 }
             }
+            Offer::Refused(number) => releases.refused(number),
             Offer::GoBack { from, failed_on } => {
                 let before = releases.before();
                 if before == 0 {
                     tracing::error!("release {from} failed on `{failed_on}`, and there is none before it");
                     return;
                 }
-                let done = match releases.shelf().get(before) {
+                let shelf = releases.shelf();
+                let found = shelf.get(before).and_then(|shelved| shelf.point_to(before).map(|()| shelved));
+                let done = match found {
                     Ok(shelved) => self.switch(&shelved).await,
                     Err(error) => Err(error.into()),
                 };
@@ -77,17 +88,17 @@ impl Agent<'_> {
                         tracing::error!(
                             "release {from} failed on `{failed_on}`, and {before} too: {error:#}"
                         );
+                        releases.try_again(Offer::GoBack { from, failed_on });
                     }
                 }
             }
         }
     }
 
-    /// Loads a release in the place of what runs. When it is refused, what ran goes on.
+    /// Loads a release, to which the link leads, in the place of what runs. When it is refused, what ran goes on.
     pub(super) async fn switch(&mut self, shelved: &Shelved) -> anyhow::Result<()> {
         let Some(releases) = &self.task.releases else { return Ok(()) };
         let (shelf, runs) = (releases.shelf().clone(), releases.runs());
-        shelf.point_to(shelved.manifest.number)?;
         let inputs = std::mem::replace(&mut self.task.inputs, Inputs::of(&shelved.inputs));
         let Task { inputs: new, registry, hostname, pool, .. } = &mut self.task;
         let read = Read::inputs(new, registry, hostname, *pool);

@@ -13,12 +13,16 @@ use homeostat_cluster::deploys::Hash;
 use homeostat_cluster::deploys::blobs::{Depot, DepotError, Patience, Pieces, ReceptionError};
 use http_body_util::BodyExt;
 use tokio::sync::mpsc::Sender;
+use tokio::time::timeout;
 
 use super::outgoing::Outgoing;
 use super::server::{Api, Caller};
 
 /// A release comes through the store, and its large files straight from the operator: they may be quicker.
 const RELEASE_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Nobody gives for longer.
+const TAKE_TIME_MAX: Duration = Duration::from_secs(6 * 3600);
 
 /// Hands one out, from an offset on if that is asked for.
 pub(super) async fn give(
@@ -29,7 +33,7 @@ pub(super) async fn give(
     headers: HeaderMap,
 ) -> Result<Response, StatusCode> {
     let (depot, hash) = asked(&api, &hash)?;
-    let serial = caller.peer.ok_or(StatusCode::FORBIDDEN)?.serial;
+    let peer = caller.peer.ok_or(StatusCode::FORBIDDEN)?;
     let (file, bytes) = depot.open(&hash).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => StatusCode::NOT_FOUND,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -44,9 +48,10 @@ pub(super) async fn give(
     let body = if method == Method::HEAD {
         Body::new(Outgoing::new(Pieces::of_bytes(Vec::new()), bytes))
     } else {
-        let permit = api.giving.clone().try_acquire_owned().map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-        // Whoever is removed meanwhile gets no more; the permit goes with the last piece.
-        let may_go_on = move || !api.cluster.tls().is_refused(&serial) && permit.num_permits() > 0;
+        let alone = api.giving.alone(&peer.host).await;
+        let turn = alone.and_then(|alone| api.giving.begin(alone)).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+        // Whoever is removed meanwhile gets no more; the turn goes with the last piece.
+        let may_go_on = move || !api.cluster.tls().is_refused(&peer.serial) && turn.goes_on();
         Body::new(Outgoing::new(Pieces::of_file(file, from, may_go_on), bytes - from))
     };
     if from == 0 {
@@ -56,7 +61,8 @@ pub(super) async fn give(
     Ok((StatusCode::PARTIAL_CONTENT, [(CONTENT_RANGE, range)], body).into_response())
 }
 
-/// Takes one in, if a release that an operator signed names it.
+/// Takes one in, if a release that an operator signed names it for this host. For others, members take in what is given to them, and every
+/// host what comes from itself: from those the others have it.
 pub(super) async fn take(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
@@ -67,12 +73,14 @@ pub(super) async fn take(
     let plain = |status: StatusCode| (status, String::new());
     let (depot, hash) = asked(&api, &hash).map_err(plain)?;
     let said = |status, text: &str| (status, text.to_owned());
-    let _permit = api
-        .taking
-        .try_acquire()
-        .map_err(|_| said(StatusCode::SERVICE_UNAVAILABLE, "too many give at once"))?;
-    let bytes = depot.wanted(&hash, RELEASE_WAIT_MAX).await;
-    let bytes = bytes.ok_or_else(|| said(StatusCode::FORBIDDEN, "no release that counts here names it"))?;
+    let peer = caller.peer.ok_or_else(|| plain(StatusCode::FORBIDDEN))?;
+    let busy = |text| said(StatusCode::SERVICE_UNAVAILABLE, text);
+    let alone =
+        api.taking.alone(&peer.host).await.ok_or_else(|| busy("this host gives something else just now"))?;
+    let wanted = depot.wanted(&hash, RELEASE_WAIT_MAX).await;
+    let bytes = wanted.filter(|wanted| wanted.is_for_us || api.cluster.takes_for_others(&peer.host));
+    let bytes =
+        bytes.ok_or_else(|| said(StatusCode::FORBIDDEN, "no release that counts here names it"))?.bytes;
     if depot.has(&hash, bytes) {
         return Ok(StatusCode::NO_CONTENT);
     }
@@ -80,19 +88,18 @@ pub(super) async fn take(
     if length != Some(bytes) {
         return Err(said(StatusCode::BAD_REQUEST, "it has another size"));
     }
-    let mut reception = depot.receive(hash, bytes).await.map_err(|error| match error {
+    let _turn = api.taking.begin(alone).ok_or_else(|| busy("too many give at once"))?;
+    let mut reception = depot.take(hash, bytes).await.map_err(|error| match error {
         DepotError::Busy => (StatusCode::CONFLICT, error.to_string()),
         DepotError::Disk(_) | DepotError::NoRoom => (StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
     })?;
     let kept = async {
-        reception.begin_anew().map_err(ReceptionError::Disk)?;
         reception.take(&mut pieces(body), Patience::default()).await?;
         reception.finish().await
     };
-    match kept.await {
+    match timeout(TAKE_TIME_MAX, kept).await.unwrap_or(Err(ReceptionError::TooSlow)) {
         Ok(_) => {
-            let who = caller.peer.map(|peer| peer.host.to_string()).unwrap_or_default();
-            tracing::info!("blob {hash} came from `{who}`");
+            tracing::info!("blob {hash} came from `{}`", peer.host);
             Ok(StatusCode::CREATED)
         }
         Err(error @ ReceptionError::Disk(_)) => {

@@ -19,6 +19,7 @@ mod courier;
 pub(crate) mod joining;
 mod outgoing;
 mod server;
+mod turns;
 
 pub(crate) use courier::{AgentCourier, HandOver, hand_over};
 pub(crate) use server::serve;

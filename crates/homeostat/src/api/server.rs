@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::attempts::Attempts;
+use super::turns::Turns;
 use super::{blobs, path};
 use crate::agent::Cluster;
 
@@ -58,8 +59,8 @@ pub(super) struct Api {
     /// Handshakes that failed.
     handshakes: Attempts,
     strangers: Arc<Semaphore>,
-    pub(super) giving: Arc<Semaphore>,
-    pub(super) taking: Semaphore,
+    pub(super) giving: Turns,
+    pub(super) taking: Turns,
 }
 
 impl Api {
@@ -84,8 +85,8 @@ pub(crate) async fn serve(cluster: Arc<Cluster>) {
         joins: Attempts::default(),
         handshakes: Attempts::default(),
         strangers: Arc::new(Semaphore::new(STRANGERS_MAX)),
-        giving: Arc::new(Semaphore::new(GIVING_MAX)),
-        taking: Semaphore::new(TAKING_MAX),
+        giving: Turns::new(GIVING_MAX),
+        taking: Turns::new(TAKING_MAX),
     });
     let mut connections = JoinSet::new();
     loop {

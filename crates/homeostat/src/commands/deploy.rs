@@ -195,6 +195,7 @@ async fn put(
         restores,
         rollout,
         made_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+        known: access.released,
     };
     Ok(publish(&*access.store, &terms, draft, Delivery::new(access).way()).await?)
 }

@@ -130,12 +130,12 @@ fn change(
     let access = args.access()?;
     runtime()?.block_on(async {
         let pinned = access.operators.clone();
-        let (_, mut operators) = current_roster(&*access.store, &access.cluster, pinned).await?;
+        let (known, mut operators) = current_roster(&*access.store, &access.cluster, pinned).await?;
         if !operators.contains(&key.operator) {
             return Err(refused(format!("`{}` is no operator any more", key.operator.name())));
         }
         change(&mut operators)?;
-        publish_roster(&*access.store, &key.key, &access.cluster, operators.clone()).await?;
+        publish_roster(&*access.store, &key.key, &access.cluster, known, operators.clone()).await?;
         let names: Vec<&str> = operators.iter().map(Operator::name).collect();
         terminal.say(&format!("the operators are {} from now on\n", names.join(", ")));
         Ok(Exit::Done)

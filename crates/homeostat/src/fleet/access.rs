@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use homeostat_cluster::deploys::{Stored, current_roster, releases};
+use homeostat_cluster::deploys::{Shelf, Stored, current_roster, releases};
 use homeostat_cluster::identity::{ClusterDir, Identity, Operator};
 use homeostat_engine::Store;
 use homeostat_engine::store::StoreError;
@@ -36,6 +36,8 @@ pub(crate) struct Access {
     pub(crate) cluster: String,
     /// Those whom this host trusts after the change with that number, and ourselves.
     pub(crate) operators: (u64, Vec<Operator>),
+    /// The greatest number of a release that this host knows of.
+    pub(crate) released: u64,
     /// The identity of this host, by which others take large files from it.
     pub(crate) identity: Option<Identity>,
 }
@@ -73,7 +75,14 @@ impl OperatorArgs {
         {
             operators.push(own.operator);
         }
-        Ok(Access { store, cluster: meant, operators: (roster, operators), identity })
+        let released = Shelf::below(prefix.path()).greatest().unwrap_or_else(|error| {
+            tracing::warn!(
+                "which releases this host knows of cannot be read: {:#}",
+                anyhow::Error::from(error)
+            );
+            0
+        });
+        Ok(Access { store, cluster: meant, operators: (roster, operators), released, identity })
     }
 }
 

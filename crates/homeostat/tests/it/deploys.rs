@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use homeostat_cluster::testing::EtcdServer;
 use homeostat_cluster::{EtcdOptions, EtcdStore};
 use homeostat_engine::Store;
-use homeostat_engine::store::{StoreError, keys};
+use homeostat_engine::store::{Commit, Operation, StoreError, keys};
 use serde_json::Value as Json;
 
 use super::place::{Done, Place, Running, wait_until};
@@ -86,6 +86,12 @@ impl Fleet {
     fn stored(&self, number: u64) -> Vec<u8> {
         let key = keys::deploy(number);
         self.raw(async |store| store.get(&key).await).unwrap().value.to_vec()
+    }
+
+    fn lose(&self, number: u64) {
+        let delete = Operation::Delete(keys::deploy(number).into());
+        let done = self.raw(async |store| store.transaction(Vec::new(), vec![delete]).await);
+        assert!(matches!(done, Commit::Done(_)));
     }
 
     fn store(&self, number: u64, value: &[u8]) {
@@ -235,6 +241,10 @@ fn an_agent_begins_with_what_it_took_last_while_the_store_is_away() {
     agents.remove(0).kill();
     fleet.server.kill();
     std::fs::remove_file(fleet.place.path("a/files/motd")).unwrap();
+    // It was killed when the link led to the next one already.
+    let link = fleet.place.path("a/prefix/release");
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("deploys/0000000002/files", &link).unwrap();
     let agent = fleet.agent("a");
     wait_until("it is there again", || fleet.read("a", "motd") == "hello");
     // The store comes back with something newer.
@@ -242,6 +252,33 @@ fn an_agent_begins_with_what_it_took_last_while_the_store_is_away() {
     fleet.place.write("files/motd", "hello again");
     fleet.operator(&with).ends_with(0);
     assert_eq!(fleet.read("a", "motd"), "hello again");
+    stop(agent).ends_with(0);
+}
+
+#[test]
+fn a_number_is_not_given_twice_while_a_host_has_it_and_where_it_was_that_shows() {
+    let Some(fleet) = Fleet::new(&["a"]) else { return };
+    let agent = fleet.agents(&["a"]).remove(0);
+    let deploy = |text: &str| fleet.deploy(&["a"], &[("f", text)], &["--wait", "--timeout", "60"]);
+    deploy("one").ends_with(0);
+    let one = fleet.stored(1);
+    // The store comes back without it.
+    fleet.lose(1);
+    assert_eq!(deploy("two").ends_with(0).stdout, "2\n");
+    assert_eq!(fleet.read("a", "f"), "two");
+    // And once more, while nobody is there who knows.
+    stop(agent).ends_with(0);
+    fleet.lose(2);
+    fleet.store(1, &one);
+    assert_eq!(fleet.deploy(&["a"], &[("f", "other")], &[]).ends_with(0).stdout, "2\n");
+    let agent = fleet.agent("a");
+    wait_until("it is refused", || fleet.summary("a")["deploy_failed"] == 2);
+    let summary = fleet.summary("a");
+    assert_eq!(summary["deploy"], 2);
+    assert!(summary["why"].to_string().contains("another release 2 was taken here"), "{summary}");
+    assert_eq!(fleet.read("a", "f"), "two");
+    assert_eq!(deploy("three").ends_with(0).stdout, "3\n");
+    assert_eq!(fleet.read("a", "f"), "three");
     stop(agent).ends_with(0);
 }
 

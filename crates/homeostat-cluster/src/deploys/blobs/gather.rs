@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use homeostat_engine::Store;
 use homeostat_engine::store::{StoreError, keys};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 
 use super::super::chain::Chain;
@@ -86,10 +86,21 @@ impl From<StoreError> for GatherError {
 
 /// Whom files may be had from.
 #[derive(Default)]
-struct Sources {
-    holders: Vec<Holder>,
-    /// The hosts that are alive: those are asked first.
-    alive: BTreeSet<String>,
+struct Sources(Vec<Source>);
+
+struct Source {
+    holder: Holder,
+    /// Those who are alive are asked first.
+    is_alive: bool,
+    /// Nobody is asked for two files at once: it would refuse.
+    turn: Mutex<()>,
+}
+
+/// The next one to ask: one that gives nothing to us just now, among those who are alive.
+fn next<'s>(queue: &mut VecDeque<&'s Source>) -> Option<&'s Source> {
+    let is_free = |source: &&Source| source.is_alive && source.turn.try_lock().is_ok();
+    let at = queue.iter().position(is_free).unwrap_or_default();
+    queue.remove(at)
 }
 
 /// Gets files together.
@@ -143,8 +154,12 @@ impl Gatherer {
     async fn sources(&self) -> Result<Sources, StoreError> {
         let holders = holders(&*self.store).await?;
         let (hosts, _) = self.store.range(keys::HOSTS).await?;
-        let alive = hosts.iter().filter_map(|entry| keys::parse_host(&entry.key)).collect();
-        Ok(Sources { holders, alive })
+        let alive: BTreeSet<String> = hosts.iter().filter_map(|entry| keys::parse_host(&entry.key)).collect();
+        let source = |holder: Holder| {
+            let is_alive = alive.contains(&holder.host);
+            Source { holder, is_alive, turn: Mutex::default() }
+        };
+        Ok(Sources(holders.into_iter().map(source).collect()))
     }
 
     /// One file: where it is here.
@@ -161,7 +176,7 @@ impl Gatherer {
         }
         let mut tried = Vec::new();
         let Some(peers) = &self.peers else { return Err(GatherError::Nobody { number, hash, tried }) };
-        let mut reception = self.depot.receive(hash, bytes).await.map_err(no_place)?;
+        let mut reception = self.depot.fetch(hash, bytes).await.map_err(no_place)?;
         // All of it was there when it was cut off.
         if reception.at() == bytes
             && let Ok(path) = reception.finish().await
@@ -172,7 +187,13 @@ impl Gatherer {
         // Whose bytes are in it. What was there before may be anybody's.
         let mut givers = if reception.at() > 0 { 2 } else { 0 };
         let mut had_another_chance = BTreeSet::new();
-        while let Some(holder) = queue.pop_front() {
+        while let Some(source) = next(&mut queue) {
+            let _turn = source.turn.lock().await;
+            let holder = &source.holder;
+            // Somebody may have given it meanwhile.
+            if let Ok(Some(path)) = self.depot.checked(hash, bytes).await {
+                return Ok(path);
+            }
             let before = reception.at();
             let mut pieces = peers.courier.fetch(holder, hash, before);
             let mut took = reception.take(&mut pieces, peers.patience).await.map(|()| None);
@@ -188,7 +209,7 @@ impl Gatherer {
                     if matches!(error, ReceptionError::Different) {
                         // Who of them lied is not known: the last one may show that it was not it.
                         if givers > 1 && had_another_chance.insert(&holder.host) {
-                            queue.push_front(holder);
+                            queue.push_front(source);
                         }
                         givers = 0;
                     }
@@ -206,13 +227,13 @@ impl Gatherer {
     }
 
     /// Whom to ask for a file, by chance, those who are alive first.
-    fn in_order<'h>(&self, hash: &Hash, sources: &'h Sources) -> VecDeque<&'h Holder> {
-        let has_it = |holder: &&Holder| {
+    fn in_order<'h>(&self, hash: &Hash, sources: &'h Sources) -> VecDeque<&'h Source> {
+        let has_it = |Source { holder, .. }: &&Source| {
             let names = |number| self.named.get(number).is_some_and(|named| named.contains_key(hash));
             *holder.host != *self.host && holder.releases.iter().any(names)
         };
-        let mut all: Vec<&Holder> = sources.holders.iter().filter(has_it).collect();
-        all.sort_by_cached_key(|holder| (!sources.alive.contains(&holder.host), random()));
+        let mut all: Vec<&Source> = sources.0.iter().filter(has_it).collect();
+        all.sort_by_cached_key(|source| (!source.is_alive, random()));
         all.truncate(ASKED_MAX);
         all.into()
     }

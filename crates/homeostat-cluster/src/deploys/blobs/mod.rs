@@ -4,15 +4,18 @@
 //! lacks ([`Gatherer`]). How bytes come from another host is for others to say ([`Courier`]).
 //!
 //! Invariants: nothing is taken in that no verified release names, nor more of it than that says; a file is there under its hash
-//! whole and verified, or not at all; whoever lies, stalls, stops or dies costs an attempt, and the next one is asked.
+//! whole and verified, or not at all; whoever lies, stalls, stops or dies costs an attempt, and the next one is asked; what somebody
+//! gives unasked never holds up what this host fetches.
 
+mod coming;
 mod depot;
 mod gather;
 mod holder;
 mod pieces;
 mod reception;
 
-pub use depot::{Depot, DepotError};
+pub(super) use depot::Named;
+pub use depot::{Depot, DepotError, Wanted};
 pub use gather::{Courier, Peers};
 pub(super) use gather::{GatherError, Gatherer};
 pub use holder::{Holder, holders};

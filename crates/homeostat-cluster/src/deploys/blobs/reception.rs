@@ -84,15 +84,16 @@ impl Reception {
     }
 
     /// How much is there.
-    pub fn at(&self) -> u64 {
+    pub(super) fn at(&self) -> u64 {
         self.at
     }
 
     /// Forgets what is there.
-    pub fn begin_anew(&mut self) -> io::Result<()> {
+    fn begin_anew(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
         self.hasher.reset();
         self.at = 0;
+        self.claim.reached(0);
         Ok(())
     }
 
@@ -110,6 +111,7 @@ impl Reception {
             }
             self.at += piece.len() as u64;
             self.write(piece).await.map_err(ReceptionError::Disk)?;
+            self.claim.reached(self.at);
             if period.0.elapsed() >= patience.period {
                 if self.at - period.1 < patience.bytes {
                     return Err(ReceptionError::TooSlow);
@@ -139,6 +141,9 @@ impl Reception {
         // Who is dropped meanwhile has claimed it until this is written: nobody else goes on with half of it.
         let (file, claim) = (self.file.clone(), self.claim.clone());
         let write = move || {
+            if claim.is_given() && !claim.has_room()? {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
             let written = (&*file).write_all(&piece);
             drop(claim);
             written

@@ -104,6 +104,7 @@ impl World {
             restores: None,
             rollout: Rollout::default(),
             made_ms: 0,
+            known: 0,
         };
         let manifest = publish(&*store, &terms, &draft(), Large::Carried).await.unwrap();
         Self { store, dir, manifest }
@@ -250,18 +251,109 @@ async fn what_no_release_names_is_not_wanted_and_goes() {
         } else {
             b"odd"
         };
-        let mut reception = depot.receive(hash, 3).await.unwrap();
-        assert!(matches!(depot.receive(hash, 3).await, Err(DepotError::Busy)));
+        let mut reception = depot.fetch(hash, 3).await.unwrap();
+        assert!(matches!(depot.fetch(hash, 3).await, Err(DepotError::Busy)));
         reception.take(&mut Pieces::of_bytes(text.to_vec()), Patience::default()).await.unwrap();
         reception.finish().await.unwrap();
     }
-    std::fs::write(prefix.path().join("blobs").join(format!(".homeostat-part-{}", Hash::of(b"x"))), "")
-        .unwrap();
-    depot.want(&[BTreeMap::from([(new, 3)])], &BTreeSet::from([old])).unwrap();
-    assert_eq!(depot.wanted(&new, Duration::ZERO).await, Some(3));
+    for part in [Hash::of(b"x").to_string(), format!("{new}.0")] {
+        std::fs::write(prefix.path().join("blobs").join(format!(".homeostat-part-{part}")), "").unwrap();
+    }
+    let huge = Hash::of(b"huge");
+    let releases = [(true, new, 3), (false, huge, 33 << 30), (false, new, 3)]
+        .map(|(is_for_us, hash, bytes)| Named { is_for_us, files: BTreeMap::from([(hash, bytes)]) });
+    depot.want(&releases, &BTreeSet::from([old])).unwrap();
+    let wanted = Some(Wanted { bytes: 3, is_for_us: true });
+    assert_eq!(depot.wanted(&new, Duration::ZERO).await, wanted);
+    assert_eq!(depot.wanted(&huge, Duration::ZERO).await, None, "it would not be kept");
     assert_eq!(depot.wanted(&stranger, Duration::ZERO).await, None);
     assert_eq!([old, new, stranger].map(|hash| depot.has(&hash, 3)), [true, true, false]);
     assert_eq!(std::fs::read_dir(prefix.path().join("blobs")).unwrap().count(), 2);
+}
+
+#[tokio::test]
+async fn whoever_gives_garbage_holds_up_nobody_and_nothing_of_it_stays() {
+    let world = World::new().await;
+    let (gatherer, others, prefix) = world.host(&[("stops", Stops)]).await;
+    gatherer.gather(&world.manifest).await.unwrap_err();
+    let (hash, bytes) = (Hash::of(&content()), content().len() as u64);
+    // Two give the same, and not all of it yet.
+    let mut gifts = Vec::new();
+    for _ in 0..2 {
+        let mut gift = gatherer.depot.take(hash, bytes).await.unwrap();
+        let garbage = Pieces::of_bytes(vec![7; content().len() - 1]);
+        let took = gift.take(&mut { garbage }, Patience::default()).await;
+        assert!(matches!(took, Err(ReceptionError::TooShort)), "{took:?}");
+        gifts.push(gift);
+    }
+    // What was fetched before is gone on with.
+    gatherer.gather(&world.manifest).await.unwrap_err();
+    let half = bytes / 2;
+    assert_eq!(*others.asked.lock().unwrap(), [("stops".into(), 0), ("stops".into(), half)]);
+    let (other, _, _other) = world.host(&[("good", Gives)]).await;
+    let own = Gatherer { depot: gatherer.depot.clone(), ..other };
+    assert!(is_whole(&own.gather(&world.manifest).await.unwrap()));
+    let mut last = gifts.pop().unwrap();
+    last.take(&mut Pieces::of_bytes(vec![7]), Patience::default()).await.unwrap();
+    assert!(matches!(last.finish().await, Err(ReceptionError::Different)));
+    drop((gifts, last));
+    assert!(own.depot.has(&hash, bytes));
+    assert_eq!(std::fs::read_dir(prefix.path().join("blobs")).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn what_was_given_whole_takes_the_place_of_what_was_fetched_in_part() {
+    let world = World::new().await;
+    let (gatherer, others, prefix) = world.host(&[("stops", Stops)]).await;
+    gatherer.gather(&world.manifest).await.unwrap_err();
+    let (hash, bytes) = (Hash::of(&content()), content().len() as u64);
+    let fetched = gatherer.depot.fetch(hash, bytes).await.unwrap();
+    for _ in 0..2 {
+        let mut gift = gatherer.depot.take(hash, bytes).await.unwrap();
+        gift.take(&mut Pieces::of_bytes(content()), Patience::default()).await.unwrap();
+        gift.finish().await.unwrap();
+    }
+    drop(fetched);
+    assert!(is_whole(&gatherer.gather(&world.manifest).await.unwrap()));
+    assert_eq!(others.asked.lock().unwrap().len(), 1);
+    assert_eq!(std::fs::read_dir(prefix.path().join("blobs")).unwrap().count(), 1);
+}
+
+/// One host that has everything, and gives one file at a time.
+#[derive(Default)]
+struct OneAtATime {
+    contents: BTreeMap<Hash, Vec<u8>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Courier for OneAtATime {
+    fn fetch(&self, _from: &Holder, hash: Hash, offset: u64) -> Pieces {
+        let rest = self.contents[&hash][usize::try_from(offset).unwrap()..].to_vec();
+        let turn = self.turn.clone().try_lock_owned();
+        Pieces::sent_by(async move |sender| match turn {
+            Ok(_turn) => give(Gives, rest, sender).await,
+            Err(_) => give(HasNothing, rest, sender).await,
+        })
+    }
+}
+
+#[tokio::test]
+async fn many_files_come_from_one_host_that_gives_one_at_a_time() {
+    let world = World::new().await;
+    let mut draft = draft();
+    let mut courier = OneAtATime::default();
+    for at in 0..6u8 {
+        let text = [&[at], content().as_slice()].concat();
+        courier.contents.insert(Hash::of(&text), text.clone());
+        draft.add_file(format!("more{at}").parse().unwrap(), Content::here(0o644, text)).unwrap();
+    }
+    courier.contents.insert(Hash::of(&content()), content());
+    let manifest = Manifest { files: draft.entries(), ..world.manifest.clone() };
+    let (own, _, _prefix) = world.host(&[("one", Gives)]).await;
+    let mut peers = own.peers.clone().unwrap();
+    peers.courier = Arc::new(courier);
+    let own = Gatherer { peers: Some(peers), named: BTreeMap::from([(1, manifest.carried())]), ..own };
+    assert!(is_whole(&own.gather(&manifest).await.unwrap()));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 use homeostat_cluster::EtcdStore;
 use homeostat_cluster::deploys::blobs::Depot;
-use homeostat_cluster::identity::{ClusterDir, Identity, MemberAddress, Role};
+use homeostat_cluster::identity::{ClusterDir, HostName, Identity, MemberAddress, Role};
 use homeostat_cluster::join::{
     Granted, JoinAnswer, JoinRequest, NewToken, Refusal, Registrar, Renewal, Return,
 };
@@ -92,6 +92,12 @@ impl Cluster {
     /// The large files of releases that are here.
     pub(crate) fn depot(&self) -> Option<&Depot> {
         self.depot.as_ref()
+    }
+
+    /// Whether we take in a large file that is not for us from this host, so that others have it from here.
+    pub(crate) fn takes_for_others(&self, from: &HostName) -> bool {
+        let settings = &self.identity().settings;
+        settings.member || settings.host == *from
     }
 
     /// Where our agent answers.
