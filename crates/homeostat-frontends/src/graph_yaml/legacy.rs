@@ -20,10 +20,12 @@ pub(super) struct Legacy {
 
 /// Whether a kind had a parameter of that name once, and which.
 pub(super) fn param_of_old(schema: &KindSchema, name: &str) -> Option<&'static str> {
-    if schema.kind != "exec" {
-        return None;
-    }
-    OF_EXEC.into_iter().find(|old| *old == name)
+    params_of_old(schema).iter().copied().find(|old| *old == name)
+}
+
+/// The parameters that a kind had once, some of which it may have again.
+pub(crate) fn params_of_old(schema: &KindSchema) -> &'static [&'static str] {
+    if schema.kind == "exec" { &OF_EXEC } else { &[] }
 }
 
 impl Legacy {
