@@ -133,8 +133,8 @@ fn resource(schema: &KindSchema, properties: &mut Map<String, Json>) -> Json {
     }
     for name in params_of_old(schema) {
         let old =
-            || json!({ "description": "A name of old; `check` says what became of it.", "deprecated": true });
-        properties.entry(*name).or_insert_with(old);
+            json!({ "description": "A name of old; `check` says what became of it.", "deprecated": true });
+        properties.insert((*name).into(), old);
     }
     properties.insert("meta".into(), json!({ "$ref": "#/$defs/$meta" }));
     for (key, doc) in [

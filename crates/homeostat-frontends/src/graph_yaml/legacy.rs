@@ -7,8 +7,8 @@ use crate::findings::listed;
 /// The parameters that an exec had once and that are meta parameters by now.
 pub(super) const NOW_META: [(&str, &str); 2] = [("timeout", "timeout"), ("pollint", "poll")];
 
-/// The parameters that an exec had once.
-const OF_EXEC: [&str; 5] = ["timeout", "pollint", "state", "watchshell", "ifshell"];
+/// The parameters that an exec had once and has no more.
+const OF_EXEC: [&str; 3] = ["timeout", "pollint", "state"];
 
 /// The names that a file uses, in the order of their first use.
 #[derive(Default)]
@@ -23,7 +23,7 @@ pub(super) fn param_of_old(schema: &KindSchema, name: &str) -> Option<&'static s
     params_of_old(schema).iter().copied().find(|old| *old == name)
 }
 
-/// The parameters that a kind had once, some of which it may have again.
+/// The parameters that a kind had once and has no more.
 pub(crate) fn params_of_old(schema: &KindSchema) -> &'static [&'static str] {
     if schema.kind == "exec" { &OF_EXEC } else { &[] }
 }
