@@ -61,6 +61,7 @@ pub(crate) async fn release(
     }
     let made = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
     let terms = Terms {
+        known: 0,
         key,
         author: OPERATOR.into(),
         cluster: FLEET.into(),

@@ -4,6 +4,7 @@ use homeostat_model::{KindSchema, Meta};
 use serde_json::{Map, Value as Json, json};
 
 use crate::Kinds;
+use crate::graph_yaml::params_of_old;
 
 /// The schema of a document (draft 2020-12), with every kind and its parameters.
 pub fn json_schema(kinds: &dyn Kinds) -> Json {
@@ -29,7 +30,38 @@ pub fn json_schema(kinds: &dyn Kinds) -> Json {
     defs.insert("$ends".into(), ends());
     let mut out = document(by_kind);
     out["$defs"] = defs.into();
+    with_plain_texts(&mut out);
     out
+}
+
+/// Where text is asked for, every plain scalar is text to the reader: `mode: 0644`, `graph: 12`.
+fn with_plain_texts(schema: &mut Json) {
+    match schema {
+        Json::Object(fields) => {
+            let is_open = ["enum", "const", "pattern"].iter().all(|key| !fields.contains_key(*key));
+            if let Some(types) = fields.get_mut("type").filter(|_| is_open) {
+                if types == "string" {
+                    *types = json!(["string"]);
+                }
+                if let Json::Array(types) = types
+                    && types.contains(&json!("string"))
+                {
+                    for other in [json!("number"), json!("boolean")] {
+                        if !types.contains(&other) {
+                            types.push(other);
+                        }
+                    }
+                }
+            }
+            for (key, value) in fields {
+                if !matches!(key.as_str(), "enum" | "const" | "default" | "examples") {
+                    with_plain_texts(value);
+                }
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(with_plain_texts),
+        _ => {}
+    }
 }
 
 fn document(by_kind: Map<String, Json>) -> Json {
@@ -80,8 +112,7 @@ fn document(by_kind: Map<String, Json>) -> Json {
                         "pattern": { "description": "The directory that collected files go below.", "type": "string" },
                         "from": {
                             "description": "The hosts that are trusted; needed for kinds that run code.",
-                            "type": "array",
-                            "items": { "type": "string" },
+                            "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }],
                         },
                     },
                 },
@@ -99,6 +130,11 @@ fn resource(schema: &KindSchema, properties: &mut Map<String, Json>) -> Json {
         for (name, param) in params {
             properties.insert(name.clone(), rebased(schema.kind, param));
         }
+    }
+    for name in params_of_old(schema) {
+        let old =
+            json!({ "description": "A name of old; `check` says what became of it.", "deprecated": true });
+        properties.insert((*name).into(), old);
     }
     properties.insert("meta".into(), json!({ "$ref": "#/$defs/$meta" }));
     for (key, doc) in [

@@ -325,6 +325,24 @@ fn the_json_schema_has_every_kind_and_no_dangling_reference() {
 }
 
 #[test]
+fn the_json_schema_takes_what_is_read_as_text_and_the_names_of_old() {
+    let schema = json_schema(&Registry::new());
+    let exec = &schema["$defs"]["exec"]["properties"];
+    for name in ["timeout", "pollint", "state"] {
+        assert_eq!(exec[name]["deprecated"], true, "{name}");
+    }
+    let takes = |pointer: &str, ty: &str| {
+        let types = schema.pointer(pointer).unwrap_or_else(|| panic!("{pointer}"));
+        types.as_array().is_some_and(|types| types.contains(&ty.into()))
+    };
+    for pointer in ["/properties/graph/type", "/$defs/file/properties/mode/type"] {
+        assert!(takes(pointer, "number") && takes(pointer, "string"), "{pointer}");
+    }
+    let from = &schema["properties"]["collect"]["items"]["properties"]["from"]["anyOf"];
+    assert!(from[0]["type"].as_array().unwrap().contains(&"string".into()));
+}
+
+#[test]
 fn the_files_of_old_load() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/graph-yaml");
     let Ok(entries) = std::fs::read_dir(&directory) else {

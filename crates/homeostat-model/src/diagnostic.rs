@@ -80,6 +80,8 @@ pub struct Diagnostic {
     pub message: String,
     /// The place, when there is one.
     pub span: Option<Span>,
+    /// The file that it is about as a whole, where there is no text to have a place in.
+    pub file: Option<String>,
     /// Words at the place itself, such as a suggestion.
     pub at: Option<String>,
     /// Other places.
@@ -97,6 +99,7 @@ impl Diagnostic {
             stage,
             message: message.into(),
             span: None,
+            file: None,
             at: None,
             labels: Vec::new(),
             help: None,
@@ -117,6 +120,13 @@ impl Diagnostic {
     #[must_use]
     pub fn at(mut self, span: impl Into<Option<Span>>) -> Self {
         self.span = span.into();
+        self
+    }
+
+    /// Says of which file, where none of its text is there.
+    #[must_use]
+    pub fn of_file(mut self, name: impl Into<String>) -> Self {
+        self.file = Some(name.into());
         self
     }
 

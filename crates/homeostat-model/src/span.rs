@@ -56,6 +56,8 @@ impl SourceText {
         let line = self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1);
         let start = self.line_starts[line] as usize;
         let before = self.text.get(start..offset as usize).unwrap_or_default();
+        // What a text begins with to tell its encoding is nothing that people see.
+        let before = if line == 0 { before.trim_start_matches('\u{feff}') } else { before };
         let column = before.chars().count() + 1;
         LineColumn {
             line: u32::try_from(line + 1).unwrap_or(u32::MAX),

@@ -161,22 +161,28 @@ impl Read {
     }
 
     /// A refusal that counts what was shown.
-    pub(crate) fn refusal(&self) -> anyhow::Error {
-        refused(format!("{}; nothing was touched", diagnostics::counts(&self.diagnostics)))
+    pub(crate) fn refusal(&self, terminal: &Terminal) -> anyhow::Error {
+        let shown = shown(&self.diagnostics, terminal);
+        refused(format!("{}; nothing was touched", diagnostics::counts(&shown)))
     }
 }
 
-/// Shows diagnostics to people; when quiet, only errors. That a document is for others is news to nobody: a text for a fleet
-/// would say it for every document on every host.
+/// Shows diagnostics to people.
 pub(crate) fn show(found: &[Diagnostic], sources: &SourceMap, terminal: &Terminal) {
-    let is_wanted = |diagnostic: &&Diagnostic| match diagnostic.code {
+    let shown = shown(found, terminal);
+    if !shown.is_empty() {
+        terminal.say(&diagnostics::render(&shown, sources, terminal.paint_err()));
+    }
+}
+
+/// What people see: when quiet, only errors. That a document is for others is news to nobody: a text for a fleet would say it for
+/// every document on every host.
+fn shown(found: &[Diagnostic], terminal: &Terminal) -> Vec<Diagnostic> {
+    let is_shown = |diagnostic: &&Diagnostic| match diagnostic.code {
         codes::OTHER_HOST => terminal.is_verbose(),
         _ => diagnostic.is_error() || !terminal.is_quiet(),
     };
-    let kept: Vec<Diagnostic> = found.iter().filter(is_wanted).cloned().collect();
-    if !kept.is_empty() {
-        terminal.say(&diagnostics::render(&kept, sources, terminal.paint_err()));
-    }
+    found.iter().filter(is_shown).cloned().collect()
 }
 
 #[cfg(test)]

@@ -193,7 +193,9 @@ fn one_to_json(diagnostic: &Diagnostic, sources: &SourceMap) -> Json {
     let (file, start, end) = diagnostic
         .span
         .and_then(place)
-        .map_or((Json::Null, Json::Null, Json::Null), |(file, start, end)| (file.into(), start, end));
+        .map_or((diagnostic.file.clone(), Json::Null, Json::Null), |(file, start, end)| {
+            (Some(file), start, end)
+        });
     let at = diagnostic.span.zip(diagnostic.at.as_ref());
     let labels = diagnostic.labels.iter().map(|label| (label.span, &label.text));
     let labels: Vec<Json> = at

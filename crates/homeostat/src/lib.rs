@@ -27,6 +27,7 @@ mod terminal;
 mod views;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -51,8 +52,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Help goes to standard output and ends well; bad usage to standard error with exit code 2.
 fn refuse(error: &clap::Error) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
-    match error.print() {
-        Ok(()) => code.into(),
-        Err(_) => ExitCode::FAILURE,
+    match error.print().and_then(|()| io::stdout().flush()) {
+        Err(unwritten) if !error.use_stderr() && unwritten.kind() != io::ErrorKind::BrokenPipe => {
+            // Standard error may be as full.
+            writeln!(io::stderr(), "error: {}", terminal::cannot_print(&unwritten)).ok();
+            ExitCode::FAILURE
+        }
+        Ok(()) | Err(_) => code.into(),
     }
 }

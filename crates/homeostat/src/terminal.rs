@@ -114,7 +114,7 @@ impl Terminal {
         match write_all(&mut io::stdout().lock(), text) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            Err(error) => Err(error),
+            Err(error) => Err(cannot_print(&error)),
         }
     }
 
@@ -152,6 +152,11 @@ impl Write for LogLine {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The error of a result that cannot be written.
+pub(crate) fn cannot_print(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))
 }
 
 fn write_all(stream: &mut impl Write, text: &str) -> io::Result<()> {

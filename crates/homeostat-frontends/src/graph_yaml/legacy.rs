@@ -7,8 +7,8 @@ use crate::findings::listed;
 /// The parameters that an exec had once and that are meta parameters by now.
 pub(super) const NOW_META: [(&str, &str); 2] = [("timeout", "timeout"), ("pollint", "poll")];
 
-/// The parameters that an exec had once.
-const OF_EXEC: [&str; 5] = ["timeout", "pollint", "state", "watchshell", "ifshell"];
+/// The parameters that an exec had once and has no more.
+const OF_EXEC: [&str; 3] = ["timeout", "pollint", "state"];
 
 /// The names that a file uses, in the order of their first use.
 #[derive(Default)]
@@ -20,10 +20,12 @@ pub(super) struct Legacy {
 
 /// Whether a kind had a parameter of that name once, and which.
 pub(super) fn param_of_old(schema: &KindSchema, name: &str) -> Option<&'static str> {
-    if schema.kind != "exec" {
-        return None;
-    }
-    OF_EXEC.into_iter().find(|old| *old == name)
+    params_of_old(schema).iter().copied().find(|old| *old == name)
+}
+
+/// The parameters that a kind had once and has no more.
+pub(crate) fn params_of_old(schema: &KindSchema) -> &'static [&'static str] {
+    if schema.kind == "exec" { &OF_EXEC } else { &[] }
 }
 
 impl Legacy {

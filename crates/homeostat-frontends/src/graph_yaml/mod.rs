@@ -12,6 +12,7 @@ use crate::findings::{Findings, quoted};
 use crate::reader::{Given, Reader};
 use crate::tree::{At, Shape, Tree};
 use legacy::Legacy;
+pub(crate) use legacy::params_of_old;
 
 /// The keys of a document.
 pub(crate) const DOCUMENT_KEYS: [&str; 7] =

@@ -148,7 +148,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::source(
         "os.readfile",
         &["func(filename str) str"],
-        "What a file holds, now and from now on. A missing file can be caught.",
+        "What a file holds, now and from now on. A missing file can be caught; one that is removed is taken for missing \
+         about a second later, since whoever writes it anew may remove it first.",
         &[told("os.readfile(\"/etc/hostname\")", "\"ann\\n\"", "\"ann\\n\"")],
         |_, args| Ok(SourceRequest::File { path: args.text(0)?.clone() }),
         answer,

@@ -112,7 +112,9 @@ impl Loader<'_> {
         };
         let stage = if import.is_some() { Stage::Scope } else { Stage::Parse };
         Box::new(
-            Diagnostic::error(codes::UNREADABLE, stage, format!("cannot read `{name}`: {why}")).at(import),
+            Diagnostic::error(codes::UNREADABLE, stage, format!("cannot read `{name}`: {why}"))
+                .at(import)
+                .of_file(name),
         )
     }
 

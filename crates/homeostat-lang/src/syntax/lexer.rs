@@ -8,6 +8,9 @@ use logos::Logos;
 
 use super::kind::SyntaxKind as K;
 
+/// What some editors of other systems begin a text with; it is space.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// A token: what it is and where it starts. It ends where the next one starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token {
@@ -25,7 +28,12 @@ pub(crate) fn lex(text: &str, source: SourceId) -> (Vec<Token>, Vec<Diagnostic>)
         diagnostics: Vec::new(),
         carriage_returns: false,
     };
-    for (found, range) in K::lexer(text).spanned() {
+    let begin = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
+    if begin > 0 {
+        out.push(K::Whitespace, 0);
+    }
+    for (found, range) in K::lexer(&text[begin..]).spanned() {
+        let range = begin + range.start..begin + range.end;
         match found {
             Ok(kind) => {
                 out.check(kind, range.clone());

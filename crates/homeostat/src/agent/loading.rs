@@ -170,7 +170,7 @@ impl Agent<'_> {
     pub(super) async fn replace(&mut self, read: Read) -> anyhow::Result<()> {
         if read.is_refused() {
             read.show(self.terminal);
-            return Err(read.refusal());
+            return Err(read.refusal(self.terminal));
         }
         let (new, notes) = running(read, &self.stores);
         let former = std::mem::replace(&mut self.programs, new);

@@ -124,6 +124,8 @@ struct Agent<'a> {
     coming: Option<Running>,
     /// Whether the engine has anything.
     has_loaded: bool,
+    /// Why the last report could not be written.
+    unwritten: Option<String>,
 }
 
 /// Keeps the host until the run ends. `first` was read before anything was opened.
@@ -175,7 +177,7 @@ impl Agent<'_> {
         let graph = self.engine.graph().await;
         let text = picture::dot("homeostat", &graph);
         if let Err(error) = write_whole(path, text.as_bytes()) {
-            tracing::error!("cannot write {}: {error}", path.display());
+            tracing::error!("cannot write to {}: {error}", path.display());
         }
     }
 
@@ -201,9 +203,7 @@ impl Agent<'_> {
             let now = self.progress.borrow_and_update().clone();
             if self.has_loaded && now.settled && reported != Some(now.activity) {
                 reported = Some(now.activity);
-                if let Err(error) = self.write_report(self.standing()).await {
-                    tracing::error!("{error:#}");
-                }
+                self.report(self.standing()).await;
             }
             self.observe_release(&now);
             let over_at = if self.has_loaded { self.over_at(&quiet, &now) } else { None };
@@ -280,6 +280,18 @@ impl Agent<'_> {
         if totals.failed + totals.blocked > 0 { RunResult::Failed } else { RunResult::Converged }
     }
 
+    /// Writes the report, and says whether it is written. Why not is said once.
+    async fn report(&mut self, result: RunResult) -> bool {
+        let unwritten = self.write_report(result).await.err().map(|error| format!("{error:#}"));
+        if let Some(why) = &unwritten
+            && self.unwritten != unwritten
+        {
+            tracing::error!("{why}");
+        }
+        self.unwritten = unwritten;
+        self.unwritten.is_none()
+    }
+
     async fn write_report(&self, result: RunResult) -> anyhow::Result<()> {
         let Some(path) = &self.task.report else {
             return Ok(());
@@ -297,7 +309,7 @@ impl Agent<'_> {
         };
         let json = report(&facts, &self.engine.status().await);
         write_whole(path, format!("{json:#}\n").as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))
+            .with_context(|| format!("cannot write to {}", path.display()))
     }
 
     /// Stops the engine as the end asks for, writes the last report, and says the exit code.
@@ -305,8 +317,11 @@ impl Agent<'_> {
         match end {
             End::Converged => self.engine.stop(Stop::Graceful).await,
             End::Timeout => self.engine.stop(Stop::Cancel).await,
-            End::Interrupted => self.stop_gently(signals, None).await,
-            End::Terminated { .. } => self.stop_gently(signals, Some(GRACE)).await,
+            End::Interrupted => {
+                let again = "; ^C cancels commands that run";
+                self.stop_gently(signals, None, again).await;
+            }
+            End::Terminated { .. } => self.stop_gently(signals, Some(GRACE), "").await,
         }
         let standing = self.standing();
         let result = match end {
@@ -320,24 +335,26 @@ impl Agent<'_> {
         if let Some(playing) = self.playing.take() {
             playing.end().await;
         }
-        let written = self.write_report(result).await;
+        let reported = self.report(result).await;
         let totals = views::totals_text(&self.progress.borrow().totals);
-        self.shown.finish(Some(&totals));
-        written?;
+        let shown = self.shown.finish(Some(&totals));
         Ok(match (end, standing) {
             (End::Timeout, _) => Exit::Timeout,
             (End::Interrupted, _) => Exit::Interrupted,
             (End::Terminated { settled: false }, _) => Exit::Terminated,
-            (End::Converged | End::Terminated { settled: true }, RunResult::Converged) => Exit::Done,
+            (End::Converged | End::Terminated { settled: true }, RunResult::Converged)
+                if reported && shown =>
+            {
+                Exit::Done
+            }
             (End::Converged | End::Terminated { settled: true }, _) => Exit::NotInOrder,
         })
     }
 
-    /// Lets what is being applied finish, until somebody asks again or the grace is over.
-    async fn stop_gently(&self, signals: &mut Signals, grace: Option<Duration>) {
+    /// Lets what is being applied finish, until somebody asks again or the grace is over. `again` says how to ask.
+    async fn stop_gently(&self, signals: &mut Signals, grace: Option<Duration>, again: &str) {
         if self.progress.borrow().in_flight > 0 {
-            self.terminal
-                .say("stopping: what is being applied is finished first; ^C cancels commands that run\n");
+            self.terminal.say(&format!("stopping: what is being applied is finished first{again}\n"));
         }
         let deadline = grace.map(|grace| tokio::time::Instant::now() + grace);
         let gentle = self.engine.stop(Stop::Graceful);

@@ -86,6 +86,7 @@ pub(super) async fn start<'a>(
         stores: opened.stores,
         coming: None,
         has_loaded: false,
+        unwritten: None,
     };
     Ok((agent, notes))
 }

@@ -55,7 +55,7 @@ pub(crate) fn run(args: CheckArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
     let Some(graph) = graph else {
         return match args.format {
             TextOrJson::Json => Ok(Exit::Refused),
-            TextOrJson::Text => Err(read.refusal()),
+            TextOrJson::Text => Err(read.refusal(terminal)),
         };
     };
     if args.format == TextOrJson::Text && !terminal.is_quiet() {

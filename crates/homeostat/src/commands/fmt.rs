@@ -38,7 +38,7 @@ pub(crate) struct FmtArgs {
     files: Vec<PathBuf>,
     /// Write nothing; show what would be different
     #[arg(long)]
-    check: bool,
+    pub(super) check: bool,
 }
 
 pub(crate) fn run(args: &FmtArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
@@ -46,6 +46,7 @@ pub(crate) fn run(args: &FmtArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut found: Vec<Diagnostic> = Vec::new();
     let mut formatted = Vec::new();
     for path in &args.files {
+        expect_program(path)?;
         match format_one(path, &mut sources) {
             Ok((source, text)) => formatted.push((path, source, text)),
             Err(wrong) => found.extend(wrong),
@@ -69,6 +70,18 @@ pub(crate) fn run(args: &FmtArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
         }
     }
     Ok(exit)
+}
+
+/// Data would only be shown as a program full of errors.
+fn expect_program(path: &Path) -> anyhow::Result<()> {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    match extension {
+        Some("yaml" | "yml" | "json") => Err(refused(format!(
+            "fmt is for MCL: `{}` is no program; nothing was written",
+            printable(&path.to_string_lossy())
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn format_one(path: &Path, sources: &mut SourceMap) -> Result<(SourceId, String), Vec<Diagnostic>> {

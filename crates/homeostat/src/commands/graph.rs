@@ -69,7 +69,7 @@ pub(crate) fn run(args: GraphArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
             }
             GraphFormat::Dot | GraphFormat::Mermaid | GraphFormat::Svg => {
                 read.show(terminal);
-                Err(read.refusal())
+                Err(read.refusal(terminal))
             }
         };
     };

@@ -52,7 +52,7 @@ pub(crate) struct KvArgs {
 
 #[derive(Debug, Subcommand)]
 enum KvCommand {
-    /// Print the value of a key, as it is; exit code 1 when there is none
+    /// Print the value of a key, as it is (on a terminal with a line end); exit code 1 when there is none
     Get {
         /// The key
         key: String,
@@ -189,7 +189,8 @@ fn busy(holder: &Holder) -> anyhow::Error {
 fn show(answer: Answer, terminal: &Terminal) -> anyhow::Result<Exit> {
     match answer {
         Answer::Value(Some(value)) => {
-            let end = if value.ends_with('\n') { "" } else { "\n" };
+            // The value as it is, and on a terminal a line of its own.
+            let end = if value.ends_with('\n') || Terminal::width_out().is_none() { "" } else { "\n" };
             terminal.print(&format!("{value}{end}"))?;
         }
         Answer::Value(None) => return Ok(Exit::NotInOrder),

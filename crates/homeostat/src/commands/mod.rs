@@ -36,13 +36,14 @@ use crate::terminal::Terminal;
 pub(crate) fn run(command: Command, terminal: &Terminal) -> anyhow::Result<Exit> {
     match command {
         Command::Run(args) => run::run(*args, terminal),
-        Command::Plan(args) => plan::run(args, terminal),
-        Command::Check(args) => check::run(args, terminal),
-        Command::Graph(args) => graph::run(args, terminal),
+        Command::Plan(args) => verdict(plan::run(args, terminal)),
+        Command::Check(args) => verdict(check::run(args, terminal)),
+        Command::Graph(args) => verdict(graph::run(args, terminal)),
         Command::Doc(args) => doc::run(&args, terminal),
+        Command::Fmt(args) if args.check => verdict(fmt::run(&args, terminal)),
         Command::Fmt(args) => fmt::run(&args, terminal),
         Command::Module(args) => module::run(args, terminal),
-        Command::Test(args) => test::run(&args, terminal),
+        Command::Test(args) => verdict(test::run(&args, terminal)),
         Command::Schema(args) => schema::run(&args, terminal),
         Command::Completions(args) => completions::run(&args, terminal),
         Command::Kv(args) => kv::run(args, terminal),
@@ -55,6 +56,11 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> anyhow::Result<Exit>
         Command::Status(args) => status::run(&args, terminal),
         Command::Man(args) => man::run(&args, terminal),
     }
+}
+
+/// Of a command that changes nothing, and whose exit code says what it found: an error is not one of its findings.
+fn verdict(found: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    found.map_err(|error| refused(format!("{error:#}")))
 }
 
 /// An agent that can start, of a command that keeps a host.

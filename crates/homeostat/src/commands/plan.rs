@@ -59,6 +59,9 @@ pub(crate) struct PlanArgs {
 pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let (started, clock) = (SystemTime::now(), Instant::now());
     let prefix = Prefix::choose(args.prefix.as_deref())?;
+    if prefix.exists() {
+        prefix.expect_closed()?;
+    }
     let etcd = match args.etcd.store()? {
         Some(etcd) => Some(etcd),
         None => cluster::shared(&prefix)?,
@@ -106,7 +109,7 @@ pub(crate) fn run(args: PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
             }
             TextOrJson::Text => {
                 read.show(terminal);
-                Err(read.refusal())
+                Err(read.refusal(terminal))
             }
         };
     };
@@ -153,7 +156,8 @@ fn show(plan: &Plan, paint: Paint) -> String {
     let mut unknown = 0;
     for planned in &plan.resources {
         totals.count(planned.status.outcome);
-        unknown += usize::from(!planned.unknown_until.is_empty());
+        unknown +=
+            usize::from(!planned.unknown_until.is_empty() && planned.status.outcome != Outcome::WouldChange);
         push(planned, paint, &mut out);
     }
     let mut summary = totals_text(&totals);
@@ -174,7 +178,8 @@ fn push(planned: &Planned, paint: Paint, out: &mut String) {
     if let Some(error) = &status.error {
         out.push_str(&format!("{} {id}: {}\n", paint.red("!"), printable(error)));
     }
-    if !status.changes.is_empty() || status.outcome == Outcome::WouldChange {
+    // What fails does not come to its changes.
+    if status.error.is_none() && (!status.changes.is_empty() || status.outcome == Outcome::WouldChange) {
         let changes: Vec<String> = status.changes.iter().map(describe_change).collect();
         let sign = match status.changes.as_slice() {
             [only] if only.want == "absent" => paint.wrap_removed("-"),

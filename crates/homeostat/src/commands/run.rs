@@ -1,6 +1,7 @@
 //! `homeostat run`
 
 mod prepare;
+mod written;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use clap::Args;
 use homeostat_engine::Store;
 
 pub(super) use self::prepare::prepare;
+pub(super) use self::written::WrittenArgs;
 use super::runtime;
 use crate::agent::{self, HostArgs, LimitArgs, Opened, Signals, Task};
 use crate::catalog::Read;
@@ -71,21 +73,6 @@ pub(crate) struct RunArgs {
     pub(super) written: WrittenArgs,
     #[command(flatten)]
     pub(super) cluster: ClusterArgs,
-}
-
-/// What is written for others to read.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Files")]
-pub(super) struct WrittenArgs {
-    /// Write the graph in the language of Graphviz after each load
-    #[arg(long, value_name = "FILE")]
-    graphviz: Option<PathBuf>,
-    /// Write the report after each settling and at exit
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
-    /// Append every event as a JSON line; `-` is standard output
-    #[arg(long, value_name = "FILE")]
-    events: Option<PathBuf>,
 }
 
 /// What is shared with other hosts.

@@ -12,6 +12,7 @@ use super::{TextOrJson, pretty};
 use crate::catalog;
 use crate::diagnostics;
 use crate::exit::{Exit, refused};
+use crate::inputs::why_unreadable;
 use crate::mcl::{Suite, find_tests};
 use crate::terminal::{Paint, Terminal};
 
@@ -93,8 +94,9 @@ pub(crate) fn run(args: &TestArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
 fn files(args: &TestArgs) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in &args.paths {
-        let found =
-            find_tests(path).map_err(|error| refused(format!("cannot read {}: {error}", path.display())))?;
+        let found = find_tests(path).map_err(|error| {
+            refused(format!("cannot read `{}`: {}", path.display(), why_unreadable(&error)))
+        })?;
         files.extend(found.into_iter().filter(|file| !files.contains(file)).collect::<Vec<_>>());
     }
     match files.is_empty() {

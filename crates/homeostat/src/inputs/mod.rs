@@ -216,15 +216,21 @@ fn read_bounded(source: impl Read) -> io::Result<Vec<u8>> {
 
 fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     let name = name_of(path);
-    let why = match error.kind() {
+    let why = why_unreadable(error);
+    let message = format!("cannot read `{name}`: {why}");
+    let finding = Diagnostic::error(codes::UNREADABLE, Stage::Parse, message).of_file(name);
+    match error.kind() {
+        io::ErrorKind::IsADirectory => finding.help("name the files in it; several inputs make one catalog"),
+        _ => finding,
+    }
+}
+
+/// Why a file cannot be read, in plain words where there are some.
+pub(crate) fn why_unreadable(error: &io::Error) -> String {
+    match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
         _ => error.to_string(),
-    };
-    let finding = Diagnostic::error(codes::UNREADABLE, Stage::Parse, format!("cannot read `{name}`: {why}"));
-    match error.kind() {
-        io::ErrorKind::IsADirectory => finding.help("name the files in it; several inputs make one catalog"),
-        _ => finding,
     }
 }

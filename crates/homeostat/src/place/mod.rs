@@ -50,11 +50,20 @@ impl Prefix {
     /// Makes it if it is not there, and refuses it if others could read it.
     pub(crate) fn open(&self) -> anyhow::Result<()> {
         let shown = self.0.display();
+        if self.0.is_symlink() && !self.0.exists() {
+            return Err(refused(format!("the prefix {shown} is a symbolic link that leads nowhere")));
+        }
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.0)
             .map_err(|error| refused(format!("cannot make the prefix {shown}: {error}")))?;
+        self.expect_closed()
+    }
+
+    /// Refuses one that others could read, or that belongs to somebody else.
+    pub(crate) fn expect_closed(&self) -> anyhow::Result<()> {
+        let shown = self.0.display();
         let found = fs::metadata(&self.0)
             .map_err(|error| refused(format!("cannot use the prefix {shown}: {error}")))?;
         let mode = found.permissions().mode() & 0o7777;

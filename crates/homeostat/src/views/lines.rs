@@ -54,7 +54,10 @@ impl Lines {
             EventKind::Removed => format!("{} {id}", paint.cyan("removed")),
             EventKind::Note(text) => format!("{} {}", paint.cyan("note"), printable(text)),
             EventKind::Loaded { resources, added, changed, removed } if self.verbose => {
-                format!("loaded {resources} resources: {added} added, {changed} changed, {removed} removed")
+                let plural = if *resources == 1 { "" } else { "s" };
+                format!(
+                    "loaded {resources} resource{plural}: {added} added, {changed} changed, {removed} removed"
+                )
             }
             EventKind::Settled(totals) if self.verbose => format!("settled: {}", totals_text(totals)),
             EventKind::Loaded { .. } | EventKind::Settled(_) => return,

@@ -93,15 +93,18 @@ impl Shown {
         })
     }
 
-    /// Waits until what was said is written, if that ends. Where a live line was drawn, `last` stays in its place.
-    pub(crate) fn finish(self, last: Option<&str>) {
+    /// Waits until what was said is written, if that ends; says whether nothing failed of that. Where a live line was drawn,
+    /// `last` stays in its place.
+    pub(crate) fn finish(self, last: Option<&str>) -> bool {
         if let Some(terminal) = &self.drawn_on {
             terminal.say_aside(None);
             self.lines.text(last.map(|last| format!("{last}\n")).unwrap_or_default());
         }
+        let mut is_written = true;
         for writer in self.writers {
-            writer.finish();
+            is_written &= writer.finish();
         }
+        is_written
     }
 }
 
@@ -109,18 +112,21 @@ impl Shown {
 pub(crate) fn start(terminal: &Terminal, host: &str, events: Option<&Path>) -> io::Result<(Views, Shown)> {
     let to_stdout = events.is_some_and(|path| path.as_os_str() == "-");
     let draws = !to_stdout && !terminal.is_quiet() && Terminal::width_out().is_some();
-    let (stream, paint): (Box<dyn io::Write + Send>, Paint) = if to_stdout {
-        (Box::new(io::stderr()), terminal.paint_err())
+    let (name, stream, paint): (_, Box<dyn io::Write + Send>, Paint) = if to_stdout {
+        ("standard error", Box::new(io::stderr()), terminal.paint_err())
     } else {
-        (Box::new(io::stdout()), terminal.paint_out())
+        (STDOUT, Box::new(io::stdout()), terminal.paint_out())
     };
-    let line_writer = Writer::start(stream, Full::Drop(lines::dropped))?;
+    let line_writer = Writer::start(name.to_owned(), stream, Full::Drop(lines::dropped))?;
     let event_writer = match events {
         None => None,
-        Some(_) if to_stdout => Some(Writer::start(Box::new(io::stdout()), Full::Drop(json::dropped))?),
+        Some(_) if to_stdout => {
+            let full = Full::Drop(json::dropped);
+            Some(Writer::start(STDOUT.to_owned(), Box::new(io::stdout()), full)?)
+        }
         Some(path) => {
             let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-            Some(Writer::start(Box::new(file), Full::Wait)?)
+            Some(Writer::start(path.display().to_string(), Box::new(file), Full::Wait)?)
         }
     };
     let live = draws.then(|| Live::new(line_writer.clone(), paint));
@@ -145,6 +151,8 @@ pub(crate) fn start(terminal: &Terminal, host: &str, events: Option<&Path>) -> i
     let origins = views.events.is_some().then_some(origins);
     Ok((views, Shown { hands: hands_seen, settled, origins, live, lines: all_lines, writers, drawn_on }))
 }
+
+const STDOUT: &str = "standard output";
 
 /// Kinds whose wakes are what they wait for, and not that somebody changed what they keep.
 const DRIVEN: [&str; 6] = ["exec", "kv", "msg", "print", "test", "timer"];

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
@@ -58,17 +58,27 @@ pub(super) struct Writer {
     queue: SyncSender<Message>,
     full: Full,
     dropped: Arc<AtomicUsize>,
+    failed: Arc<AtomicBool>,
 }
 
 impl Writer {
-    pub(super) fn start(stream: Box<dyn Write + Send>, full: Full) -> io::Result<Self> {
+    /// `name` is what people call the stream.
+    pub(super) fn start(name: String, stream: Box<dyn Write + Send>, full: Full) -> io::Result<Self> {
         let (queue, messages) = sync_channel(WAITING_MAX);
         let dropped = Arc::new(AtomicUsize::new(0));
-        let counted = dropped.clone();
+        let failed = Arc::new(AtomicBool::new(false));
+        let (counted, has_failed) = (dropped.clone(), failed.clone());
+        let end = move |error: io::Error| {
+            // A reader that went away wants no more.
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                tracing::error!("cannot write to {name}: {error}");
+                has_failed.store(true, Ordering::Release);
+            }
+        };
         std::thread::Builder::new()
             .name("view".into())
-            .spawn(move || write_all(stream, &messages, full, &counted))?;
-        Ok(Self { queue, full, dropped })
+            .spawn(move || write_all(stream, &messages, full, &counted, end))?;
+        Ok(Self { queue, full, dropped, failed })
     }
 
     /// Writes whole lines.
@@ -93,8 +103,8 @@ impl Writer {
         self.queue.try_send(Message::Status(status)).is_ok()
     }
 
-    /// Waits until everything is written; for a stream that may be stuck, not for ever.
-    pub(super) fn finish(self) {
+    /// Waits until everything is written; for a stream that may be stuck, not for ever. Says whether nothing failed.
+    pub(super) fn finish(self) -> bool {
         let (done, waiting) = sync_channel(1);
         match self.full {
             Full::Wait => {
@@ -110,15 +120,17 @@ impl Writer {
                 }
             }
         }
+        !self.failed.load(Ordering::Acquire)
     }
 }
 
-/// Runs until all writers are gone or the stream is.
+/// Runs until all writers are gone or the stream is: `end` is told of that before anybody who waits for this is.
 fn write_all(
     mut stream: Box<dyn Write + Send>,
     messages: &Receiver<Message>,
     full: Full,
     dropped: &AtomicUsize,
+    end: impl Fn(io::Error),
 ) {
     let mut status = Status::default();
     let mut finished = false;
@@ -165,10 +177,7 @@ fn write_all(
             }
         };
         if let Err(error) = written {
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                tracing::error!("cannot write: {error}");
-            }
-            return;
+            return end(error);
         }
     }
 }
@@ -237,7 +246,8 @@ mod tests {
         let (go, stuck) = channel();
         let written = Shared::default();
         let full = Full::Drop(|lost| format!("{lost} lost\n"));
-        let writer = Writer::start(Box::new(Stuck(written.clone(), stuck, false)), full).unwrap();
+        let writer =
+            Writer::start("stuck".into(), Box::new(Stuck(written.clone(), stuck, false)), full).unwrap();
         let all = WAITING_MAX * 3;
         for _ in 0..all {
             writer.text("line\n".into());
@@ -270,7 +280,7 @@ mod tests {
     #[test]
     fn a_file_loses_nothing() {
         let written = Shared::default();
-        let writer = Writer::start(Box::new(written.clone()), Full::Wait).unwrap();
+        let writer = Writer::start("a file".into(), Box::new(written.clone()), Full::Wait).unwrap();
         for number in 0..WAITING_MAX * 3 {
             writer.text(format!("{number}\n"));
         }

@@ -18,13 +18,13 @@ fn a_member_that_is_killed_stops_nobody_and_comes_back() {
     for host in [1, 3] {
         rig.repair(host);
         rig.until("a value is taken", |rig| rig.kv(host, &["put", "now", &name(host)]).code == Some(0));
-        assert_eq!(rig.kv(4 - host, &["get", "now"]).ends_with(0).stdout, name(host) + "\n");
+        assert_eq!(rig.kv(4 - host, &["get", "now"]).ends_with(0).stdout, name(host));
     }
     rig.until("the others see that it does not answer", |rig| rig.members(1) == ["h1", "h3"]);
     rig.start(2, &[]);
     rig.repair(2);
     rig.until_members(&[1, 2, 3]);
-    assert_eq!(rig.kv(2, &["get", "before"]).ends_with(0).stdout, "yes\n");
+    assert_eq!(rig.kv(2, &["get", "before"]).ends_with(0).stdout, "yes");
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn hosts_that_restart_one_after_the_other_interrupt_nobody() {
         rig.start(host, &[]);
         rig.repair(host);
         rig.until_members(&[1, 2, 3]);
-        assert_eq!(rig.kv(host, &["get", "round"]).ends_with(0).stdout, name(host) + "\n");
+        assert_eq!(rig.kv(host, &["get", "round"]).ends_with(0).stdout, name(host));
     }
 }
 
@@ -82,7 +82,7 @@ fn without_an_etcd_that_can_run_the_host_is_kept_and_says_what_is_missing() {
         known(1).contains("reserve") && (1..=2).all(|host| known(host).contains("etcd 3.3.25 is too old"))
     });
     rig.kv(2, &["put", "greeting", "hello"]).ends_with(0);
-    assert_eq!(rig.kv(1, &["get", "greeting"]).ends_with(0).stdout, "hello\n");
+    assert_eq!(rig.kv(1, &["get", "greeting"]).ends_with(0).stdout, "hello");
 }
 
 #[test]
@@ -98,10 +98,10 @@ fn the_last_member_goes_on_alone_when_it_is_told_to() {
     assert!(asked.ends_with(2).stderr.contains("goes on alone"), "{asked:?}");
     rig.run(1, &["cluster", "recover", "--yes"]).ends_with(0);
     rig.start(1, &[]);
-    rig.until("what it had is there", |rig| rig.kv(1, &["get", "before"]).stdout == "yes\n");
+    rig.until("what it had is there", |rig| rig.kv(1, &["get", "before"]).stdout == "yes");
     assert_eq!(rig.members(1), ["h1"]);
     // One that was left behind notices, and is let in as a new one.
     (2..=3).for_each(|host| rig.start(host, &[]));
     rig.until_members(&[1, 2, 3]);
-    assert_eq!(rig.kv(2, &["get", "before"]).ends_with(0).stdout, "yes\n");
+    assert_eq!(rig.kv(2, &["get", "before"]).ends_with(0).stdout, "yes");
 }

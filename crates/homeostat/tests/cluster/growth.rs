@@ -43,7 +43,7 @@ fn hosts_join_become_members_and_exchange_their_files() {
     for (from, to) in [(1, 2), (2, 3), (3, 1)] {
         let value = format!("from {from}");
         rig.kv(from, &["put", "greeting", &value]).ends_with(0);
-        assert_eq!(rig.kv(to, &["get", "greeting"]).ends_with(0).stdout, value + "\n");
+        assert_eq!(rig.kv(to, &["get", "greeting"]).ends_with(0).stdout, value);
     }
     let status = rig.run(2, &["cluster", "status"]).ends_with(0).stdout.clone();
     for host in 1..=3 {
@@ -59,7 +59,7 @@ fn hosts_join_become_members_and_exchange_their_files() {
     rig.run(3, &["run", "--converged-timeout=2", "site.yaml"]).ends_with(0);
     eprintln!("with a timeout of 2 s: ended {:.2?} after the start", since.elapsed());
     // Without an agent too.
-    assert_eq!(rig.kv(3, &["get", "greeting"]).ends_with(0).stdout, "from 3\n");
+    assert_eq!(rig.kv(3, &["get", "greeting"]).ends_with(0).stdout, "from 3");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_host_without_a_members_token_asks_the_members_and_is_none() {
     rig.declare(2, "  kv:\n  - {name: a, key: greeting, value: from h2}\n");
     rig.join(2, &token).ends_with(0);
     rig.start(2, &[]);
-    rig.until("its value is there", |rig| rig.kv(1, &["get", "greeting"]).stdout == "from h2\n");
+    rig.until("its value is there", |rig| rig.kv(1, &["get", "greeting"]).stdout == "from h2");
     rig.until("it knows that it is none", |rig| rig.status(2)["own"]["role"] == "client");
     assert_eq!(rig.members(2), ["h1"]);
     let refused = rig.run(2, &["cluster", "members", "--size", "1"]);

@@ -59,7 +59,7 @@ fn the_only_member_hands_over_before_it_goes() {
     rig.run(2, &["cluster", "remove", "h1"]).ends_with(0);
     rig.stop(1);
     rig.until_members(&[2]);
-    assert_eq!(rig.kv(2, &["get", "before"]).ends_with(0).stdout, "yes\n");
+    assert_eq!(rig.kv(2, &["get", "before"]).ends_with(0).stdout, "yes");
     rig.kv(2, &["put", "after", "yes"]).ends_with(0);
     let last = rig.run(2, &["cluster", "remove", "h2"]);
     assert!(last.ends_with(1).stderr.contains("the only one that may be a member"), "{last:?}");

@@ -53,7 +53,7 @@ fn seven_hosts_are_whole_again_whoever_is_killed_and_at_whatever_step() {
         two.iter().for_each(|host| rig.start(*host, &[]));
         for host in [victim, two[0], members[0]] {
             rig.until("what was acknowledged is there", |rig| {
-                rig.kv(host, &["get", &format!("before-{round}")]).stdout == format!("{value}\n")
+                rig.kv(host, &["get", &format!("before-{round}")]).stdout == value
             });
             rig.repair(host);
         }

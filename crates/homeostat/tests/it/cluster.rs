@@ -164,8 +164,8 @@ fn a_host_that_was_alone_takes_its_values_along() {
         ["cluster", "--prefix", &prefix, "join", "-", "--import-kv", "--hostname", "b", "--listen", &listen];
     let done = hosts.place.homeostat_with_stdin(&join, &token);
     assert!(done.ends_with(1).stderr.contains("the cluster has another value: both"), "{done:#?}");
-    assert_eq!(kv("a", &["get", "mine"]).stdout, "1\n");
-    assert_eq!(kv("a", &["get", "both"]).stdout, "theirs\n");
+    assert_eq!(kv("a", &["get", "mine"]).stdout, "1");
+    assert_eq!(kv("a", &["get", "both"]).stdout, "theirs");
     end([agent]);
 }
 
@@ -350,4 +350,24 @@ fn a_new_authority_reaches_every_host_and_the_old_one_can_be_dropped() {
     hosts.join("e", &hosts.token("b", &[])).ends_with(0);
     assert!(!hosts.place.path("b/prefix/cluster/authority.next").exists());
     end(agents);
+}
+
+#[test]
+fn a_first_host_without_etcd_is_told_to_install_it() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("bin")).unwrap();
+    let init = |prefix: &str| {
+        let args = ["cluster", "init", "--hostname", "a", "--listen", "127.0.0.1", "--prefix", prefix];
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_homeostat"))
+            .args(args)
+            .current_dir(place.path(""))
+            .env("PATH", place.path("bin"))
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stderr).unwrap()
+    };
+    assert!(init("without").contains("no `etcd` in PATH"));
+    place.write("bin/etcd", "");
+    assert!(!init("with").contains("no `etcd`"));
 }

@@ -86,3 +86,24 @@ fn several_inputs_are_one_catalog_and_standard_input_is_one_of_them() {
     let done = place.homeostat_with_stdin(&["check", "a.yaml", "-", "--input-format", "yaml"], stdin);
     assert!(done.ends_with(0).stdout.contains("2 resources"), "{done:#?}");
 }
+
+#[test]
+fn only_what_is_shown_is_counted() {
+    let place = Place::new();
+    place.write("site.yaml", "graph: g\nhosts: other\n---\ngraph: h\nresources:\n  noop:\n  - nam: a\n");
+    let done = place.homeostat(&["check", "--hostname", "this", "site.yaml"]);
+    let last = done.ends_with(2).stderr.lines().last().unwrap_or_default();
+    assert!(!last.contains("note"), "{done:#?}");
+    let done = place.homeostat(&["check", "-v", "--hostname", "this", "site.yaml"]);
+    assert!(done.ends_with(2).stderr.contains("1 note"), "{done:#?}");
+}
+
+#[test]
+fn what_cannot_be_read_names_its_file_for_tools() {
+    for name in ["missing.yaml", "missing.mcl"] {
+        let done = Place::new().homeostat(&["check", "--format", "json", name]);
+        let json = done.ends_with(2).json();
+        assert_eq!(json["diagnostics"][0]["code"], "unreadable", "{json:#}");
+        assert_eq!(json["diagnostics"][0]["file"], name, "{json:#}");
+    }
+}

@@ -22,7 +22,8 @@ fn a_first_interrupt_lets_what_is_applied_finish() {
     let agent = place.start_run(&["--report", "report.json", "site.yaml"]);
     begun(&place);
     agent.signal("INT");
-    agent.finish().ends_with(130);
+    let done = agent.finish();
+    assert!(done.ends_with(130).stderr.contains("^C cancels"), "{done:#?}");
     assert!(place.path("done").exists());
     assert_eq!(place.json("report.json")["result"], "interrupted");
 }
@@ -49,7 +50,9 @@ fn a_termination_before_settling_is_told_from_one_after() {
     let agent = place.start_run(&["site.yaml"]);
     begun(&place);
     agent.signal("TERM");
-    agent.finish().ends_with(143);
+    let done = agent.finish();
+    let said = &done.ends_with(143).stderr;
+    assert!(said.contains("is finished first") && !said.contains("^C"), "{done:#?}");
     place.write("site.yaml", FINE);
     let agent = place.start_run(&["--report", "report.json", "site.yaml"]);
     wait_until("it is settled", || place.path("report.json").exists());

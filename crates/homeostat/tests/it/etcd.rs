@@ -54,16 +54,14 @@ fn hosts_that_name_one_etcd_share_values() {
         place.homeostat(&[&["kv", "--prefix", &prefix], args].concat())
     };
     for host in ["alpha", "beta"] {
-        wait_until("the value is on both", || kv(host, &["get", "greeting"]).stdout == "hello\n");
+        wait_until("the value is on both", || kv(host, &["get", "greeting"]).stdout == "hello");
     }
     // Without an agent too.
     let directly = |args: &[&str]| place.homeostat(&[&["kv", "--etcd", &etcd], args].concat());
     assert_eq!(directly(&["list"]).ends_with(0).stdout, "greeting = hello\n");
 
     // What a host has of its own is seen from everywhere.
-    wait_until("the value of beta is there", || {
-        kv("alpha", &["get", "load", "--of", "beta"]).stdout == "1\n"
-    });
+    wait_until("the value of beta is there", || kv("alpha", &["get", "load", "--of", "beta"]).stdout == "1");
     assert_eq!(directly(&["list", "--each", "load"]).ends_with(0).stdout, "beta = 1\n");
     assert_eq!(kv("beta", &["list", "--each", "nothing"]).ends_with(0).stdout, "");
 
@@ -74,7 +72,7 @@ fn hosts_that_name_one_etcd_share_values() {
     wait_until("both watches have seen a repair", || {
         round += 1;
         kv("beta", &["put", "greeting", &format!("other {round}")]).ends_with(0);
-        wait_until("it is as declared again", || kv("beta", &["get", "greeting"]).stdout == "hello\n");
+        wait_until("it is as declared again", || kv("beta", &["get", "greeting"]).stdout == "hello");
         round >= 3
     });
     for agent in [first, second] {
@@ -116,7 +114,7 @@ fn an_etcd_that_is_away_stops_nothing_else() {
     assert!(place.read("events").contains("the store cannot be reached"));
     server.start_again();
     let get = || place.homeostat(&["kv", "--etcd", &etcd, "get", "greeting"]).stdout;
-    wait_until("the value is there", || get() == "hello\n");
+    wait_until("the value is there", || get() == "hello");
 
     // It goes away and comes back with another value.
     server.kill();
@@ -126,7 +124,7 @@ fn an_etcd_that_is_away_stops_nothing_else() {
     wait_until("the value is changed", || {
         place.homeostat(&["kv", "--etcd", &etcd, "put", "greeting", "other"]).code == Some(0)
     });
-    wait_until("the value is as declared", || get() == "hello\n");
+    wait_until("the value is as declared", || get() == "hello");
     agent.signal("TERM");
     agent.finish().ends_with(0);
 }

@@ -51,3 +51,25 @@ fn one_file_that_cannot_be_read_keeps_all_from_being_written() {
     }
     assert_eq!(place.read("good.mcl"), LOOSE);
 }
+
+#[test]
+fn data_is_not_taken_for_a_program() {
+    let place = Place::new();
+    place.write("a.mcl", LOOSE);
+    place.write("site.yaml", "graph: g\n");
+    let done = place.homeostat(&["fmt", "a.mcl", "site.yaml"]);
+    assert!(done.ends_with(2).stderr.contains("fmt is for MCL"), "{done:#?}");
+    assert_eq!(place.read("a.mcl"), LOOSE);
+}
+
+#[test]
+fn a_byte_order_mark_is_space_and_goes() {
+    let place = Place::new();
+    place.write("a.mcl", &format!("\u{feff}{LOOSE}"));
+    place.homeostat(&["check", "a.mcl"]).ends_with(0);
+    place.homeostat(&["fmt", "a.mcl"]).ends_with(0);
+    assert_eq!(place.read("a.mcl"), CANONICAL);
+    place.write("b.mcl", "\u{feff}$x = ü\n");
+    let json = place.homeostat(&["check", "--format", "json", "b.mcl"]).ends_with(2).json();
+    assert_eq!(json["diagnostics"][0]["start"], serde_json::json!({ "line": 1, "column": 6 }), "{json:#}");
+}

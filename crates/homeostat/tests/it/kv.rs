@@ -9,7 +9,7 @@ fn values_are_kept_without_an_agent() {
     kv(&["get", "greeting"]).ends_with(1);
     kv(&["put", "greeting", "hello"]).ends_with(0);
     kv(&["put", "other", "x\ny"]).ends_with(0);
-    assert_eq!(kv(&["get", "greeting"]).ends_with(0).stdout, "hello\n");
+    assert_eq!(kv(&["get", "greeting"]).ends_with(0).stdout, "hello");
     assert_eq!(kv(&["list"]).ends_with(0).stdout, "greeting = hello\nother = x\\ny\n");
     assert_eq!(kv(&["list", "gr"]).ends_with(0).stdout, "greeting = hello\n");
     kv(&["del", "greeting"]).ends_with(0);
@@ -24,12 +24,12 @@ fn a_running_agent_is_asked() {
     place.write("site.yaml", "graph: g\nresources:\n  kv:\n  - {name: a, key: greeting, value: hello}\n");
     let agent = place.start_run(&["site.yaml"]);
     let kv = |args: &[&str]| place.homeostat(&[&["kv", "--prefix", "DIR/prefix"], args].concat());
-    wait_until("the value is there", || kv(&["get", "greeting"]).stdout == "hello\n");
+    wait_until("the value is there", || kv(&["get", "greeting"]).stdout == "hello");
     let watch = place.start(&["kv", "--prefix", "DIR/prefix", "watch"]);
     kv(&["put", "greeting", "other"]).ends_with(0);
-    wait_until("it is as declared again", || kv(&["get", "greeting"]).stdout == "hello\n");
+    wait_until("it is as declared again", || kv(&["get", "greeting"]).stdout == "hello");
     kv(&["put", "free", "x"]).ends_with(0);
-    assert_eq!(kv(&["get", "free"]).ends_with(0).stdout, "x\n");
+    assert_eq!(kv(&["get", "free"]).ends_with(0).stdout, "x");
     agent.signal("TERM");
     agent.finish().ends_with(0);
     // The watch ends with its agent.
@@ -62,7 +62,7 @@ fn a_prefix_with_a_very_long_path_has_a_socket_too() {
     wait_until("the socket is there", || place.path(&format!("{}socket", "long/".repeat(30))).exists());
     place.homeostat(&["kv", "--prefix", &prefix, "put", "a", "b"]).ends_with(0);
     let got = place.homeostat(&["kv", "--prefix", &prefix, "get", "a"]);
-    assert_eq!(got.ends_with(0).stdout, "b\n");
+    assert_eq!(got.ends_with(0).stdout, "b");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn the_largest_value_passes_through_the_socket_whatever_it_holds() {
     let put = ["kv", "--prefix", "DIR/prefix", "put", "big", "-"];
     place.homeostat_with_stdin(&put, &value).ends_with(0);
     let got = place.homeostat(&["kv", "--prefix", "DIR/prefix", "get", "big"]);
-    assert!(got.ends_with(0).stdout == value + "\n");
+    assert!(got.ends_with(0).stdout == value);
     let too_long = place.homeostat_with_stdin(&put, &("x".to_owned() + &"é".repeat(1 << 19)));
     assert!(too_long.ends_with(2).stderr.contains("less than 1048576 bytes"), "{too_long:#?}");
 }
@@ -85,5 +85,5 @@ fn a_value_may_be_a_negative_number() {
     let place = Place::new();
     place.homeostat(&["kv", "--prefix", "DIR/prefix", "put", "offset", "-5"]).ends_with(0);
     let got = place.homeostat(&["kv", "--prefix", "DIR/prefix", "get", "offset"]);
-    assert_eq!(got.ends_with(0).stdout, "-5\n");
+    assert_eq!(got.ends_with(0).stdout, "-5");
 }

@@ -29,3 +29,4 @@ mod topology;
 mod usage;
 mod valid;
 mod world;
+mod written;

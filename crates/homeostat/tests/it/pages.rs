@@ -3,7 +3,7 @@
 //! A block that begins with three backticks and `mcl NAME` is a file: it is written, checked, and has to be in canonical form;
 //! after the name, `refused` says that it is wrong, `loose` that it is in another form, and `test` that it holds tests. In a
 //! block `console`, what follows `$ ` is run by a shell, and what follows that is its output, without times; `&` at the end
-//! runs it until the next such one.
+//! runs it until the next such one. A block `yaml` that begins with a graph or its resources is a whole text, and is checked.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -181,4 +181,29 @@ fn the_tutorial_does_what_it_says() {
 #[test]
 fn programs_beside_those_of_other_tools_are_right() {
     assert!(follow("coming-from.md") >= 8);
+}
+
+#[test]
+fn whole_texts_of_graph_yaml_are_right() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let mut checked = 0;
+    for page in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if page.extension().is_none_or(|ending| ending != "md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&page).unwrap();
+        for block in blocks(&text).iter().filter(|block| is_graph_yaml(block)) {
+            let place = Place::new();
+            place.write("site.yaml", &block.text);
+            let done = place.homeostat(&["check", "site.yaml"]);
+            assert_eq!(done.code, Some(0), "{}: {done:#?}", page.display());
+            checked += 1;
+        }
+    }
+    assert!(checked >= 7, "{checked}");
+}
+
+fn is_graph_yaml(block: &Block<'_>) -> bool {
+    let begins = |line: &str| ["graph:", "resources:", "edges:"].iter().any(|key| line.starts_with(key));
+    block.head == "yaml" && block.text.lines().any(begins)
 }

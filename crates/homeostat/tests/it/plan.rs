@@ -113,6 +113,10 @@ fn a_plan_fails_where_the_run_will_and_says_the_same() {
     std::fs::create_dir(place.path("dir")).unwrap();
     std::fs::create_dir(place.path("full")).unwrap();
     place.write("full/entry", "");
+    let text = place.homeostat(&["plan", "--prefix", "DIR/prefix", "site.yaml"]);
+    let said_of = |id: &str| text.stdout.matches(&place.fill(id)).count();
+    assert_eq!(said_of(" file[DIR/missing/deeper/file]: "), 1, "{text:#?}");
+    assert!(text.stdout.contains("@@ -0,0 +1 @@\n    +x\n    \\ No newline at end of file\n"), "{text:#?}");
     let plan = place.homeostat(&["plan", "--prefix", "DIR/prefix", "--format", "json", "site.yaml"]);
     let plan = plan.ends_with(3).json();
     place.run(&["--once", "--report", "report.json", "site.yaml"]).ends_with(1);

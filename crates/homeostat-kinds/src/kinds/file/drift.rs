@@ -190,7 +190,11 @@ fn unified(is: &str, want: &str) -> String {
 
 /// What the general way would find out with more work.
 fn all_added(want: &str) -> String {
-    let mut text = format!("@@ -0,0 +1,{} @@\n", want.lines().count());
+    let added = match want.lines().count() {
+        1 => "1".to_owned(),
+        lines => format!("1,{lines}"),
+    };
+    let mut text = format!("@@ -0,0 +{added} @@\n");
     for line in want.split_inclusive('\n') {
         text.push('+');
         text.push_str(line);
@@ -199,7 +203,7 @@ fn all_added(want: &str) -> String {
         }
     }
     if !text.ends_with('\n') {
-        text.push('\n');
+        text.push_str("\n\\ No newline at end of file\n");
     }
     cut(text)
 }

@@ -58,5 +58,13 @@ pub(super) fn run(args: InitArgs, prefix: &Prefix, terminal: &Terminal) -> anyho
     terminal.say(&format!(
         "`{host}` at {at} is the first host of a new cluster; `homeostat run` with this prefix starts it\n"
     ));
+    if !is_in_path("etcd") {
+        terminal.say("there is no `etcd` in PATH: install it, the hosts of a cluster share what they share through it\n");
+    }
     Ok(Exit::Done)
+}
+
+fn is_in_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }

@@ -1,6 +1,5 @@
 //! Everything up to the start of an agent: what is wrong is refused here, before anything is touched.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,7 +8,7 @@ use homeostat_cluster::deploys::blobs::Depot;
 use homeostat_cluster::identity::{ClusterDir, HostName, Identity};
 use homeostat_engine::{AbsPath, Registry, Store};
 
-use super::{Prepared, RunArgs, WrittenArgs};
+use super::{Prepared, RunArgs};
 use crate::agent::{self, Cluster, HostArgs, Opened, Own, Part, Releases, Task};
 use crate::catalog::{self, Read};
 use crate::engine::{EngineOptions, Mode};
@@ -38,9 +37,11 @@ pub(in crate::commands) fn prepare(
     let (hostname, pool) = (ground.hostname.clone(), ground.pool());
     let mut inputs = Inputs::new(&args.input)?;
     let mut read = Read::inputs(&mut inputs, &registry, &hostname, pool);
+    // The files of a program are known when it was read.
+    args.written.expect_apart(&inputs)?;
     if read.is_refused() || !ground.may_have(&mut read, &registry, !args.limits.no_autoedges()) {
         read.show(terminal);
-        return Err(read.refusal());
+        return Err(read.refusal(terminal));
     }
     let lock = ground.lock()?;
     let (opened, releases) = ground.open(args.host, root, args.cluster.zone)?;
@@ -186,28 +187,6 @@ fn own_name(given: Option<&str>, ours: &HostName) -> anyhow::Result<Arc<str>> {
             Err(refused(format!("in the cluster this host is `{ours}`, not `{other}`: leave --hostname out")))
         }
         _ => Ok(ours.as_str().into()),
-    }
-}
-
-impl WrittenArgs {
-    /// A file that can never be written is found before the work, not after it.
-    fn expect_places(&self) -> anyhow::Result<()> {
-        let paths = [&self.graphviz, &self.report, &self.events].into_iter().flatten();
-        paths.filter(|path| path.as_os_str() != "-").try_for_each(|path| expect_place_for(path))
-    }
-}
-
-fn expect_place_for(path: &Path) -> anyhow::Result<()> {
-    let dir = match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    };
-    if path.is_dir() {
-        Err(refused(format!("{} is a directory", path.display())))
-    } else if dir.is_dir() {
-        Ok(())
-    } else {
-        Err(refused(format!("there is no directory {}", dir.display())))
     }
 }
 
