@@ -47,10 +47,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[
             gives("convert.str_to_float(\"-4.20\")", "-4.2"),
             gives("convert.str_to_float(\"x\")", "error: invalid float: `x`"),
+            gives("convert.str_to_float(\"1e400\")", "error: invalid float: `1e400`"),
         ],
         |args| {
             let text = args.str(0)?;
-            text.parse().map(Value::Float).map_err(|_| Error::catchable(format!("invalid float: `{text}`")))
+            let is_meant = |number: &f64| number.is_finite() || !text.contains(|c: char| c.is_ascii_digit());
+            let number = text.parse().ok().filter(is_meant);
+            number.map(Value::Float).ok_or_else(|| Error::catchable(format!("invalid float: `{text}`")))
         },
     ),
     Function::pure(

@@ -24,15 +24,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::pure(
         "encoding.base64_decode",
         &["func(data str) str"],
-        "What was encoded in base64, which has to be text.",
+        "What was encoded in base64, which has to be text. Line ends in it mean nothing.",
         &[
             gives("encoding.base64_decode(\"aGVsbG8=\")", "\"hello\""),
+            gives("encoding.base64_decode(\"aGVs\\nbG8=\\n\")", "\"hello\""),
             gives("encoding.base64_decode(\"_w==\")", "error: could not decode base64: Invalid symbol 95, offset 0."),
             gives("encoding.base64_decode(\"/w==\")", "error: could not decode base64: the bytes are no UTF-8"),
         ],
         |args| {
             let wrong = |why: String| Error::permanent(format!("could not decode base64: {why}"));
-            let bytes = STANDARD.decode(args.str(0)?).map_err(|error| wrong(error.to_string()))?;
+            let data = args.str(0)?.replace(['\r', '\n'], "");
+            let bytes = STANDARD.decode(data).map_err(|error| wrong(error.to_string()))?;
             let text = String::from_utf8(bytes).map_err(|_| wrong("the bytes are no UTF-8".into()))?;
             Ok(Value::from(text))
         },

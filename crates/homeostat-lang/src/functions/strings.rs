@@ -86,12 +86,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[
             gives("strings.substr(\"homeostat\", 0, 4)", "\"home\""),
             gives("strings.substr(\"ab\", 0, 4)", "error: low/high out of range"),
+            gives("strings.substr(\"é\", 0, 1)", "error: the range cuts a character"),
         ],
         |args| {
             let text = args.str(0)?;
             let range = usize::try_from(args.int(1)?).ok().zip(usize::try_from(args.int(2)?).ok());
-            let part = range.and_then(|(low, high)| text.get(low..high));
-            part.map(Value::from).ok_or_else(|| Error::catchable("low/high out of range"))
+            let Some((low, high)) = range.filter(|(low, high)| low <= high && *high <= text.len()) else {
+                return Err(Error::catchable("low/high out of range"));
+            };
+            let part = text.get(low..high).map(Value::from);
+            part.ok_or_else(|| Error::catchable("the range cuts a character"))
         },
     ),
     Function::pure(
