@@ -158,6 +158,17 @@ fn classes_are_made_anew_by_each_include_and_reached_by_name() {
 }
 
 #[test]
+fn patterns_and_templates_that_are_never_needed_may_be_wrong() {
+    let wrong = "regexp.match(\"(\", \"a\") and golang.template(\"{{\", 1) == \"\"";
+    let text = |condition: &str| {
+        format!(
+            "import \"golang\"\nimport \"regexp\"\nif {condition} {{\n\ttest \"a\" {{\n\t\tbool => {wrong},\n\t}}\n}}\ntest \"b\" {{}}\n"
+        )
+    };
+    shows(&text("1 > 2"), &["test[b] {}"]);
+}
+
+#[test]
 fn functions_capture_what_they_see_and_follow_what_changes() {
     let mut rig = Rig::start(
         "import \"os\"\nimport \"iter\"\nimport \"world\"\n$suffix = os.readfile(\"/s\")\n$f = if os.file_exists(\"/c\") { func($x) { \"${x}1\" } } else { func($x) { \"${x}${suffix}\" } }\nfunc both($a, $b = \"!\") {\n\t$joined = $a + $b\n\n\t$joined\n}\ntest \"t\" {\n\tslicestring => iter.map(world.schedule(\"l\"), $f),\n\tstr => $f(both(\"x\")),\n}\n",

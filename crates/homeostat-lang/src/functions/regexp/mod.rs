@@ -4,11 +4,9 @@ mod re2;
 
 use regex::RegexBuilder;
 
-use super::check::{KnownArg, Misuse, constant_text};
 use super::compiled::Compiled;
 use super::declaration::{Function, gives};
 use super::error::Error;
-use crate::types::{FuncType, Type};
 use crate::value::Value;
 
 /// The memory that a pattern may need.
@@ -29,14 +27,8 @@ pub(super) const FUNCTIONS: &[Function] = &[Function::pure(
             .map_err(|error| Error::permanent(format!("pattern did not compile: {error}")))?;
         Ok(Value::Bool(pattern.is_match(args.str(1)?)))
     },
-)
-.check(check)];
+)];
 
 fn compile(pattern: &str) -> Result<regex::Regex, regex::Error> {
     RegexBuilder::new(&re2::translate(pattern)).size_limit(PATTERN_BYTES_MAX).build()
-}
-
-fn check(args: &[KnownArg<'_>], _: &Type) -> Result<Option<FuncType>, Misuse> {
-    let compiled = constant_text(args, 0).map(compile).transpose();
-    compiled.map(|_| None).map_err(|error| Misuse::of_arg(0, format!("pattern did not compile: {error}")))
 }

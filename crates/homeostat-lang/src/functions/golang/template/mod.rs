@@ -10,11 +10,9 @@ mod parser;
 mod tree;
 
 use crate::functions::args::Args;
-use crate::functions::check::{KnownArg, Misuse, constant_text};
 use crate::functions::compiled::Compiled;
 use crate::functions::declaration::{Body, Call, Function, Site, gives};
 use crate::functions::error::{Error, Result};
-use crate::types::{FuncType, Type};
 use crate::value::Value;
 
 pub(in crate::functions) const FUNCTIONS: &[Function] = &[Function::with_body(
@@ -26,17 +24,25 @@ pub(in crate::functions) const FUNCTIONS: &[Function] = &[Function::with_body(
      \"b\" }}`.",
     &[
         gives("golang.template(\"out: {{ . }}\", 42)", "\"out: 42\""),
-        gives("golang.template(\"{{ range . }}{{ .Name }};{{ end }}\", [struct{name => \"a\"}, struct{name => \"b\"}])", "\"a;b;\""),
-        gives("golang.template(\"{{ strings_to_upper .x | printf \\\"%q\\\" }}\", {\"x\" => \"a\"})", "\"\\\"A\\\"\""),
+        gives(
+            "golang.template(\"{{ range . }}{{ .Name }};{{ end }}\", [struct{name => \"a\"}, struct{name => \"b\"}])",
+            "\"a;b;\"",
+        ),
+        gives(
+            "golang.template(\"{{ strings_to_upper .x | printf \\\"%q\\\" }}\", {\"x\" => \"a\"})",
+            "\"\\\"A\\\"\"",
+        ),
         gives(
             "golang.template(\"{{ .Nope }}\", struct{a => 1})",
             "error: template: execution error: template: template:1:3: executing \"template\" at <.Nope>: map has no entry for key \"Nope\"",
         ),
-        gives("golang.template(\"{{ end }}\")", "error: template: parse error: template: template:1: unexpected {{end}}"),
+        gives(
+            "golang.template(\"{{ end }}\")",
+            "error: template: parse error: template: template:1: unexpected {{end}}",
+        ),
     ],
     Body::Asking(run),
-)
-.check(check)];
+)];
 
 fn run(site: &Site<'_>, caller: &dyn Call, args: Args<'_>) -> Result<Value> {
     static TEMPLATES: Compiled<tree::Template> = Compiled::new();
@@ -51,12 +57,6 @@ fn run(site: &Site<'_>, caller: &dyn Call, args: Args<'_>) -> Result<Value> {
 /// What is wrong and in which line, as Go would say it.
 fn compile(text: &str) -> Result<tree::Template, String> {
     parser::parse(text).map_err(|error| format!("template: parse error: template: {error}"))
-}
-
-fn check(args: &[KnownArg<'_>], _: &Type) -> Result<Option<FuncType>, Misuse> {
-    let Some(text) = constant_text(args, 0) else { return Ok(None) };
-    compile(text).map_err(|message| Misuse::of_arg(0, message))?;
-    Ok(None)
 }
 
 #[cfg(test)]
