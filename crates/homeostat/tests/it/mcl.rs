@@ -221,6 +221,18 @@ fn tools_are_told_the_file_and_range_of_every_finding_of_all_modules() {
 }
 
 #[test]
+fn what_is_so_anyway_may_be_written_or_not() {
+    let place = Place::new();
+    place.write(
+        "site.mcl",
+        "file \"/a\" {\n\tforce => false,\n}\nfile \"/a\" {}\ntest \"b\" {\n\tint => 0,\n\tslicestring => [],\n}\ntest \"b\" {}\n",
+    );
+    place.homeostat(&["check", "site.mcl"]).ends_with(0);
+    place.write("site.mcl", "test \"b\" {\n\tint64ptr => 0,\n}\ntest \"b\" {}\n");
+    place.homeostat(&["check", "site.mcl"]).ends_with(2);
+}
+
+#[test]
 fn tools_are_told_every_stage() {
     let place = Place::new();
     let stage = |text: &str, code: &str| {

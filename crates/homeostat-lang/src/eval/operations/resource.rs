@@ -68,6 +68,7 @@ fn declare(
     }
     let mut body = Lines::new(place);
     body.read(step, 1, resource, schema)?;
+    body.leave_out_defaults(schema);
     let mut pieces = Pieces::default();
     for name in names {
         let id = ResourceId::new(resource.kind.text.clone(), name);
@@ -181,6 +182,17 @@ impl Lines {
                 let message = format!("the meta parameter `{name}` is given twice");
                 Err(Failure::new(codes::DUPLICATE_NAME, message).at(self.place))
             }
+        }
+    }
+
+    /// To write what is so anyway is to write nothing: two that differ in that only are the same.
+    fn leave_out_defaults(&mut self, schema: &KindSchema) {
+        let is_default = |(name, value): &(&Arc<str>, &homeostat_model::Value)| {
+            schema.param(name).is_some_and(|param| param.default.as_ref() == Some(*value))
+        };
+        if self.params.iter().any(|given| is_default(&given)) {
+            let rest = self.params.iter().filter(|given| !is_default(given));
+            self.params = rest.map(|(name, value)| (name.clone(), value.clone())).collect();
         }
     }
 
