@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use homeostat_model::value::redact;
 use homeostat_model::{Diagnostic, KindSchema, ResourceDecl, Stage, codes, schema};
 
-use crate::resource::{DynResource, ParamError, Resource};
+use crate::resource::{DynResource, ParamError, Resource, Unread};
 
 /// One kind: its name, and how its schema and its resources are made.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +89,7 @@ impl Registry {
         self.kinds.keys().copied()
     }
 
-    /// Makes the resource of a declaration, or says all that is wrong with it.
+    /// Makes the resource of a declaration, or says all that is wrong with it; a hidden one is not read.
     pub fn build(&self, decl: &ResourceDecl) -> Result<Built, Vec<Diagnostic>> {
         let Some(registered) = self.kinds.get(decl.id.kind.as_str()) else {
             let message = format!("there is no kind `{}`", decl.id.kind);
@@ -99,6 +99,9 @@ impl Registry {
         let built = catch_unwind(|| (registered.kind.build)(decl)).unwrap_or_else(|_| {
             Err(vec![ParamError::new("the program itself failed while it read these parameters")])
         });
+        if built.is_err() && decl.meta.hidden {
+            return Ok(Built(Arc::new(Unread)));
+        }
         built.map(Built).map_err(|errors| errors.into_iter().map(|error| diagnostic(decl, error)).collect())
     }
 }

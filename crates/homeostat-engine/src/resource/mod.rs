@@ -4,6 +4,7 @@ mod claim;
 mod erased;
 mod failure;
 mod obstacle;
+mod unread;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub use claim::{Claim, Looks, Need, Reach};
 pub(crate) use erased::{DynCheck, DynDrift, DynResource, Look};
 pub use failure::Failure;
 pub use obstacle::Obstacle;
+pub(crate) use unread::Unread;
 
 use crate::host::Host;
 use crate::source::Watch;

@@ -233,6 +233,17 @@ fn what_is_so_anyway_may_be_written_or_not() {
 }
 
 #[test]
+fn what_is_hidden_is_not_read_until_it_is_shown() {
+    let place = Place::new();
+    let text = |meta: &str| format!("file \"relative\" {{{meta}\n}}\nnoop \"a\" {{}}\n");
+    place.write("site.mcl", &text("\n\tMeta:hidden => true,"));
+    place.homeostat(&["check", "site.mcl"]).ends_with(0);
+    place.run(&["--once", "site.mcl"]).ends_with(0);
+    place.write("site.mcl", &text(""));
+    place.homeostat(&["check", "site.mcl"]).ends_with(2);
+}
+
+#[test]
 fn tools_are_told_every_stage() {
     let place = Place::new();
     let stage = |text: &str, code: &str| {
