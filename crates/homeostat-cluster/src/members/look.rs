@@ -91,7 +91,8 @@ impl Governor<'_> {
         let now = Instant::now();
         let hosts = look.offers.iter().map(|offer| {
             let fitness = self.fitness(offer, look, now);
-            (offer.host.clone(), HostSeen { zone: offer.zone.clone(), fitness })
+            let is_unable = matches!(offer.ability, Ability::Unable { .. });
+            (offer.host.clone(), HostSeen { zone: offer.zone.clone(), fitness, is_unable })
         });
         let hosts = hosts.collect::<BTreeMap<_, _>>();
         self.memory.away.retain(|host, _| hosts.contains_key(host));

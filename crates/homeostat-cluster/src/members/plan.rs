@@ -63,6 +63,8 @@ pub(crate) enum Standing {
 pub(crate) struct HostSeen {
     pub(crate) zone: String,
     pub(crate) fitness: Fitness,
+    /// It says itself that its etcd does not run.
+    pub(crate) is_unable: bool,
 }
 
 /// What a host is good for.
@@ -154,9 +156,9 @@ pub(crate) fn rests_after<'v>(step: &Step, view: &'v View) -> Option<&'v String>
     let Step::Remove { id } = step else { return None };
     let member = view.members.iter().find(|member| member.id == *id)?;
     let failed = match member.standing {
-        // One that is away for long or lost its data may begin anew when it is back.
+        // One that is away, or lost its data, may begin anew when it is back.
         Standing::Voter => member.is_silent,
-        Standing::Added | Standing::Learner => view.learner_is_late || view.fitness(member) != Fitness::Fit,
+        Standing::Added | Standing::Learner => view.learner_is_late || view.is_unable(member),
     };
     member.host.as_ref().filter(|_| failed)
 }
@@ -168,6 +170,10 @@ fn quorum(voters: usize) -> usize {
 impl View {
     fn voters(&self) -> impl Iterator<Item = &MemberSeen> {
         self.members.iter().filter(|member| member.standing == Standing::Voter)
+    }
+
+    fn is_unable(&self, member: &MemberSeen) -> bool {
+        member.host.as_ref().and_then(|host| self.hosts.get(host)).is_some_and(|host| host.is_unable)
     }
 
     fn fitness(&self, member: &MemberSeen) -> Fitness {

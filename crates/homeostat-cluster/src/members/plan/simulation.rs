@@ -100,7 +100,8 @@ impl World {
         };
         let seen = |host: usize| {
             let zone = format!("z{}", host % self.zones);
-            (Self::name(host), HostSeen { zone, fitness: fitness(&host) })
+            let is_unable = self.broken.contains(&host);
+            (Self::name(host), HostSeen { zone, fitness: fitness(&host), is_unable })
         };
         let members = self.members.iter().map(|(id, member)| MemberSeen {
             id: *id,
