@@ -290,7 +290,7 @@ async fn whoever_gives_garbage_holds_up_nobody_and_nothing_of_it_stays() {
     gatherer.gather(&world.manifest).await.unwrap_err();
     let half = bytes / 2;
     assert_eq!(*others.asked.lock().unwrap(), [("stops".into(), 0), ("stops".into(), half)]);
-    let (other, _, _other) = world.host(&[("good", Gives)]).await;
+    let (other, _, _other) = world.host(&[("good", Gives), ("stops", Stops)]).await;
     let own = Gatherer { depot: gatherer.depot.clone(), ..other };
     assert!(is_whole(&own.gather(&world.manifest).await.unwrap()));
     let mut last = gifts.pop().unwrap();
