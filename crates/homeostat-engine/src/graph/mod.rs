@@ -229,16 +229,25 @@ impl<T> Graph<T> {
 
     /// Takes back all changes of edges since the last time. The vertices must still be there.
     pub(crate) fn undo(&mut self) {
-        let changes = std::mem::take(&mut self.undo);
-        let taken_back: Vec<(u32, u32)> = changes.iter().map(|(from, to, _)| (*from, *to)).collect();
-        for (from, to, before) in changes.into_iter().rev() {
+        let mut gone = Vec::new();
+        for (from, to, before) in std::mem::take(&mut self.undo).into_iter().rev() {
+            if self.edge(from, to).is_none() {
+                gone.push((from, to));
+            }
             self.put_edge(from, to, before);
         }
-        self.undo.clear();
-        for (from, to) in taken_back {
-            if !self.edge(from, to).is_none() {
-                self.reorder(from, to, EdgeKinds::ALL).expect("what was there before had no cycle");
-            }
+        // Ordering one edge takes it for granted that the others are: those that come back come one after the other.
+        let back: Vec<_> = gone
+            .into_iter()
+            .map(|(from, to)| (from, to, self.edge(from, to)))
+            .filter(|(_, _, kinds)| !kinds.is_none())
+            .collect();
+        for (from, to, _) in &back {
+            self.put_edge(*from, *to, EdgeKinds::NONE);
         }
+        for (from, to, kinds) in back {
+            self.add_edge(from, to, kinds, EdgeKinds::ALL).expect("what was there before had no cycle");
+        }
+        self.undo.clear();
     }
 }

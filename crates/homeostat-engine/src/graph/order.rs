@@ -265,6 +265,20 @@ mod tests {
     }
 
     #[test]
+    fn edges_that_come_back_together_are_all_ordered() {
+        let mut graph = graph(6);
+        for (from, to) in [(4, 0), (5, 0), (0, 2), (2, 3)] {
+            graph.add_edge(from, to, EdgeKinds::DECLARED, EdgeKinds::ALL).unwrap();
+        }
+        graph.keep();
+        graph.take_edge(0, 2, EdgeKinds::ALL);
+        graph.take_edge(2, 3, EdgeKinds::ALL);
+        graph.add_edge(3, 4, EdgeKinds::DECLARED, EdgeKinds::ALL).unwrap();
+        graph.undo();
+        graph.assert_ordered();
+    }
+
+    #[test]
     fn a_long_chain_is_ordered_without_recursion_whichever_way_it_is_declared() {
         let count = 100_000;
         let mut graph = graph(count);
