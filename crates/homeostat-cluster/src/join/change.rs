@@ -81,9 +81,12 @@ impl Registrar {
         let key = keys::cluster_host(name.as_str());
         for _ in 0..ATTEMPTS {
             let (entry, host) = self.named(name).await?;
-            let mut when = vec![Compare::Revision(entry.key, entry.mod_revision)];
+            let is_as_read = Compare::Revision(entry.key, entry.mod_revision);
+            let mut when = vec![is_as_read.clone()];
+            let mut then = vec![Operation::Delete(keys::cluster_candidate(name.as_str()).into())];
             if host.role == Role::Member {
-                // Two that remove each other at the same time must not both succeed.
+                // Two that remove each other at the same time must not both succeed: each goes out of the candidates while the
+                // other is one.
                 let other = self.another_candidate(name).await?;
                 when.push(Compare::Revision(other.key, other.mod_revision));
             }
@@ -91,21 +94,20 @@ impl Registrar {
                 host.certificates.iter().filter(|known| !known.ends.is_over(now)).cloned().collect();
             if let Some(one) = certificates.first() {
                 let at = keys::cluster_refused(name.as_str(), one.serial.as_str());
-                let refused =
-                    put(at, &Refused { host: host.host.clone(), certificates: certificates.clone() });
-                if !self.commit(when.clone(), vec![refused]).await? {
-                    continue;
-                }
+                let refused = Refused { host: host.host.clone(), certificates: certificates.clone() };
+                then.push(put(at, &refused));
+            }
+            if !self.commit(when, then).await? {
+                continue;
             }
             self.withdraw(name).await?;
             // Last: while its record is there, all of this can be done again.
             let mut then = vec![
                 Operation::Delete(key.as_str().into()),
                 Operation::Delete(keys::cluster_address(host.agent_address()).into()),
-                Operation::Delete(keys::cluster_candidate(name.as_str()).into()),
             ];
             then.extend(self.refusals_that_are_over(now).await?);
-            if self.commit(when, then).await? {
+            if self.commit(vec![is_as_read], then).await? {
                 return Ok(host.role);
             }
         }

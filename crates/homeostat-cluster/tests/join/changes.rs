@@ -1,9 +1,15 @@
 //! What happens to hosts that have joined.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use homeostat_cluster::identity::{Certificate, Key, Role};
 use homeostat_cluster::join::{MESSAGE_VERSION, News, Refusal, Return, follow};
+use homeostat_engine::Store;
+use homeostat_engine::store::{
+    Commit, Compare, Entry, LeaseId, Operation, StoreError, StoreFuture, Watching,
+};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -105,6 +111,99 @@ async fn the_last_that_may_be_a_member_and_strangers_are_not_removed() {
     ] {
         assert_eq!(cluster.registrar.remove(&host.parse().unwrap(), now).await, Err(refusal));
     }
+}
+
+#[tokio::test]
+async fn of_two_that_remove_each_other_one_stays_and_is_not_refused() {
+    for _ in 0..5 {
+        let cluster = Cluster::new().await;
+        cluster.join("a", 2, Role::Member).await;
+        let (first, a) = ("first".parse().unwrap(), "a".parse().unwrap());
+        let now = SystemTime::now();
+        let (one, other) =
+            tokio::join!(cluster.registrar.remove(&first, now), cluster.registrar.remove(&a, now));
+        assert_ne!(one.is_ok(), other.is_ok(), "{one:?} {other:?}");
+        let refused = cluster.keys("cluster/refused/").await;
+        let gone = if one.is_ok() { "first" } else { "a" };
+        assert!(
+            refused.iter().all(|key| key.starts_with(&format!("cluster/refused/{gone}."))),
+            "{refused:?}"
+        );
+    }
+}
+
+/// Refuses the next look at what hosts export.
+struct Stops(Arc<dyn Store>, AtomicBool);
+
+impl Store for Stops {
+    fn get<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Entry>> {
+        self.0.get(key)
+    }
+
+    fn range<'a>(&'a self, prefix: &'a str) -> StoreFuture<'a, (Vec<Entry>, u64)> {
+        if prefix.starts_with("exports/") && self.1.swap(false, Ordering::Relaxed) {
+            return Box::pin(async { Err(StoreError::Unavailable("it is away".into())) });
+        }
+        self.0.range(prefix)
+    }
+
+    fn put<'a>(&'a self, key: &'a str, value: &'a [u8], lease: Option<LeaseId>) -> StoreFuture<'a, u64> {
+        self.0.put(key, value, lease)
+    }
+
+    fn transaction(&self, when: Vec<Compare>, then: Vec<Operation>) -> StoreFuture<'_, Commit> {
+        self.0.transaction(when, then)
+    }
+
+    fn grant(&self, ttl: Duration) -> StoreFuture<'_, LeaseId> {
+        self.0.grant(ttl)
+    }
+
+    fn keep_alive(&self, lease: LeaseId) -> StoreFuture<'_, ()> {
+        self.0.keep_alive(lease)
+    }
+
+    fn revoke(&self, lease: LeaseId) -> StoreFuture<'_, ()> {
+        self.0.revoke(lease)
+    }
+
+    fn watch<'a>(&'a self, prefix: &'a str, after: u64) -> StoreFuture<'a, Watching> {
+        self.0.watch(prefix, after)
+    }
+}
+
+#[tokio::test]
+async fn a_removal_that_the_store_interrupted_can_be_repeated() {
+    let cluster = Cluster::with_store(|store| Arc::new(Stops(store, AtomicBool::new(true)))).await;
+    cluster.join("a", 2, Role::Agent).await;
+    cluster.store.put("exports/a/file/x", b"\x01", None).await.unwrap();
+    let (a, now) = ("a".parse().unwrap(), SystemTime::now());
+    cluster.registrar.remove(&a, now).await.unwrap_err();
+    assert_eq!(cluster.keys("cluster/hosts/a").await, ["cluster/hosts/a"]);
+    cluster.registrar.remove(&a, now).await.unwrap();
+    assert!(cluster.keys("exports/").await.is_empty());
+    assert_eq!(cluster.keys("cluster/refused/").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_record_of_another_form_hides_no_others() {
+    let cluster = Cluster::new().await;
+    let (_, admitted) = cluster.join("a", 2, Role::Agent).await;
+    let who = peer(&admitted.granted.certificates.host);
+    cluster.registrar.remove(&who.host, SystemTime::now()).await.unwrap();
+    for key in ["cluster/refused/b.1", "cluster/candidates/b"] {
+        cluster.store.put(key, b"\x63{}", None).await.unwrap();
+    }
+    let (tell, mut told) = watch::channel(None);
+    let mut following = tokio::task::JoinSet::new();
+    following.spawn(follow(cluster.store.clone(), tell));
+    let is_known = |news: &Option<News>| {
+        news.as_ref().is_some_and(|news| {
+            let members: Vec<_> = news.members.iter().map(|member| member.host.as_str()).collect();
+            members == ["first"] && news.refused.contains(&who.serial)
+        })
+    };
+    timeout(PATIENCE, told.wait_for(is_known)).await.unwrap().unwrap();
 }
 
 #[tokio::test]

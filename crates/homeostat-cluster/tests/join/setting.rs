@@ -30,8 +30,13 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn new() -> Self {
+        Self::with_store(|store| store).await
+    }
+
+    /// One whose store does as it does, but for what is put around it.
+    pub(crate) async fn with_store(around: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(dir.path()));
+        let store = around(Arc::new(EmbeddedStore::open(dir.path())));
         let authority = Authority::create(SystemTime::now()).unwrap();
         let first = first(&authority);
         let pinned = Arc::new(Mutex::new((0, Vec::new())));
