@@ -305,10 +305,10 @@ fn part(text: &str) -> String {
     out
 }
 
-/// What a part was before it was written; none if nobody writes a part like that.
-pub fn whole(part: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
+/// What a part was before it was written; none if nobody writes a part like that: there is one way to write each.
+pub fn whole(written: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(written.len());
+    let mut rest = written.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         rest = match (first, after) {
             (b'%', [high, low, after @ ..]) => {
@@ -324,7 +324,7 @@ pub fn whole(part: &str) -> Option<String> {
             }
         };
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().filter(|whole| part(whole) == written)
 }
 
 #[cfg(test)]
@@ -345,6 +345,19 @@ mod tests {
         }
         assert_eq!(parse_host(&key_of("web/1")).as_deref(), Some("web/1"));
         assert_eq!(parse_host(&host("a")).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn a_part_that_nobody_writes_is_nobodys() {
+        // Otherwise one host would be known by several keys, and one export be there twice.
+        for part in ["%61", "a%2F", "a/b", "a\n", "%", "%2", "%zz", "%ff"] {
+            assert_eq!(whole(part), None, "{part:?}");
+        }
+        for key in ["hosts/%61", "keys/%41", "holds/a%2F", "exports/%61/file/x", "exports/a/%66ile/x"] {
+            assert!(parse_host(key).is_none() && parse_export(key).is_none(), "{key}");
+        }
+        assert_eq!(parse_kv_each("kv/each/%61/x"), None);
+        assert_eq!(whole("a%2fb%25%0a").as_deref(), Some("a/b%\n"));
     }
 
     #[test]
