@@ -132,6 +132,19 @@ mod tests {
         }
     }
 
+    /// Or a value that was computed would differ from itself as it was stored, for ever.
+    #[test]
+    fn every_float_reads_back_as_itself() {
+        for value in
+            (0..10_000).map(|number| f64::from(number) / 1000.0 * 1.1).chain([f64::MAX, 5e-324, -0.0])
+        {
+            let text = Value::Float(value).to_typed_json().to_string();
+            let read = Value::from_typed_json(&serde_json::from_str(&text).unwrap());
+            let Ok(Value::Float(read)) = read else { panic!("{text} is read as {read:?}") };
+            assert_eq!(read.to_bits(), value.to_bits(), "{text}");
+        }
+    }
+
     #[test]
     fn what_is_of_no_type_is_no_value() {
         for text in ["{}", "{\"a\":1}", "{\"map\":[[1]]}", "{\"float\":\"x\"}", "18446744073709551615"] {
