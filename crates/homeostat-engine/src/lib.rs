@@ -6,6 +6,7 @@
 //! Start reading at [`scheduler`]: a state machine without input or output that decides everything. [`Engine`] drives it.
 #![warn(missing_docs)]
 
+pub mod durable;
 mod engine;
 pub mod event;
 mod graph;

@@ -16,12 +16,12 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use homeostat_engine::durable;
 use serde::{Deserialize, Serialize};
 
 use super::draft::{Body, Content, Draft};
 use super::manifest::{Hash, Manifest};
 use super::signed::body;
-use crate::identity::write;
 
 const MANIFEST_BYTES_MAX: u64 = 2 << 20;
 const NEW: &str = ".homeostat-new-release";
@@ -111,7 +111,7 @@ impl Shelf {
     pub fn save(&self, ledger: &Ledger) -> Result<(), ShelfError> {
         let path = self.dir().join("ledger.json");
         let text = serde_json::to_vec(ledger).expect("a ledger is plain data");
-        self.make().and_then(|()| write::closed_file(&path, &text)).map_err(cannot(&path))
+        self.make().and_then(|()| durable::write(&path, &text)).map_err(cannot(&path))
     }
 
     /// A number that only grows; 0 where there is none.
@@ -133,7 +133,7 @@ impl Shelf {
     pub(super) fn set_mark(&self, mark: Mark, number: u64) -> Result<(), ShelfError> {
         let path = self.dir().join(mark.file());
         let text = format!("{number}\n");
-        self.make().and_then(|()| write::closed_file(&path, text.as_bytes())).map_err(cannot(&path))
+        self.make().and_then(|()| durable::write(&path, text.as_bytes())).map_err(cannot(&path))
     }
 
     /// Puts a release here that was verified, with its files.
@@ -146,7 +146,7 @@ impl Shelf {
         let (new, place) = (self.dir().join(NEW), self.place(manifest.number));
         let put = || {
             self.make()?;
-            write::remove_dir(&new)?;
+            durable::remove_dir_lazily(&new)?;
             DirBuilder::new().mode(0o700).create(&new)?;
             create(&new.join("manifest"), 0o600, signed)?;
             let root = new.join("files");
@@ -157,9 +157,8 @@ impl Shelf {
                 bring(content, &path)?;
             }
             rustix::fs::syncfs(File::open(&new)?)?;
-            write::remove_dir(&place)?;
-            fs::rename(&new, &place)?;
-            File::open(self.dir())?.sync_all()
+            durable::remove_dir_lazily(&place)?;
+            durable::rename(&new, &place)
         };
         put().map_err(cannot(&place))?;
         Ok(self.shelved(manifest.clone()))
@@ -203,9 +202,9 @@ impl Shelf {
         let new = self.prefix.join(".homeostat-new-release");
         let target = Path::new("deploys").join(name(number)).join("files");
         let point = || {
-            write::remove(&new)?;
+            durable::remove_lazily(&new)?;
             symlink(&target, &new)?;
-            fs::rename(&new, &link)
+            durable::rename(&new, &link)
         };
         point().map_err(cannot(&link))
     }
@@ -217,7 +216,7 @@ impl Shelf {
             let entry = entry.map_err(cannot(&dir))?;
             let number = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok());
             if number.is_some_and(|number| !keep.contains(&number)) {
-                write::remove_dir(&entry.path()).map_err(cannot(&entry.path()))?;
+                durable::remove_dir_lazily(&entry.path()).map_err(cannot(&entry.path()))?;
             }
         }
         Ok(())
@@ -238,7 +237,7 @@ impl Shelf {
     }
 
     fn make(&self) -> io::Result<()> {
-        write::closed_dir(&self.dir())
+        durable::make_dir(&self.dir())
     }
 }
 

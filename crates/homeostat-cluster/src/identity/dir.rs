@@ -22,6 +22,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use homeostat_engine::durable;
+
 use crate::etcd::{self, EtcdOptions};
 
 use super::authority::{Authority, AuthorityError, AuthorityFiles, Certificates, MEMBER_NAME};
@@ -29,7 +31,6 @@ use super::certificate::{Certificate, CertificateError};
 use super::key::{Key, KeyError, Secret};
 use super::operator::Operator;
 use super::settings::{SETTINGS_VERSION, Settings};
-use super::write;
 
 /// More than any file here has.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -175,14 +176,14 @@ impl ClusterDir {
         self.make()?;
         let (new, place) = (self.file("operators.new"), self.file("operators"));
         let write = || {
-            write::remove_dir(&new)?;
-            write::closed_dir(&new)?;
+            durable::remove_dir_lazily(&new)?;
+            durable::make_dir(&new)?;
             for operator in operators {
                 let line = String::from(operator.clone()) + "\n";
-                write::closed_file(&new.join(format!("{}.pub", operator.name())), line.as_bytes())?;
+                durable::write(&new.join(format!("{}.pub", operator.name())), line.as_bytes())?;
             }
-            write::closed_file(&self.file("operators.new/number"), format!("{number}\n").as_bytes())?;
-            write::swap_dir(&new, &place)
+            durable::write(&self.file("operators.new/number"), format!("{number}\n").as_bytes())?;
+            durable::replace_dir(&new, &place)
         };
         write().map_err(|source| self.cannot("operators", source))
     }
@@ -208,7 +209,7 @@ impl ClusterDir {
     ) -> Result<(), DirError> {
         self.make()?;
         self.write("host.key", identity.key.reveal())?;
-        write::closed_dir(&self.file("operators")).map_err(|source| self.cannot("operators", source))?;
+        durable::make_dir(&self.file("operators")).map_err(|source| self.cannot("operators", source))?;
         for operator in operators {
             let line = String::from(operator.clone()) + "\n";
             self.write(&format!("operators/{}.pub", operator.name()), &line)?;
@@ -250,7 +251,7 @@ impl ClusterDir {
                 let text = serde_json::to_string(files).expect("an authority is plain data");
                 self.write(name, &text)
             }
-            None => write::remove(&self.file(name)).map_err(|source| self.cannot(name, source)),
+            None => durable::remove(&self.file(name)).map_err(|source| self.cannot(name, source)),
         }
     }
 
@@ -277,7 +278,7 @@ impl ClusterDir {
     pub fn set_first(&self, is_first: bool) -> Result<(), DirError> {
         match is_first {
             true => self.write("first", "the store of this cluster is still to be made\n"),
-            false => write::remove(&self.file("first")).map_err(|source| self.cannot("first", source)),
+            false => durable::remove(&self.file("first")).map_err(|source| self.cannot("first", source)),
         }
     }
 
@@ -299,7 +300,7 @@ impl ClusterDir {
 
     /// Removes the identity: first that it is there, then the rest.
     pub fn remove(&self) -> Result<(), DirError> {
-        write::remove(&self.file("cluster.json")).map_err(|source| self.cannot("cluster.json", source))?;
+        durable::remove(&self.file("cluster.json")).map_err(|source| self.cannot("cluster.json", source))?;
         match fs::remove_dir_all(&self.0) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.cannot("", error)),
             _ => Ok(()),
@@ -307,11 +308,11 @@ impl ClusterDir {
     }
 
     fn make(&self) -> Result<(), DirError> {
-        write::closed_dir(&self.0).map_err(|source| self.cannot("", source))
+        durable::make_dir(&self.0).map_err(|source| self.cannot("", source))
     }
 
     fn write(&self, name: &str, text: &str) -> Result<(), DirError> {
-        write::closed_file(&self.file(name), text.as_bytes()).map_err(|source| self.cannot(name, source))
+        durable::write(&self.file(name), text.as_bytes()).map_err(|source| self.cannot(name, source))
     }
 
     fn read(&self, name: &str) -> Result<String, DirError> {

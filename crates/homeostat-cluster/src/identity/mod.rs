@@ -13,7 +13,6 @@ mod key;
 mod name;
 mod operator;
 mod settings;
-pub(crate) mod write;
 
 pub use authority::{
     Authority, AuthorityError, AuthorityFiles, CLOCK_SKEW, Certificates, HOST_LIFETIME, Issued, MEMBER_NAME,

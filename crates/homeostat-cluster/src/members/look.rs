@@ -98,7 +98,7 @@ impl Governor<'_> {
         self.memory.away.retain(|host, _| hosts.contains_key(host));
         self.memory.resting.retain(|_, until| *until > now);
         self.hear(look, now);
-        let (silent, silence) = (&self.memory.silent, look.grace + self.times.busy);
+        let (silent, silence) = (&self.memory.silent, look.grace.saturating_add(self.times.busy));
         let members = look.servers.iter().map(|server| MemberSeen {
             id: server.id,
             host: look.roster.seats.iter().find(|seat| seat.id == server.id).map(|seat| seat.host.clone()),

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::Path;
 
+use homeostat_engine::durable;
 use homeostat_engine::store::Operation;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -110,14 +111,7 @@ pub(super) fn load<T: DeserializeOwned>(path: &Path) -> Option<T> {
 
 /// Writes a record to disk, whole or not at all.
 pub(super) fn save(path: &Path, record: &impl Serialize) -> io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = std::fs::OpenOptions::new();
-    let fresh = path.with_extension("new");
-    let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;
-    file.write_all(&encode(record))?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)
+    durable::write(path, &encode(record))
 }
 
 #[cfg(test)]

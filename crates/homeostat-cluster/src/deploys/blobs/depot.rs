@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use homeostat_engine::durable;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -15,7 +16,6 @@ use tokio::time::timeout;
 use super::super::manifest::Hash;
 use super::coming::{Coming, Way};
 use super::reception::Reception;
-use crate::identity::write;
 
 /// What is kept for releases that are in the store and do not run here, together with what does; the newest first.
 pub(super) const KEPT_BYTES_MAX: u64 = 32 << 30;
@@ -117,7 +117,7 @@ impl Depot {
                 return Ok(Some(path));
             }
             tracing::error!("{} is damaged: it is brought again", path.display());
-            write::remove(&path)?;
+            durable::remove_lazily(&path)?;
             Ok(None)
         };
         spawn_blocking(check).await.map_err(io::Error::other)?
@@ -135,7 +135,7 @@ impl Depot {
     }
 
     async fn receive(&self, hash: Hash, way: Way, bytes: u64) -> Result<Reception, DepotError> {
-        write::closed_dir(&self.0.dir)?;
+        durable::make_dir(&self.0.dir)?;
         let claim = Claim::new(self, hash, way, bytes)?.ok_or(DepotError::Busy)?;
         if !claim.has_room()? {
             return Err(DepotError::NoRoom);
@@ -181,7 +181,7 @@ impl Depot {
                 None => !kept.contains(&hash) && !self.coming().is_any(hash),
             };
             if is_useless {
-                write::remove(&entry.path())?;
+                durable::remove_lazily(&entry.path())?;
             }
         }
         Ok(())
@@ -229,7 +229,7 @@ impl Claim {
         if way == Way::Fetched {
             claim.reached(fs::metadata(part).map_or(0, |part| part.len()));
         } else {
-            write::remove(&part)?;
+            durable::remove_lazily(&part)?;
         }
         Ok(Some(claim))
     }
@@ -258,10 +258,9 @@ impl Claim {
     /// Puts it in its place; it was verified.
     pub(super) fn arrived(&self) -> io::Result<PathBuf> {
         let path = self.depot.path(&self.hash);
-        fs::rename(self.part(), &path)?;
-        File::open(&self.depot.0.dir)?.sync_all()?;
+        durable::rename(&self.part(), &path)?;
         if self.is_given() && !self.depot.coming().has(self.hash, Way::Fetched) {
-            write::remove(&part(&self.depot, self.hash, Way::Fetched))?;
+            durable::remove_lazily(&part(&self.depot, self.hash, Way::Fetched))?;
         }
         self.depot.0.arrived.send_modify(|arrived| *arrived += 1);
         Ok(path)
@@ -273,7 +272,7 @@ impl Drop for Claim {
         self.depot.coming().end(self.hash, self.way);
         // What was fetched is gone on with, unless somebody gave all of it meanwhile.
         let is_useless = self.is_given() || self.depot.path(&self.hash).exists();
-        if is_useless && let Err(error) = write::remove(&self.part()) {
+        if is_useless && let Err(error) = durable::remove_lazily(&self.part()) {
             tracing::warn!("{} stays: {error}", self.part().display());
         }
     }

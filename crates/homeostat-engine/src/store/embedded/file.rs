@@ -9,6 +9,7 @@ use redb::backends::InMemoryBackend;
 use redb::{Builder, Database, DatabaseError, StorageBackend};
 
 use super::{Access, STORE_FILE};
+use crate::durable;
 use crate::store::StoreError;
 
 /// What is kept in memory of the file.
@@ -65,12 +66,10 @@ fn open_for_writing(path: &Path) -> Result<Database, DatabaseError> {
     let is_new = is_unfinished(&file)?;
     if is_new {
         file.set_len(0)?;
+        // Before there is anything in it: whoever is killed in between finds it unfinished, and does this again.
+        durable::sync_names_beside(path)?;
     }
-    let database = builder().create_file(file)?;
-    if is_new {
-        sync_directory(path)?;
-    }
-    Ok(database)
+    builder().create_file(file)
 }
 
 /// Whether the file was never created to its end, so that nothing can have been written to it: the mark of a database
@@ -86,11 +85,6 @@ fn is_unfinished(mut file: &File) -> io::Result<bool> {
     }
     file.rewind()?;
     Ok(head.iter().all(|byte| *byte == 0))
-}
-
-/// The name of a new file is durable only once its directory is.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 /// A writer may change the file while it is copied. The file's checksums tell, and another copy is taken then.
