@@ -304,6 +304,25 @@ fn a_tree_is_copied_and_kept() {
 }
 
 #[test]
+fn a_directory_of_the_source_takes_the_place_of_what_is_none_only_by_force() {
+    let place = Place::new();
+    for from in ["from/file/a", "from/link/b"] {
+        place.write(from, "x");
+    }
+    place.write("to/file", "in the way");
+    place.write("elsewhere/kept", "");
+    symlink(place.path("elsewhere"), place.path("to/link")).unwrap();
+    let tree =
+        |force| place.file("to/", json!({"source": place.text("from/"), "recurse": true, "force": force}));
+    let failure = place.try_put(&tree(false)).unwrap_err();
+    assert!(failure.message().contains("`force: true`"), "{failure}");
+    assert_eq!(place.read("to/file"), "in the way");
+    place.put(&tree(true));
+    assert_eq!((place.read("to/file/a"), place.read("to/link/b")), ("x".into(), "x".into()));
+    assert_eq!(place.entries("elsewhere"), ["kept"]);
+}
+
+#[test]
 fn purge_removes_what_nobody_declares() {
     let place = Place::new();
     for name in [

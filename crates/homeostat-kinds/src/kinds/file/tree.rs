@@ -261,19 +261,19 @@ pub(super) fn apply(
         let with = |mode| Attributes { mode: Some(mode), ..owners };
         match &step.action {
             Action::MakeDir { mode } => {
-                make_way(spec, &dir, name)?;
+                make_way(spec, &dir, name, |is| !is.is_dir())?;
                 dir.make_dir(name, &with(*mode))?;
             }
             Action::Copy { mode } => {
                 let Some(from) = &from else { continue };
                 let (from, _) = descend(from, &step.path)?;
                 let file = from.open(name)?;
-                make_way(spec, &dir, name)?;
+                make_way(spec, &dir, name, is_no_leaf)?;
                 let _: Option<Identity> =
                     dir.replace(name, Expect::Anything, Body::File(&file), &with(*mode))?;
             }
             Action::Link { target } => {
-                make_way(spec, &dir, name)?;
+                make_way(spec, &dir, name, is_no_leaf)?;
                 dir.symlink(name, target)?;
                 if owners != Attributes::default() {
                     dir.set_attributes(name, &owners)?;
@@ -287,14 +287,21 @@ pub(super) fn apply(
     Ok(())
 }
 
-/// What has another type than wanted goes only with `force`.
-fn make_way(spec: &Spec, dir: &Dir<'_>, name: &str) -> Result<(), Failure> {
-    let Some(is) = dir.stat(name)?.filter(|is| !is.is_file()) else {
+/// A file and a link are each replaced by the other as they are by their own kind.
+fn is_no_leaf(is: &Identity) -> bool {
+    !is.is_file() && !is.is_symlink()
+}
+
+/// What is in the way of what is wanted goes only with `force`.
+fn make_way(
+    spec: &Spec,
+    dir: &Dir<'_>,
+    name: &str,
+    is_in_the_way: impl Fn(&Identity) -> bool,
+) -> Result<(), Failure> {
+    let Some(is) = dir.stat(name)?.filter(is_in_the_way) else {
         return Ok(());
     };
-    if is.is_symlink() {
-        return Ok(());
-    }
     if !spec.force {
         let path = format!("{}/{name}", dir.path().as_str());
         let message = format!("`{path}` is a {}; set `force: true` to replace it", is.describe());
