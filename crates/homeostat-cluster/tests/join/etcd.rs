@@ -15,7 +15,7 @@ use homeostat_engine::store::StoreError;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::setting::host;
+use super::setting::{HOUR, host};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -30,12 +30,13 @@ struct Member {
 }
 
 impl Member {
-    fn new(authority: &Authority, name: &'static str) -> Self {
+    /// One whose certificates are made when it is `now` for whoever makes them.
+    fn new(authority: &Authority, name: &'static str, now: SystemTime) -> Self {
         let place = tempfile::tempdir().unwrap();
         let dir = ClusterDir::below(place.path());
-        let identity = host(authority, name, Role::Member, SystemTime::now());
+        let identity = host(authority, name, Role::Member, now);
         dir.create(&identity, Some(&authority.files()), &[]).unwrap();
-        dir.save_revocations(&authority.revocations(&[], SystemTime::now()).unwrap()).unwrap();
+        dir.save_revocations(&authority.revocations(&[], now).unwrap()).unwrap();
         let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [client, peer] = free.map(|listener| listener.local_addr().unwrap().port());
         Self { place, dir, name, client, peer, child: None }
@@ -101,11 +102,17 @@ impl Drop for Member {
 
 /// Members of one store; none where etcd is not installed.
 fn members(authority: &Authority, names: &[&'static str]) -> Option<Vec<Member>> {
+    let now = SystemTime::now();
+    members_at(authority, &names.iter().map(|name| (*name, now)).collect::<Vec<_>>())
+}
+
+/// The same with certificates that are made at these times.
+fn members_at(authority: &Authority, named: &[(&'static str, SystemTime)]) -> Option<Vec<Member>> {
     if Command::new("etcd").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
         eprintln!("skipped: etcd is not installed");
         return None;
     }
-    let mut members: Vec<_> = names.iter().map(|name| Member::new(authority, name)).collect();
+    let mut members: Vec<_> = named.iter().map(|(name, now)| Member::new(authority, name, *now)).collect();
     let all = members.iter().map(Member::named).collect::<Vec<_>>().join(",");
     members.iter_mut().for_each(|member| member.start(&all));
     members.iter().for_each(Member::wait_until_ready);
@@ -122,6 +129,25 @@ fn written(place: &Path, identity: &Identity) -> ClusterDir {
 
 fn agent(authority: &Authority, name: &str) -> Identity {
     host(authority, name, Role::Agent, SystemTime::now())
+}
+
+/// etcd looks at the time of day for certificates alone. To them, an etcd whose clock is an hour behind is one with the right time and
+/// certificates that were made an hour ahead, and so nobody has to tell a lie to etcd's own clock.
+#[tokio::test]
+async fn etcds_whose_clocks_are_an_hour_off_take_each_other_and_their_hosts() {
+    let (behind, ahead) = (SystemTime::now() - HOUR, SystemTime::now() + HOUR);
+    for certified in [behind, ahead] {
+        let authority = Authority::create(certified).unwrap();
+        let Some(members) = members_at(&authority, &[("m1", behind), ("m2", ahead)]) else { return };
+        let place = tempfile::tempdir().unwrap();
+        for (name, now) in [("a", behind), ("b", ahead)] {
+            let agent = written(&place.path().join(name), &host(&authority, name, Role::Agent, now));
+            for member in &members {
+                member.store(&agent).put(name, b"1", None).await.unwrap();
+                member.store(&member.dir).get(name).await.unwrap().unwrap();
+            }
+        }
+    }
 }
 
 #[tokio::test]
