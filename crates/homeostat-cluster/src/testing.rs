@@ -5,6 +5,7 @@
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 pub mod network;
+pub mod records;
 
 use std::fs::File;
 use std::net::TcpListener;

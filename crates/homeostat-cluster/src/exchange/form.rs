@@ -101,6 +101,22 @@ fn to_stored(stored: &Stored) -> Vec<u8> {
     bytes
 }
 
+/// An export, read as the host of a key reads it and written again by that host; none where it would not be read.
+#[cfg(feature = "testing")]
+pub(crate) fn written_again(at: &str, stored: &[u8], ours: &SealingKey) -> Option<Vec<u8>> {
+    let Offer { from, resource, hosts } = read(at, stored, "b", ours).ok()?;
+    let export = ExportDecl { resource, hosts };
+    let recipients = [(from.clone(), ours.recipient()), ("b".into(), ours.recipient())].into();
+    Draft::new(at, &export).differing(None, &recipients, &from, ours)
+}
+
+/// An export with any bytes in the place of what it seals; none where it is no export.
+#[cfg(feature = "testing")]
+pub(crate) fn sealing(stored: &[u8], secrets: &[u8], ours: &SealingKey) -> Option<Vec<u8>> {
+    let sealed = Sealed::new(secrets, &[("b".into(), ours.recipient())].into());
+    parse(stored).ok().map(|open| to_stored(&Stored { sealed: Some(sealed), ..open }))
+}
+
 /// Reads what another host exports. Never fails in another way than by saying why, whatever the bytes are.
 pub fn read(key: &str, stored: &[u8], host: &str, ours: &SealingKey) -> Result<Offer, Unusable> {
     let (from, id) = keys::parse_export(key).ok_or_else(|| wrong("its key is none"))?;

@@ -10,7 +10,7 @@
 
 mod desired;
 mod filter;
-mod form;
+pub(crate) mod form;
 mod pool;
 mod publish;
 mod seal;

@@ -11,7 +11,7 @@ mod admit;
 mod change;
 mod message;
 mod news;
-mod record;
+pub(crate) mod record;
 mod registrar;
 mod ticket;
 

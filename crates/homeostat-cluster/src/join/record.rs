@@ -29,6 +29,25 @@ pub(super) trait Record: Serialize + DeserializeOwned {
     }
 }
 
+/// What lies at a key of tokens, hosts and removals, read as members read it and written again; none where nobody would read it.
+#[cfg(feature = "testing")]
+pub(crate) fn written_again(key: &str, stored: &[u8]) -> Option<Vec<u8>> {
+    use homeostat_engine::store::keys;
+    fn again<T: Record>(key: &str, stored: &[u8]) -> Option<Vec<u8>> {
+        T::read(key, stored).ok().map(|record| record.stored())
+    }
+    let below = |prefix: &str| key.starts_with(prefix);
+    match key {
+        keys::CLUSTER_AUTHORITY => again::<TrustedRecord>(key, stored),
+        _ if below(keys::CLUSTER_TOKENS) => again::<Token>(key, stored),
+        _ if below(keys::CLUSTER_CANDIDATES) => again::<MemberAddress>(key, stored),
+        _ if below(keys::CLUSTER_REFUSED) => again::<Refused>(key, stored),
+        _ if below("cluster/hosts/") => again::<Host>(key, stored),
+        _ if below("cluster/addresses/") => again::<HostName>(key, stored),
+        _ => None,
+    }
+}
+
 /// A token to join with. Its secret is long and random, so its hash tells nothing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Token {

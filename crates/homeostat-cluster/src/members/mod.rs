@@ -20,7 +20,7 @@ mod lookout;
 mod overview;
 mod plan;
 mod process;
-mod records;
+pub(crate) mod records;
 mod seat;
 mod server;
 

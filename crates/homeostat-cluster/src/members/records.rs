@@ -100,6 +100,24 @@ pub(super) fn decode<T: DeserializeOwned>(stored: &[u8]) -> Option<T> {
     (*form == FORM).then(|| serde_json::from_slice(json).ok()).flatten()
 }
 
+/// What lies at a key of the members, read as hosts read it and written again; none where nobody would read it.
+#[cfg(feature = "testing")]
+pub(crate) fn written_again(key: &str, stored: &[u8]) -> Option<Vec<u8>> {
+    use homeostat_engine::store::keys;
+    fn again<T: Serialize + DeserializeOwned>(stored: &[u8]) -> Option<Vec<u8>> {
+        decode::<T>(stored).map(|record| encode(&record))
+    }
+    match key {
+        keys::CLUSTER_MEMBERS => again::<Roster>(stored),
+        keys::CLUSTER_SIZE => again::<usize>(stored),
+        keys::CLUSTER_GRACE => again::<u64>(stored),
+        keys::CLUSTER_ELECTED => again::<String>(stored),
+        keys::CLUSTER_STEP => again::<super::Step>(stored),
+        other if other.starts_with(keys::MEMBERS) => again::<Offer>(stored),
+        _ => None,
+    }
+}
+
 pub(super) fn put(key: impl AsRef<str>, record: &impl Serialize) -> Operation {
     Operation::Put { key: key.as_ref().into(), value: encode(record).into(), lease: None }
 }

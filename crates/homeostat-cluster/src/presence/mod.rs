@@ -64,7 +64,7 @@ impl Summary {
         self.settled && self.failed + self.blocked + self.waiting == 0
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let settled_for =
             self.settled_at.map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX));
         let written = Self { settled_for_ms: settled_for, ..self.clone() };
