@@ -32,5 +32,6 @@ pub fn check(modules: Modules, kinds: &dyn Kinds) -> Result<Checked, Vec<Diagnos
         found.extend(wrong);
     }
     found.sort_by_key(|diagnostic| (diagnostic.stage, diagnostic.span));
+    let found: Vec<Diagnostic> = found.into_iter().map(|found| modules.with_imports(found)).collect();
     if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok(Checked { modules, names, types }) }
 }

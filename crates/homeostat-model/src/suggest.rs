@@ -9,7 +9,8 @@ pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a st
     candidates
         .into_iter()
         .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= limit)
+        // Of a single letter nothing is left when it is exchanged.
+        .filter(|(distance, candidate)| *distance <= limit && *distance < lower.len().max(candidate.len()))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -46,6 +47,8 @@ mod tests {
         assert_eq!(did_you_mean("contnet", names), Some("content"));
         assert_eq!(did_you_mean("Sate", names), Some("state"));
         assert_eq!(did_you_mean("colour", names), None);
+        assert_eq!(did_you_mean("a", ["x", "A"]), Some("A"), "another letter is another name");
+        assert_eq!(did_you_mean("a", ["x"]), None);
     }
 
     #[test]

@@ -51,7 +51,8 @@ impl Evaluator {
 
     /// What is wrong at present.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
-        self.collector.diagnostics()
+        let modules = &self.program.checked.modules;
+        self.collector.diagnostics().into_iter().map(|found| modules.with_imports(found)).collect()
     }
 
     /// What is not known at present.

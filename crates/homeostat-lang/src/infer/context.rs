@@ -20,6 +20,9 @@ use crate::value::Value;
 /// That many errors are enough.
 const ERRORS_MAX: usize = 1000;
 
+const NUMBER_AS_TEXT: &str =
+    "a number as text is written `\"80\"`; `\"${$n}\"` prints that of a variable, `\"${n}\"` takes text only";
+
 pub(super) fn infer(modules: &Modules, names: &Resolution, kinds: &dyn Kinds) -> (Types, Vec<Diagnostic>) {
     let homes = homes(modules, names);
     let mut inside: HashMap<Home, Vec<ScopeId>> = HashMap::new();
@@ -244,7 +247,7 @@ impl<'a> Infer<'a> {
         }
         let (expected, found) = (&mismatch.expected, &mismatch.found);
         wrong.help = match (expected, found) {
-            (Type::Str, Type::Int) => Some("`\"${$n}\"` prints a number; `\"${n}\"` takes text only".into()),
+            (Type::Str, Type::Int) => Some(NUMBER_AS_TEXT.into()),
             (Type::Float, Type::Int) => {
                 Some("a float has a point: `1.0`; `convert.to_float` makes one".into())
             }

@@ -318,7 +318,11 @@ impl Infer<'_> {
             })
             .collect();
         let wrong = self.wrong(message, deferred.span).label(deferred.used, "used here");
-        self.say(wrong.help(format!("it takes {}", forms.join(" or "))));
+        let mut help = format!("it takes {}", forms.join(" or "));
+        if name == "+" && types.iter().any(|ty| ty.starts_with("`[]")) {
+            help.push_str("; lists are joined by `list.concat`");
+        }
+        self.say(wrong.help(help));
     }
 }
 

@@ -214,8 +214,8 @@ impl Infer<'_> {
 
     /// What a loop goes through, and its variables.
     pub(super) fn over(&mut self, at: At, over: ExprId, variables: &LoopVariables, scope: ScopeId) {
-        let element = self.fresh();
-        let (key, wanted) = match variables.kind {
+        let mut element = self.fresh();
+        let (mut key, wanted) = match variables.kind {
             LoopKind::For => (Type::Int, Type::list(element.clone())),
             LoopKind::Forkv => {
                 let key = self.fresh();
@@ -239,7 +239,8 @@ impl Infer<'_> {
                     without_numbers(&format!("`{form}` goes through {what}, and this is `{other}`"));
                 let wrong = self.wrong(message, span);
                 self.say(wrong.help("`for` goes through a list, `forkv` through a map"));
-                false
+                (key, element) = (self.of_wrong(), self.of_wrong());
+                true
             }
         };
         for (slot, defined) in self.names.scope(scope).slots.iter().enumerate() {

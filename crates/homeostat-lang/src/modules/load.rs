@@ -57,7 +57,7 @@ pub fn load_as(
     };
     let (path, module) = main;
     let text = loader.read(&path).map_err(|why| loader.unreadable(&path, &why, None))?;
-    let main = loader.file(&path, text, module);
+    let main = loader.file(&path, text, module, None);
     loader.imports(main);
     let shipped =
         loader.modules.iter().map(|module| format!("{}{}", module.base, module.metadata.files).into());
@@ -141,7 +141,7 @@ impl Loader<'_> {
         Ok((main, self.modules.len() - 1))
     }
 
-    fn file(&mut self, path: &str, text: Arc<str>, module: usize) -> Open {
+    fn file(&mut self, path: &str, text: Arc<str>, module: usize, imported_at: Option<Span>) -> Open {
         let source: SourceId = self.sources.add(self.files.name(path), text.clone());
         let mode = if self.loaded.is_empty() { self.mode } else { Mode::Program };
         let parsed = ast::parse_as(&text, source, mode);
@@ -160,6 +160,8 @@ impl Loader<'_> {
             diagnostics: parsed.diagnostics,
             imports: HashMap::new(),
             text,
+            source,
+            imported_at,
         });
         Open { file: id, module, imports: imports.into_iter() }
     }
@@ -205,7 +207,7 @@ impl Loader<'_> {
             return Ok(Imported::File(*known));
         }
         let text = self.read(path).map_err(|why| self.unreadable(path, &why, Some(import)))?;
-        let opened = self.file(path, text, module);
+        let opened = self.file(path, text, module, Some(import));
         let id = opened.file;
         open.push(opened);
         Ok(Imported::File(id))

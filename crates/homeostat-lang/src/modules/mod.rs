@@ -13,7 +13,7 @@ mod remote;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use homeostat_model::{Diagnostic, Stage};
+use homeostat_model::{Diagnostic, SourceId, Span, Stage};
 
 use crate::ast::{Program, StatementId};
 
@@ -81,6 +81,9 @@ pub struct File {
     /// What is wrong with its text.
     pub diagnostics: Vec<Diagnostic>,
     text: Arc<str>,
+    source: SourceId,
+    /// The statement that it was read for, unless everything begins with it.
+    imported_at: Option<Span>,
     imports: HashMap<StatementId, Result<Imported, Box<Diagnostic>>>,
 }
 
@@ -110,6 +113,9 @@ impl File {
     }
 }
 
+/// So many imports, one within the other, are shown of what was found.
+const WAY_MAX: usize = 8;
+
 /// All files of a program.
 #[derive(Debug, Clone)]
 pub struct Modules {
@@ -126,6 +132,20 @@ impl Modules {
     /// A file.
     pub fn file(&self, id: FileId) -> &File {
         &self.files[id.index()]
+    }
+
+    /// Adds to what was found in a file the import that led there, and those that led to that one.
+    pub fn with_imports(&self, mut found: Diagnostic) -> Diagnostic {
+        let mut at = found.span;
+        for _ in 0..WAY_MAX {
+            let file = at.and_then(|span| self.files.iter().find(|file| file.source == span.source));
+            let Some(import) = file.and_then(|file| file.imported_at) else { break };
+            if !found.labels.iter().any(|label| label.span == import) {
+                found = found.label(import, "imported here");
+            }
+            at = Some(import);
+        }
+        found
     }
 
     /// All of them, in the order of their numbers.

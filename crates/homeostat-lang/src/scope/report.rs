@@ -68,6 +68,12 @@ impl Resolver<'_> {
         if let Some(close) = did_you_mean(name, candidates.iter().map(String::as_str)) {
             return Some(format!("did you mean `{sign}{close}`?"));
         }
+        if space == Space::Variables
+            && let Some((value, field)) = name.rsplit_once('.')
+            && self.find(at.scope, value, Space::Variables).is_some()
+        {
+            return Some(format!("a field of a struct is read by `->`: `${value}->{field}`"));
+        }
         let mut is = |other: Space| self.find(at.scope, name, other).is_some();
         match space {
             Space::Functions if is(Space::Variables) => Some(format!("it is a variable: `${name}(…)`")),

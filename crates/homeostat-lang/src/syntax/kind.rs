@@ -6,7 +6,9 @@ use logos::Logos;
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Strings {
     /// A string was found that does not end. No later one can end beyond its line, so none is looked for there.
-    end_at_line: bool,
+    pub(super) end_at_line: bool,
+    /// Where a string begins whose end was forgotten: it is taken to end with its line.
+    pub(super) forgotten: Option<usize>,
 }
 
 macro_rules! kinds {
@@ -149,8 +151,14 @@ kinds! {
     /// Passed over, as what else would be said of every line.
     CarriageReturn,
     /// Text between the quotes of other languages.
-    #[regex(r"'[^'\n]*'")]
+    #[regex(r"('[^'\n]*')+")]
+    #[regex(r"`[^`\n]*`")]
+    #[regex(r"[“”„][^“”\n]*[“”]")]
     WrongString,
+    /// A comment of other languages, passed over as one.
+    #[regex(r"//[^\n]*", allow_greedy = true)]
+    #[regex(r"/\*([^*]|\*+[^*/])*\*+/")]
+    WrongComment,
     /// Text that is no token.
     Unknown,
     /// Nothing follows.
@@ -235,6 +243,11 @@ use SyntaxKind as K;
 fn string(lexer: &mut logos::Lexer<'_, SyntaxKind>) -> bool {
     let rest = lexer.remainder();
     let line = || rest.find('\n').unwrap_or(rest.len());
+    if lexer.extras.forgotten == Some(lexer.span().start) {
+        let taken = line();
+        lexer.bump(taken);
+        return false;
+    }
     let within = if lexer.extras.end_at_line { &rest[..line()] } else { rest };
     let mut escaped = false;
     let end = within.bytes().position(|byte| {
@@ -251,7 +264,7 @@ fn string(lexer: &mut logos::Lexer<'_, SyntaxKind>) -> bool {
 impl SyntaxKind {
     /// Whether the parser passes over it.
     pub fn is_trivia(self) -> bool {
-        matches!(self, K::Whitespace | K::Comment | K::CarriageReturn)
+        matches!(self, K::Whitespace | K::Comment | K::WrongComment | K::CarriageReturn)
     }
 
     /// Whether a type can begin with it.

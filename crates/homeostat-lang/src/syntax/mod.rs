@@ -9,7 +9,7 @@ mod lexer;
 mod parser;
 mod tree;
 
-use homeostat_model::{Diagnostic, SourceId};
+use homeostat_model::{Diagnostic, SourceId, codes};
 
 pub use kind::{Mcl, SyntaxKind};
 pub(crate) use parser::Fragment;
@@ -52,7 +52,14 @@ pub fn parse_as(text: &str, source: SourceId, mode: Mode) -> Parsed {
     let mut diagnostics = unknown;
     diagnostics.extend(wrong);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span);
+    diagnostics.dedup_by(|next, last| is_of_one_piece(next, last));
     Parsed { green: tree::build(text, &tokens, events), diagnostics }
+}
+
+/// Whether a character that means nothing is glued to what something was said of: that is wrong in one way.
+fn is_of_one_piece(next: &Diagnostic, last: &Diagnostic) -> bool {
+    next.code == codes::UNKNOWN_CHARACTER
+        && last.span.zip(next.span).is_some_and(|(last, next)| last.end == next.start)
 }
 
 /// Parses the expression of an interpolation, in which variables are written without their `$`.

@@ -34,6 +34,10 @@ fn level_of(kind: K) -> Option<u8> {
     })
 }
 
+/// What to do without.
+const NO_EMPTY: &str =
+    "no value is empty: leave the field out, give it by `condition ?: value`, or choose by `if`";
+
 impl Parser<'_> {
     /// An expression, or a diagnostic that one is missing.
     pub(super) fn expr(&mut self) -> bool {
@@ -75,6 +79,7 @@ impl Parser<'_> {
             compared = level == level::COMPARISON;
             let binary = self.precede(left);
             self.bump();
+            self.doubled_operator(operator);
             self.right_side(level + 1);
             left = self.complete(binary, if operator == K::Except { K::ExceptExpr } else { K::Binary });
         }
@@ -140,7 +145,9 @@ impl Parser<'_> {
                 K::Arrow => {
                     let field = self.precede(left);
                     self.bump();
-                    self.expect(K::Identifier, "the name of a field");
+                    if !self.expect(K::Identifier, "the name of a field") && self.at(K::OpenBracket) {
+                        self.skip_one_wrong();
+                    }
                     if self.at(K::Except) {
                         self.bump();
                         self.right_side(level::EXCEPT + 1);
@@ -158,7 +165,8 @@ impl Parser<'_> {
         if self.eat(close) {
             return;
         }
-        if self.at_stop() && !self.closes_later(open) {
+        let is_block = close == K::CloseParen && self.at(K::OpenBrace);
+        if (self.at_stop() || is_block) && !self.closes_later(open) {
             return self.unclosed(open, close);
         }
         self.unexpected(close.spelling().unwrap_or_default());
@@ -259,6 +267,25 @@ impl Parser<'_> {
                 self.unexpected_help("an expression", "a float has digits on both sides of its point: `0.5`")
             }
             K::PanicWord => self.unexpected_help("an expression", "`panic` is a statement of its own"),
+            K::Slash => self.unexpected_help("an expression", "paths are strings: `\"/tmp/a\"`"),
+            K::Star if self.is_glued(0) && self.follows(&[K::Star]) => {
+                self.unexpected_help("an expression", "powers are computed by `math.pow(…)`");
+            }
+            K::Less if self.nth(1) == K::Less => self.here_document(),
+            K::Capitalized if matches!(self.found(), "True" | "False") => {
+                self.unexpected_help("an expression", "`true` and `false` are written in small letters");
+                self.bump_wrong();
+            }
+            K::Capitalized if self.found() == "None" => {
+                self.unexpected_help("an expression", NO_EMPTY);
+                self.bump_wrong();
+            }
+            K::Capitalized => {
+                self.unexpected_help(
+                    "an expression",
+                    "variables, functions and fields are written in small letters",
+                );
+            }
             _ => self.unexpected("an expression"),
         }
     }
@@ -266,6 +293,14 @@ impl Parser<'_> {
     fn variable(&mut self) -> Completed {
         let variable = self.start();
         self.bump();
+        if self.at(K::OpenBrace) && self.closers[self.at].is_some() {
+            self.unexpected_help(
+                "the name of a variable",
+                "outside of strings a variable is written `$name`",
+            );
+            self.skip_one_wrong();
+            return self.complete(variable, K::Error);
+        }
         self.dotted("the name of a variable");
         if self.at(K::OpenParen) {
             let args = self.complete(variable, K::Variable);
@@ -282,10 +317,23 @@ impl Parser<'_> {
         let is_call = matches!(self.nth(1), K::OpenParen | K::Dot);
         if !is_call && !may_be_variable {
             let name = self.found().to_owned();
+            let help = match name.as_str() {
+                "null" | "nil" | "undef" | "none" => NO_EMPTY.to_owned(),
+                "return" => "the last line of a function is its value, without a word".to_owned(),
+                _ => format!("a variable is written `${name}`, a call `{name}()`, a string `\"{name}\"`"),
+            };
             let bare = self
                 .error(codes::UNEXPECTED, format!("expected an expression, found the bare name `{name}`"))
-                .help(format!("a variable is written `${name}`, a call `{name}()`, a string `\"{name}\"`"));
-            self.say(bare);
+                .help(help);
+            // Of the quote that follows it was said that a string lacks one.
+            if !(self.nth(1) == K::Unknown && self.is_glued(1) && self.text_of(self.at + 1).starts_with('"'))
+            {
+                self.say(bare);
+            }
+            if name == "return" {
+                self.bump_wrong();
+                return self.operators(level::ANY);
+            }
             // Read as the variable that was probably meant.
             let variable = self.start();
             self.dotted("a name");
@@ -319,6 +367,16 @@ impl Parser<'_> {
         let is_name = self.at_any(&[K::Identifier, K::MapWord, K::CollectWord]);
         if is_name {
             self.bump();
+            self.glued_to_name();
+        } else if self.at(K::Capitalized) {
+            self.unexpected_help(what, "names begin with a small letter and have no capitals: `foo_bar`");
+            self.bump_wrong();
+            self.glued_to_name();
+            return true;
+        } else if self.at(K::Unknown) {
+            self.bump_wrong();
+            self.glued_to_name();
+            return true;
         } else if self.kind().is_word() {
             self.unexpected_help(what, "this word has a meaning of its own and cannot be a name");
             self.bump_wrong();

@@ -4,6 +4,15 @@ use homeostat_model::codes;
 
 use super::{K, Parser};
 
+/// What is said of the commas of items on lines of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Commas {
+    /// Each item needs one.
+    Needed,
+    /// How items and their commas stand was said already, at the first line end.
+    Explained,
+}
+
 impl Parser<'_> {
     /// Parses from the opening bracket to the closing one. `item` says whether there was one.
     pub(super) fn items(&mut self, close: K, node: K, what: &str, item: impl FnMut(&mut Self) -> bool) {
@@ -17,7 +26,7 @@ impl Parser<'_> {
         let open = self.at;
         self.bump();
         if self.at(K::Newline) {
-            self.on_lines(open, close, what, item);
+            self.on_lines(open, close, what, Commas::Needed, item);
         } else {
             self.on_one_line(open, close, what, item);
         }
@@ -28,6 +37,7 @@ impl Parser<'_> {
         open: usize,
         close: K,
         what: &str,
+        commas: Commas,
         mut item: impl FnMut(&mut Self) -> bool,
     ) {
         loop {
@@ -49,11 +59,19 @@ impl Parser<'_> {
             match self.kind() {
                 K::Comma => {
                     self.bump();
-                    self.after_comma(close);
+                    if commas == Commas::Needed {
+                        self.after_comma(close);
+                    }
                 }
-                K::Newline => self.missing_comma(),
-                kind if kind == close => self.missing_comma(),
+                kind if kind == close || kind == K::Newline => {
+                    if commas == Commas::Needed {
+                        self.missing_comma();
+                    }
+                }
                 K::End | K::CloseBrace | K::CloseBracket | K::CloseParen => {}
+                _ if self.glued_to_number() => {
+                    self.eat(K::Comma);
+                }
                 _ => {
                     self.unexpected("`,`");
                     self.skip(&[K::Comma]);
@@ -124,7 +142,7 @@ impl Parser<'_> {
                 let help = "either all items stand on the line of the bracket, or each on a line of its own \
                             after it, with a comma at its end";
                 self.say(self.error(codes::LINE_END, message).help(help));
-                return self.on_lines(open, close, what, item);
+                return self.on_lines(open, close, what, Commas::Explained, item);
             }
             if self.at_stop() {
                 if !is_said {
@@ -148,9 +166,13 @@ impl Parser<'_> {
                     let help = "either all of it stands on one line, or each item on a line of its own with a \
                                 comma at its end";
                     self.say(self.error(codes::LINE_END, message).help(help));
-                    return self.on_lines(open, close, what, item);
+                    return self.on_lines(open, close, what, Commas::Explained, item);
                 }
                 _ if self.at_stop() => {}
+                K::OpenBrace if close == K::CloseParen && !self.closes_later(open) => {
+                    return self.unclosed(open, close);
+                }
+                _ if self.glued_to_number() => after_comma = self.eat(K::Comma),
                 kind => {
                     let closing = close.spelling().unwrap_or_default();
                     if is_item && self.starts_item() && kind != K::Unknown {

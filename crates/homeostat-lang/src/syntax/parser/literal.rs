@@ -16,6 +16,10 @@ impl Parser<'_> {
 
     pub(super) fn map(&mut self) -> Completed {
         let map = self.start();
+        if self.is_template() {
+            self.template();
+            return self.complete(map, K::Error);
+        }
         let Some(open) = self.comprehension_ahead(map, K::CloseBrace, K::MapComprehension) else {
             self.bracketed(K::CloseBrace, "`key => value`", Self::map_entry);
             return self.complete(map, K::Map);
@@ -27,13 +31,7 @@ impl Parser<'_> {
         let entry = self.start();
         let mut is_entry = self.expr();
         if is_entry {
-            is_entry = if self.at(K::Colon) || self.at(K::Equals) {
-                self.unexpected_help("`=>`", "keys and values are joined by `=>`");
-                self.bump_wrong();
-                self.expr()
-            } else {
-                self.expect(K::Rocket, "`=>` and a value") && self.expr()
-            };
+            is_entry = self.rocket("keys and values are joined by `=>`") && self.expr();
         }
         self.complete(entry, K::MapEntry);
         is_entry
@@ -91,6 +89,14 @@ impl Parser<'_> {
                 self.expect(K::Comma, "`,` and a second variable") && self.variable_name()
             };
         }
+        if is_header && !self.at(K::InWord) {
+            let help = "a loop is written `for $index, $value in list { … }`";
+            self.unexpected_help("`in`", help);
+            if self.at_any(&[K::Identifier, K::Equals, K::Colon]) {
+                self.bump_wrong();
+            }
+            return self.starts_operand() && self.expr();
+        }
         is_header && self.expect(K::InWord, "`in`") && self.expr()
     }
 
@@ -108,14 +114,14 @@ impl Parser<'_> {
     fn struct_field(&mut self) -> bool {
         let field = self.start();
         let help = "the fields of a struct have plain names: `name => value`; a map has strings as keys";
+        let joined = "fields and values are joined by `=>`";
         let is_field = if self.eat(K::Identifier) {
-            if self.at_any(&[K::Colon, K::Equals]) {
-                self.unexpected_help("`=>`", "fields and values are joined by `=>`");
-                self.bump_wrong();
-                self.expr()
-            } else {
-                self.expect(K::Rocket, "`=>` and a value") && self.expr()
-            }
+            self.rocket(joined) && self.expr()
+        } else if self.kind().is_word() && self.nth(1) == K::Rocket {
+            let help = "this word has a meaning of its own and cannot be a name";
+            self.unexpected_help("the name of a field", help);
+            self.bump_wrong();
+            self.rocket(joined) && self.expr()
         } else {
             self.unexpected_help("the name of a field", help);
             false
@@ -149,13 +155,18 @@ impl Parser<'_> {
                 self.params(false);
             }
         }
+        if self.at_any(&[K::Arrow, K::Colon]) {
+            let help = "the type of the result follows the parameters: `func f($x int) int { … }`";
+            self.unexpected_help("`{` and the body of the function", help);
+            self.bump_wrong();
+        }
         if self.kind().starts_type() {
             self.type_();
         }
         if self.at(K::OpenBrace) {
             self.func_body();
         } else {
-            self.unexpected("`{` and the body of the function");
+            self.unopened_func_body();
         }
     }
 
@@ -171,7 +182,12 @@ impl Parser<'_> {
             self.complete(param, K::Param);
             return false;
         }
+        if self.kind().starts_type() {
+            self.unexpected_help("a parameter", "the type follows the name: `$x int`");
+            self.type_();
+        }
         let mut is_param = self.variable_name();
+        self.colon_before_type();
         if is_param && self.kind().starts_type() {
             self.type_();
         }
@@ -215,7 +231,7 @@ impl Parser<'_> {
         self.complete(body, K::FuncBody);
     }
 
-    fn block_value(&mut self, open: usize) {
+    pub(super) fn block_value(&mut self, open: usize) {
         if !self.at(K::CloseBrace) || self.tokens[self.at - 1].kind != K::Newline || self.at == open + 1 {
             if !self.expr() {
                 self.skip(&[]);
@@ -226,7 +242,7 @@ impl Parser<'_> {
         self.newlines();
         if self.at(K::CloseBrace) {
             self.bump();
-        } else if self.at_stop() && !self.closes_later(open) {
+        } else if (self.at_stop() && !self.closes_later(open)) || self.leaves(open) {
             self.unclosed(open, K::CloseBrace);
         } else {
             self.unexpected_help("`}`", "a value is one expression");
@@ -263,14 +279,22 @@ impl Parser<'_> {
     }
 
     pub(super) fn condition(&mut self) {
-        if !self.expr() {
+        let is_condition = self.expr();
+        if is_condition && self.at(K::Equals) {
+            self.unexpected_help("`{`", "two values are compared by `==`");
+            self.bump_wrong();
+            self.expr();
+        } else if !is_condition {
             self.skip(&[K::OpenBrace]);
         }
     }
 
     fn expr_block(&mut self) {
         if !self.at(K::OpenBrace) {
-            return self.unexpected("`{`");
+            self.missing_brace("`{`");
+            if !self.at(K::OpenBrace) {
+                return;
+            }
         }
         let block = self.start();
         let open = self.at;

@@ -4,6 +4,7 @@
 //! the parser knows again where it is: a comma or a line end of the same bracket, or the bracket's end.
 
 mod expr;
+mod habits;
 mod items;
 mod literal;
 mod resource;
@@ -123,6 +124,8 @@ struct Parser<'a> {
     depth: u32,
     /// Said once: what is nested too deep is so at many places.
     is_too_deep: bool,
+    /// Blocks whose opening brace is missing, which was said: so many closing ones belong to none.
+    unopened: u32,
     /// The height of the highest part within the one that is open.
     height: u32,
     stage: Stage,
@@ -152,6 +155,7 @@ impl<'a> Parser<'a> {
             diagnostics: Vec::new(),
             depth: 0,
             is_too_deep: false,
+            unopened: 0,
             height: 0,
             stage: Stage::Parse,
             mode: Mode::Program,
@@ -198,6 +202,12 @@ impl<'a> Parser<'a> {
         let start = self.tokens[index].start as usize;
         let line = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
         self.text[line..].bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+    }
+
+    /// Whether nothing stands between the token and the one before it.
+    fn is_glued(&self, ahead: usize) -> bool {
+        let index = self.at + ahead;
+        index > 0 && index < self.tokens.len() && self.ends[index - 1] == self.tokens[index].start
     }
 
     // Making the tree.

@@ -2,7 +2,14 @@
 
 use homeostat_model::codes;
 
-use super::{Completed, K, Parser};
+use super::{Completed, K, Marker, Parser};
+
+/// What joins the two sides of a field.
+pub(super) const JOINED: &str = "fields and values are joined by `=>`";
+
+fn is_edge_word(word: &str) -> bool {
+    matches!(word, "Before" | "Depend" | "Notify" | "Listen" | "Meta")
+}
 
 impl Parser<'_> {
     /// `kind name { … }`
@@ -13,7 +20,7 @@ impl Parser<'_> {
             if self.at(K::OpenBrace) {
                 self.resource_body();
             } else {
-                self.unexpected("`{` and the fields of the resource");
+                self.missing_body();
             }
         } else {
             self.skip(&[K::OpenBrace]);
@@ -29,23 +36,44 @@ impl Parser<'_> {
         let name = self.start();
         let mut is_name = self.expect(K::Identifier, what);
         while is_name && self.eat(K::Colon) {
-            is_name = self.expect(K::Identifier, "a name after the colon");
+            let what = "a name after the colon";
+            let help = match self.kind() {
+                K::Colon => "the parts of a name are joined by one `:`",
+                K::Capitalized => "kinds are written in small letters where they are declared",
+                _ => {
+                    is_name = self.expect(K::Identifier, what);
+                    continue;
+                }
+            };
+            self.unexpected_help(what, help);
+            self.bump_wrong();
+            if self.at(K::Identifier) {
+                self.bump();
+            }
         }
         self.complete(name, node);
         is_name
     }
 
-    fn resource_body(&mut self) {
+    pub(super) fn resource_body(&mut self) {
         let body = self.start();
         let open = self.at;
         self.bump();
+        self.resource_lines(Some(open));
+        self.complete(body, K::ResourceBody);
+    }
+
+    /// The fields up to the closing brace; without an opening one where that was missed already.
+    pub(super) fn resource_lines(&mut self, open: Option<usize>) {
         loop {
             self.newlines();
             if self.eat(K::CloseBrace) {
                 break;
             }
-            if self.at_stop() || self.leaves(open) {
-                self.unclosed(open, K::CloseBrace);
+            if self.at_stop() || self.leaves(open.unwrap_or(self.at)) {
+                if let Some(open) = open {
+                    self.unclosed(open, K::CloseBrace);
+                }
                 break;
             }
             let before = self.at;
@@ -60,6 +88,23 @@ impl Parser<'_> {
             match self.kind() {
                 K::Comma => self.bump(),
                 K::Newline | K::CloseBrace | K::End => self.missing_comma(),
+                _ if self.is_line_of_resource(0) => {
+                    let message = format!("expected `,`, found {}", self.describe());
+                    let missing = self.error(codes::MISSING_COMMA, message);
+                    self.say(missing.help("separate the fields by commas"));
+                }
+                K::Semicolon => {
+                    self.unexpected_help("`,`", "the fields of a resource end with commas");
+                    self.bump_wrong();
+                }
+                K::Equals => {
+                    self.unexpected_help("`,`", "two values are compared by `==`");
+                    self.skip(&[K::Comma]);
+                    self.eat(K::Comma);
+                }
+                _ if self.glued_to_number() => {
+                    self.eat(K::Comma);
+                }
                 _ => {
                     self.unexpected("`,`");
                     self.skip(&[K::Comma]);
@@ -67,16 +112,30 @@ impl Parser<'_> {
                 }
             }
         }
-        self.complete(body, K::ResourceBody);
     }
 
     fn resource_line(&mut self) -> bool {
         match self.kind() {
             // Some kinds have fields such as `int`; nothing else has a word in front of `=>`.
-            kind if kind == K::Identifier || (kind.is_word() && self.nth(1) == K::Rocket) => {
+            K::Identifier if self.found() == "meta" && self.nth(1) == K::Colon => self.small_meta(),
+            K::Identifier if matches!(self.nth(1), K::String | K::Dollar) && self.is_resource_ahead() => {
+                self.unexpected_help("a field", "no resource stands within another");
+                self.resource();
+                // There is no comma to be missed.
+                self.newlines();
+                false
+            }
+            kind if kind == K::Identifier || (kind.is_word() && self.is_line_of_resource(0)) => {
                 let field = self.start();
+                let name = self.found();
                 self.bump();
-                let is_line = self.rocket() && self.value();
+                let is_rocket = self.rocket(JOINED);
+                if is_rocket && self.is_edge_half_ahead() {
+                    self.edge_as_field(name);
+                    self.complete(field, K::Error);
+                    return true;
+                }
+                let is_line = is_rocket && self.value();
                 self.complete(field, K::Field);
                 is_line
             }
@@ -90,6 +149,16 @@ impl Parser<'_> {
                 self.unexpected_help("the name of a field", "names of fields are written without quotes");
                 false
             }
+            K::IfWord => {
+                let help = "a field with a condition is written `field => condition ?: value,`";
+                self.unexpected_help("a field, an edge or `}`", help);
+                false
+            }
+            K::Dollar => {
+                let help = "variables are defined outside of resources";
+                self.unexpected_help("a field, an edge or `}`", help);
+                false
+            }
             _ => {
                 self.unexpected("a field, an edge or `}`");
                 false
@@ -97,17 +166,22 @@ impl Parser<'_> {
         }
     }
 
-    fn rocket(&mut self) -> bool {
-        if self.at_any(&[K::Equals, K::Colon]) {
-            self.unexpected_help("`=>`", "fields and values are joined by `=>`");
+    /// Takes `=>`, or what stands in its place in other languages.
+    pub(super) fn rocket(&mut self, help: &str) -> bool {
+        if self.at_any(&[K::Equals, K::Colon, K::Arrow, K::GreaterEquals, K::EqualsEquals]) {
+            self.unexpected_help("`=>`", help);
             self.bump_wrong();
+            return true;
+        }
+        if self.starts_operand() {
+            self.unexpected_help("`=>`", help);
             return true;
         }
         self.expect(K::Rocket, "`=>` and a value")
     }
 
     /// A value, or a condition and a value.
-    fn value(&mut self) -> bool {
+    pub(super) fn value(&mut self) -> bool {
         self.expr() && (!self.eat(K::Elvis) || self.expr())
     }
 
@@ -116,6 +190,9 @@ impl Parser<'_> {
         let line = self.start();
         let word = self.found();
         self.bump();
+        if !is_edge_word(word) && self.at(K::Rocket) && !self.is_edge_value_ahead() {
+            return self.capital_field(line, word);
+        }
         if self.at(K::Colon) || word == "Meta" {
             if word != "Meta" {
                 let message = format!("`{word}` has no properties");
@@ -129,17 +206,26 @@ impl Parser<'_> {
                     return false;
                 }
                 K::MetaField
+            } else if self.at_any(&[K::Dot, K::OpenBracket]) {
+                self.unexpected_help("`:`", "meta parameters are written `Meta:noop => true`");
+                self.skip(&[K::Rocket, K::Comma]);
+                K::Error
             } else {
                 K::MetaStruct
             };
-            let is_line = self.rocket() && self.value();
+            let is_line = self.rocket(JOINED) && self.value();
             self.complete(line, if word == "Meta" { node } else { K::Error });
             return is_line;
         }
-        let mut is_line = self.rocket();
+        let mut is_line = self.rocket(JOINED);
         if is_line {
             is_line = if self.at(K::Capitalized) {
                 self.edge_half()
+            } else if self.at(K::OpenBracket) && self.nth(1) == K::Capitalized {
+                let help = format!("each edge has a line of its own: `{word} => File[\"/x\"],`");
+                self.unexpected_help("a resource such as `File[\"/x\"]`", &help);
+                self.skip_one_wrong();
+                true
             } else if self.at(K::Identifier) && matches!(self.nth(1), K::OpenBracket | K::Colon) {
                 let help = "edges name kinds with capitals: `File[\"/x\"]`";
                 self.unexpected_help("a resource", help);
@@ -160,12 +246,23 @@ impl Parser<'_> {
         is_line
     }
 
+    /// A field that was written with a capital, as only edges are.
+    fn capital_field(&mut self, line: Marker, word: &str) -> bool {
+        let message = format!("`{word}` is no edge and no field");
+        let span = self.span_of(self.at - 1);
+        let help = format!("fields are written in small letters: `{} => …`", word.to_lowercase());
+        self.say(self.error(codes::UNEXPECTED, message).at(span).help(help));
+        let is_line = self.rocket(JOINED) && self.value();
+        self.complete(line, K::Error);
+        is_line
+    }
+
     /// `A["x"] -> B["y"]`, or `A["x"].k -> B["y"].k`
     pub(super) fn edge(&mut self) -> Completed {
         let edge = self.start();
         let mut halves = 1;
         let mut sends = self.edge_end();
-        while sends.is_some() && self.eat(K::Arrow) {
+        while sends.is_some() && self.edge_arrow() {
             halves += 1;
             let sent = self.edge_end();
             match (sends, sent) {
@@ -197,6 +294,9 @@ impl Parser<'_> {
             if self.at(K::Identifier) {
                 let help = "edges name kinds with capitals: `File[\"/x\"]`";
                 self.unexpected_help("a resource", help);
+                if matches!(self.nth(1), K::OpenBracket | K::Colon) {
+                    return self.edge_half().then_some(false);
+                }
             } else {
                 self.unexpected("a resource such as `File[\"/x\"]`");
             }
@@ -217,12 +317,21 @@ impl Parser<'_> {
     }
 
     /// `Http:Server["a"]`
-    fn edge_half(&mut self) -> bool {
+    pub(super) fn edge_half(&mut self) -> bool {
         let half = self.start();
         let kind = self.start();
         self.bump();
         while self.eat(K::Colon) {
-            if !self.expect(K::Capitalized, "a capitalized name") {
+            if self.at(K::Colon) {
+                let help = "the parts of a name are joined by one `:`";
+                self.unexpected_help("a capitalized name", help);
+                self.bump_wrong();
+            }
+            if self.at(K::Identifier) {
+                let help = "edges name kinds with capitals: `Http:Server[\"x\"]`";
+                self.unexpected_help("a capitalized name", help);
+                self.bump_wrong();
+            } else if !self.expect(K::Capitalized, "a capitalized name") {
                 break;
             }
         }
@@ -235,6 +344,12 @@ impl Parser<'_> {
                 self.skip(&[]);
             }
             self.close(open, K::CloseBracket);
+        } else if self.at(K::OpenParen) {
+            let help = "the name of a resource stands in brackets: `File[\"/x\"]`";
+            self.unexpected_help("`[` and the name of a resource", help);
+            self.skip_one_wrong();
+            self.complete(half, K::EdgeHalf);
+            return true;
         } else {
             self.unexpected("`[` and the name of a resource");
         }

@@ -16,6 +16,11 @@ impl Parser<'_> {
                 return;
             }
             let before = self.at;
+            if self.at(K::CloseBrace) && self.unopened > 0 {
+                self.unopened -= 1;
+                self.bump_wrong();
+                continue;
+            }
             if self.at_any(&[K::CloseBrace, K::CloseBracket, K::CloseParen]) {
                 let message = format!("expected a statement, found {}", self.describe());
                 self.say(
@@ -40,6 +45,7 @@ impl Parser<'_> {
             K::Newline => {}
             // A bracket was not closed, and this is a line of what is around it.
             _ if self.at_line_start() && !self.at(K::End) => {}
+            K::CloseBrace if self.unopened > 0 => {}
             K::CloseBrace if end == K::CloseBrace => {
                 let message = "expected the end of the line, found `}`";
                 let help = "the closing brace of a block of statements begins a line of its own";
@@ -51,6 +57,10 @@ impl Parser<'_> {
                     let help = "end the file with a line end";
                     self.say(self.error(codes::LINE_END, message).help(help));
                 }
+            }
+            K::Semicolon => {
+                self.unexpected_help("the end of the line", "each statement stands on a line of its own");
+                self.bump_wrong();
             }
             _ => {
                 self.unexpected_after_statement();
@@ -67,8 +77,26 @@ impl Parser<'_> {
         let what = "the end of the line";
         match self.kind() {
             K::Equals => self.unexpected_help(what, "two values are compared by `==`"),
-            K::Dot => self.unexpected_help(what, "a float has digits on both sides of its point: `3.0`"),
-            K::Semicolon => self.unexpected_help(what, "each statement stands on a line of its own"),
+            K::Dot if self.follows(&[K::Integer]) => {
+                self.unexpected_help(what, "a float has digits on both sides of its point: `3.0`");
+            }
+            K::Dot if self.is_glued(0) => {
+                self.unexpected_help(what, "a field of a struct is read by `->`; values have no methods");
+            }
+            K::Dot => self.unexpected_help(what, "strings are joined by `+`"),
+            _ if self.is_second_string() && self.is_glued(0) => {
+                self.unexpected_help(what, "a string stands between single `\"`, and may have many lines");
+            }
+            _ if self.is_second_string() => {
+                self.unexpected_help(what, "strings are joined by `+`");
+            }
+            K::CloseParen | K::CloseBracket => {
+                self.unexpected_help(what, "no bracket is open here that this one closes");
+            }
+            K::Rocket if self.follows(&[K::CloseParen]) => {
+                self.unexpected_help(what, "a function is written `func($x) { … }`");
+            }
+            _ if self.glued_to_number() => {}
             _ => self.unexpected(what),
         }
     }
@@ -76,7 +104,10 @@ impl Parser<'_> {
     /// `{ … }` with statements.
     pub(super) fn block(&mut self) {
         if !self.at(K::OpenBrace) {
-            return self.unexpected("`{`");
+            self.missing_brace("`{`");
+            if !self.at(K::OpenBrace) {
+                return;
+            }
         }
         let block = self.start();
         let open = self.at;
@@ -116,8 +147,13 @@ impl Parser<'_> {
             K::ImportWord => self.import(),
             K::PanicWord => self.panic(),
             K::CollectWord => self.collect(),
+            K::Capitalized if matches!(self.nth(1), K::String | K::Dollar) && self.has_body() => {
+                self.capital_resource()
+            }
             K::Capitalized => self.edge(),
-            K::Identifier => return self.testing().or_else(|| self.named_statement()),
+            K::Identifier => {
+                return self.testing().or_else(|| self.habit()).or_else(|| self.named_statement());
+            }
             K::ElseWord => {
                 self.unexpected_help(
                     "a statement",
@@ -151,7 +187,10 @@ impl Parser<'_> {
                 | K::OrWord
                 | K::InWord
         );
-        if is_operator {
+        if self.at(K::Minus) && self.nth(1) == K::Minus && self.is_glued(1) {
+            self.unexpected_help("a statement", "comments begin with `#`");
+            self.rest_of_line();
+        } else if is_operator {
             self.unexpected_help(
                 "a statement",
                 "an operator and what is on both sides of it stand on one line",
@@ -178,6 +217,20 @@ impl Parser<'_> {
                 self.expr();
                 None
             }
+            K::OpenBracket if self.is_edge_ahead() => Some(self.edge()),
+            K::Colon if self.nth(2) == K::Newline => {
+                self.yaml();
+                None
+            }
+            K::Minus if self.is_glued(1) => {
+                self.bump();
+                self.unexpected_help("a statement", "names have no `-`: write `_`");
+                self.skip(&[K::OpenBrace]);
+                if self.at(K::OpenBrace) {
+                    self.skip_one_wrong();
+                }
+                None
+            }
             K::OpenParen | K::Dot if self.nth(1) == K::Dot || !self.is_operand_with_more(self.at + 1) => {
                 let help = "a call alone does nothing: give its value a name with `$name = …`";
                 self.unexpected_help("a statement", help);
@@ -187,7 +240,12 @@ impl Parser<'_> {
                 None
             }
             K::Identifier | K::Newline | K::End if !self.is_call(1) => self.no_such_statement(name),
-            K::OpenBrace if !self.is_operand_with_more(self.at + 1) => self.no_such_statement(name),
+            K::OpenBrace if !self.is_operand_with_more(self.at + 1) => {
+                if suggest::did_you_mean(name, WORDS.iter().copied()).is_some() {
+                    return self.no_such_statement(name);
+                }
+                Some(self.unnamed_resource())
+            }
             _ => {
                 let near = suggest::did_you_mean(name, ["include", "import", "class", "panic", "collect"]);
                 if let (Some(word), K::String | K::Dollar) = (near, self.nth(1))
@@ -227,12 +285,12 @@ impl Parser<'_> {
     }
 
     /// Whether a brace opens on this line.
-    fn has_body(&self) -> bool {
+    pub(super) fn has_body(&self) -> bool {
         let line = self.tokens[self.at..].iter().take_while(|token| token.kind != K::Newline);
         line.take(64).any(|token| token.kind == K::OpenBrace)
     }
 
-    fn skip_one_wrong(&mut self) {
+    pub(super) fn skip_one_wrong(&mut self) {
         let wrong = self.start();
         self.skip_one();
         self.complete(wrong, K::Error);
@@ -243,8 +301,16 @@ impl Parser<'_> {
         let bind = self.start();
         let said = self.diagnostics.len();
         if self.variable_name() {
-            if self.kind().starts_type() || (self.at(K::Identifier) && self.nth(1) == K::Equals) {
+            self.colon_before_type();
+            if self.is_changed() {
+                return self.complete(bind, K::Error);
+            }
+            if self.at(K::Capitalized) {
+                self.no_such_type();
+                self.skip(&[K::Equals]);
+            } else if self.kind().starts_type() || (self.at(K::Identifier) && self.nth(1) == K::Equals) {
                 self.type_();
+                self.brackets_behind_type();
             }
             if self.at(K::EqualsEquals) {
                 self.unexpected_help("`=`", "a definition has a single `=`");
@@ -300,7 +366,11 @@ impl Parser<'_> {
     fn for_statement(&mut self, node: K) -> Completed {
         let part = self.start();
         self.bump();
-        if !self.loop_header(false) {
+        if self.at(K::OpenParen) {
+            let help = "what a loop names stands without parentheses: `for $index, $value in … { … }`";
+            self.unexpected_help("a variable", help);
+            self.skip(&[K::OpenBrace]);
+        } else if !self.loop_header(false) {
             self.skip(&[K::OpenBrace]);
         }
         self.block();
@@ -328,6 +398,12 @@ impl Parser<'_> {
         if self.at(K::Capitalized) {
             self.unexpected_help("the name of the class", "names begin with a small letter");
             self.bump_wrong();
+        } else if self.kind().is_word() {
+            self.unexpected_help(
+                "the name of the class",
+                "this word has a meaning of its own and cannot be a name",
+            );
+            self.skip(&[K::OpenParen, K::OpenBrace]);
         } else if !self.colon_name(K::ClassName, "the name of the class") {
             self.skip(&[K::OpenParen, K::OpenBrace]);
         }
@@ -341,6 +417,11 @@ impl Parser<'_> {
     fn include(&mut self) -> Completed {
         let part = self.start();
         self.bump();
+        if self.at(K::String) {
+            self.unexpected_help("the name of a class", "names of classes are written without quotes");
+            self.bump_wrong();
+            return self.complete(part, K::Error);
+        }
         if self.at(K::Dollar) {
             self.unexpected_help("the name of a class", "names of classes are written without `$`");
             self.bump_wrong();
@@ -350,7 +431,7 @@ impl Parser<'_> {
             self.args();
         }
         if self.eat(K::AsWord) {
-            self.expect(K::Identifier, "a name");
+            self.alias("a name");
         }
         self.complete(part, K::Include)
     }
@@ -360,10 +441,11 @@ impl Parser<'_> {
         self.bump();
         if !self.eat(K::String) {
             self.unexpected_help("a string", "what is imported is named by a string: `import \"fmt\"`");
-            self.skip(&[K::AsWord]);
+            self.skip(&[]);
+            return self.complete(part, K::Import);
         }
         if self.eat(K::AsWord) && !self.eat(K::Star) {
-            self.expect(K::Identifier, "a name or `*`");
+            self.alias("a name or `*`");
         }
         self.complete(part, K::Import)
     }
@@ -374,7 +456,8 @@ impl Parser<'_> {
         if self.at(K::OpenParen) {
             self.args();
         } else {
-            self.unexpected("`(`");
+            self.unexpected_help("`(`", "`panic` is called: `panic(\"…\")`");
+            self.skip(&[]);
         }
         self.complete(part, K::Panic)
     }
@@ -384,6 +467,8 @@ impl Parser<'_> {
         self.bump();
         if self.at(K::Identifier) {
             self.resource();
+        } else if self.at(K::Capitalized) && self.has_body() {
+            self.capital_resource();
         } else {
             self.unexpected("the kind of the resources to collect");
         }

@@ -45,9 +45,7 @@ impl Parser<'_> {
                 self.complete(func, K::FuncType);
             }
             K::Identifier => {
-                let help =
-                    "the types are bool, str, int, float, []T, map{K: V}, struct{a T; b U} and func(T, U) R";
-                self.unexpected_help("a type", help);
+                self.no_such_type();
                 self.bump_wrong();
             }
             _ => self.unexpected("a type"),

@@ -26,7 +26,7 @@ fn key_of(key: &Value) -> Value {
     }
 }
 
-fn title(name: &str) -> String {
+pub(super) fn title(name: &str) -> String {
     let mut chars = name.chars();
     let first = chars.next().map(|c| c.to_ascii_uppercase());
     first.into_iter().chain(chars).collect()

@@ -322,7 +322,15 @@ impl<'a> Run<'a> {
                 None => return self.fail(&operand.at, format!("nil data; no entry for key {name:?}")),
                 Some(Value::Map(map)) => match map.get(&Value::from(name.as_str())) {
                     Some(found) => Some(found.clone()),
-                    None => return self.fail(&operand.at, format!("map has no entry for key {name:?}")),
+                    None => {
+                        let capital = super::data::title(name);
+                        let hint = match map.get(&Value::from(capital.as_str())) {
+                            Some(_) => format!(" (there is `.{capital}`: fields of structs are capital)"),
+                            None => String::new(),
+                        };
+                        let why = format!("map has no entry for key {name:?}{hint}");
+                        return self.fail(&operand.at, why);
+                    }
                 },
                 Some(Value::Struct(fields)) if fields.get(name).is_some() => fields.get(name).cloned(),
                 other => {

@@ -143,6 +143,11 @@ fn what_goes_wrong_while_rendering_is_said_with_its_place() {
     for (text, expected) in [
         ("{{ .Nope }}", "1:3: executing \"template\" at <.Nope>: map has no entry for key \"Nope\""),
         (
+            "{{ .pi }}",
+            "1:3: executing \"template\" at <.pi>: map has no entry for key \"pi\" (there is `.Pi`: fields of \
+             structs are capital)",
+        ),
+        (
             "a\nb {{ .Pi.X }}",
             "2:5: executing \"template\" at <.Pi.X>: can't evaluate field X in type float64",
         ),
