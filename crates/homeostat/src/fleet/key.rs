@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use homeostat_cluster::deploys::OperatorKey;
 use homeostat_cluster::identity::Operator;
+use homeostat_engine::durable;
 
 use crate::exit::refused;
-use crate::place::write_whole;
 
 const KEY_BYTES_MAX: u64 = 4096;
 
@@ -44,7 +44,7 @@ impl KeyFile {
         let line = String::from(operator.clone()) + "\n";
         // The public half first: a key without it would be of no use.
         for (path, text) in [(public(path), line.as_str()), (path.to_owned(), key.to_text().reveal())] {
-            write_whole(&path, text.as_bytes())
+            durable::write(&path, text.as_bytes())
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(Self { key, operator })

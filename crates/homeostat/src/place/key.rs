@@ -4,8 +4,9 @@ use std::fs;
 use std::io;
 
 use homeostat_cluster::exchange::SealingKey;
+use homeostat_engine::durable;
 
-use super::{Prefix, write_whole};
+use super::Prefix;
 
 const NAME: &str = "sealing.key";
 
@@ -15,7 +16,7 @@ pub(crate) fn sealing_key(prefix: &Prefix) -> io::Result<SealingKey> {
         Some(key) => Ok(key),
         None => {
             let key = SealingKey::generate();
-            write_whole(&prefix.file(NAME), format!("{}\n", key.to_text()).as_bytes())?;
+            durable::write(&prefix.file(NAME), format!("{}\n", key.to_text()).as_bytes())?;
             Ok(key)
         }
     }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use homeostat_cluster::identity::{ClusterDir, Identity};
+use homeostat_engine::durable;
 use rustix::fs::OFlags;
 
 pub(crate) use lock::{Holder, Lock};
@@ -97,7 +98,7 @@ impl Prefix {
         }
         let random = fs::read_to_string("/proc/sys/kernel/random/uuid")?;
         let id = random.split('-').next().unwrap_or_default();
-        write_whole(&path, format!("{id}\n").as_bytes())?;
+        durable::write(&path, format!("{id}\n").as_bytes())?;
         Ok(id.to_owned())
     }
 
@@ -132,8 +133,8 @@ fn usual() -> Option<PathBuf> {
         .map(|state| state.join("homeostat"))
 }
 
-/// Writes a file so that it is there whole or not at all, closed to other users. What is no file, such as a terminal, a pipe
-/// or a device, gets the text and stays what it is.
+/// Writes a file so that it is there whole or not at all when the process is killed, closed to other users. What is no file, such as
+/// a terminal, a pipe or a device, gets the text and stays what it is. What nobody could make again is written by [`durable`].
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if is_stream(path) {
         return write_stream(path, bytes);
