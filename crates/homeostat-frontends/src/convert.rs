@@ -54,6 +54,7 @@ impl Converter<'_> {
             Type::List(item) => self.list(at, ty, item),
             Type::Map(key, value) => self.map(at, ty, key, value),
             Type::Struct(fields) => self.fields(at, ty, fields),
+            Type::Func(..) => self.wrong(at, ty),
             Type::Any => self.any(at),
         }
     }
@@ -271,7 +272,13 @@ fn would_fit(text: &str, ty: &Type) -> bool {
         Type::Bool => scalar::parse_bool(text).is_some(),
         Type::Int { .. } => scalar::parse_int(text) != Int::NotOne,
         Type::Float => scalar::parse_float(text).is_some(),
-        Type::Str | Type::Choice(_) | Type::List(_) | Type::Map(..) | Type::Struct(_) | Type::Any => false,
+        Type::Str
+        | Type::Choice(_)
+        | Type::List(_)
+        | Type::Map(..)
+        | Type::Struct(_)
+        | Type::Func(..)
+        | Type::Any => false,
     }
 }
 

@@ -314,3 +314,13 @@ fn calls_that_double_are_refused() {
     let classes: String = (0..30).map(class).collect();
     assert_eq!(codes(&format!("{start}{classes}include c30(len(os.readfile(\"/x\")))\n")), ["too-large"]);
 }
+
+#[test]
+fn loops_in_loops_are_refused_before_they_take_all_memory() {
+    let start = "import \"iter\"\n$r = iter.range(10000)\n";
+    let statements = format!("{start}for $i, $v in $r {{\n\tfor $j, $w in $r {{\n\t}}\n}}\n");
+    assert_eq!(codes(&statements), ["too-large"]);
+    let expressions =
+        format!("{start}$x = [[$w for $w in $r] for $v in $r]\ntest \"x\" {{\n\tint => len($x),\n}}\n");
+    assert_eq!(codes(&expressions), ["too-large"]);
+}

@@ -30,6 +30,8 @@ pub enum Type {
     Map(Box<Type>, Box<Type>),
     /// Named fields.
     Struct(Vec<(Arc<str>, Type)>),
+    /// A function of the language from these types to that one. It stays in the language: the kind never gets one.
+    Func(Vec<Type>, Box<Type>),
     /// Whatever is given.
     Any,
 }
@@ -60,6 +62,10 @@ impl Type {
                 let fields: Vec<_> =
                     fields.iter().map(|(name, ty)| format!("{name}: {}", ty.describe())).collect();
                 format!("struct of {}", fields.join(", "))
+            }
+            Self::Func(params, result) => {
+                let params: Vec<String> = params.iter().map(Self::describe).collect();
+                format!("function of {} to {}", params.join(", "), result.describe())
             }
             Self::Any => "any".into(),
         }
@@ -144,6 +150,13 @@ fn type_of(property: &Json, root: &Json) -> Type {
     if let Some(reference) = property["$ref"].as_str() {
         let name = reference.strip_prefix("#/$defs/").unwrap_or(reference);
         return type_of(&root["$defs"][name], root);
+    }
+    if let Json::Object(func) = &property["x-function"] {
+        let params = func["params"].as_array().into_iter().flatten();
+        return Type::Func(
+            params.map(|param| type_of(param, root)).collect(),
+            Box::new(type_of(&func["result"], root)),
+        );
     }
     if let Some(texts) = property["enum"].as_array() {
         return Type::Choice(texts.iter().filter_map(Json::as_str).map(Arc::from).collect());
@@ -250,6 +263,8 @@ mod tests {
         state: Option<State>,
         map: Option<BTreeMap<i64, f64>>,
         env: Option<BTreeMap<String, String>>,
+        #[schemars(extend("x-function" = {"params": [{"type": "boolean"}], "result": {"type": "string"}}))]
+        func: Option<Value>,
     }
 
     #[test]
@@ -265,5 +280,7 @@ mod tests {
         assert_eq!(params["state"].ty, Type::Choice(vec!["exists".into(), "absent".into()]));
         assert_eq!(params["map"].ty, Type::Map(Box::new(Type::INT), Box::new(Type::Float)));
         assert_eq!(params["env"].ty, Type::Map(Box::new(Type::Str), Box::new(Type::Str)));
+        assert_eq!(params["func"].ty, Type::Func(vec![Type::Bool], Box::new(Type::Str)));
+        assert_eq!(params["func"].ty.describe(), "function of bool to str");
     }
 }

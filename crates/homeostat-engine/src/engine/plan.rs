@@ -175,7 +175,7 @@ impl Reached {
         let below = |reached: &AbsPath| reached == path || path.is_above(reached);
         let beginning = self.exactly.range(claim..).map_while(|(claim, _)| match claim {
             Claim::Path(reached) if reached.as_str().starts_with(path.as_str()) => Some(reached),
-            Claim::Path(_) | Claim::User(_) | Claim::Group(_) => None,
+            Claim::Path(_) | Claim::Directory(_) | Claim::User(_) | Claim::Group(_) => None,
         });
         beginning.into_iter().any(below) || self.trees.iter().any(|(tree, _)| below(tree))
     }

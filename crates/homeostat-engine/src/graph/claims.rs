@@ -46,6 +46,8 @@ impl Role {
     const NEEDS: Self = Self(2);
     /// Needs the nearest provider above.
     const BELOW: Self = Self(4);
+    /// Provides a directory, for those that lie below.
+    const HOLDS: Self = Self(8);
 
     fn has(self, any: Self) -> bool {
         self.0 & any.0 != 0
@@ -171,9 +173,12 @@ impl ClaimIndex {
                 if self.places.claimants_mut(at).add(vertex, role) {
                     held.places.push(at);
                 }
-                if role == Role::PROVIDES {
-                    self.touch_around(at);
-                }
+                self.touch_around(at, role);
+            }
+            // It is never needed by itself: those below ask for the nearest.
+            Claim::Directory(path) => {
+                let role = if role == Role::PROVIDES { Role::HOLDS } else { Role::BELOW };
+                self.claim(vertex, Claim::Path(path), role, held);
             }
             Claim::User(_) | Claim::Group(_) => {
                 let claimants = self.named.entry_ref(&claim).or_default();
@@ -198,6 +203,9 @@ impl ClaimIndex {
             if role.has(Role::BELOW) {
                 claims.needs.push(Need::Ancestor(path.clone()));
             }
+            if role.has(Role::HOLDS) {
+                claims.provides.push(Claim::Directory(path.clone()));
+            }
             claims.put(role, Claim::Path(path));
         }
         for claim in held.named() {
@@ -217,9 +225,8 @@ impl ClaimIndex {
             return;
         }
         for at in &held.places {
-            if self.places.claimants_mut(*at).remove(vertex).has(Role::PROVIDES) {
-                self.touch_around(*at);
-            }
+            let role = self.places.claimants_mut(*at).remove(vertex);
+            self.touch_around(*at, role);
             self.places.prune(*at);
         }
         for claim in held.named() {
@@ -274,7 +281,7 @@ impl ClaimIndex {
             if let Some(at) = self.places.find(&directory) {
                 let own = self.places.claimants(at);
                 let above = || self.nearest_above(at).collect();
-                return if own.are_any(Role::PROVIDES) { own.of(Role::PROVIDES).collect() } else { above() };
+                return if own.are_any(Role::HOLDS) { own.of(Role::HOLDS).collect() } else { above() };
             }
             nearest = directory.parent();
         }
@@ -284,19 +291,24 @@ impl ClaimIndex {
     fn nearest_above(&self, at: u32) -> impl Iterator<Item = u32> + '_ {
         let above = std::iter::successors(self.places.parent(at), |at| self.places.parent(*at));
         let mut claimants = above.map(|at| self.places.claimants(at));
-        let found = claimants.find(|claimants| claimants.are_any(Role::PROVIDES));
-        found.into_iter().flat_map(|claimants| claimants.of(Role::PROVIDES))
+        let found = claimants.find(|claimants| claimants.are_any(Role::HOLDS));
+        found.into_iter().flat_map(|claimants| claimants.of(Role::HOLDS))
     }
 
-    /// Marks who may find another provider because those at a place changed: whoever needs the place, and whoever lies below it
-    /// with no provider in between.
-    fn touch_around(&mut self, at: u32) {
-        self.touched.extend(self.places.claimants(at).of(Role::NEEDS));
+    /// Marks who may find another provider because somebody came to a place, or went, in this role: whoever needs the place,
+    /// and whoever lies below it with no directory in between.
+    fn touch_around(&mut self, at: u32, role: Role) {
+        if role.has(Role::PROVIDES) {
+            self.touched.extend(self.places.claimants(at).of(Role::NEEDS));
+        }
+        if !role.has(Role::HOLDS) {
+            return;
+        }
         let mut todo: SmallVec<[u32; 8]> = self.places.children(at).collect();
         while let Some(at) = todo.pop() {
             let claimants = self.places.claimants(at);
             self.touched.extend(claimants.of(Role::BELOW));
-            if !claimants.are_any(Role::PROVIDES) {
+            if !claimants.are_any(Role::HOLDS) {
                 todo.extend(self.places.children(at));
             }
         }
@@ -331,13 +343,19 @@ mod tests {
         Claims { provides: smallvec![Claim::Path(path(text))], needs: smallvec![Need::Ancestor(path(text))] }
     }
 
+    fn directory(text: &str) -> Claims {
+        let mut claims = file(text);
+        claims.provides.push(Claim::Directory(path(text)));
+        claims
+    }
+
     #[test]
     fn a_file_needs_its_nearest_declared_directory() {
         let mut index = ClaimIndex::default();
-        index.set(0, file("/a"));
+        index.set(0, directory("/a"));
         index.set(1, file("/a/b/c"));
         assert_eq!(*index.wanted(1), [0]);
-        index.set(2, file("/a/b"));
+        index.set(2, directory("/a/b"));
         assert!(index.take_touched().contains(&1));
         assert_eq!(*index.wanted(1), [2]);
         index.clear(2);
@@ -346,13 +364,26 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_file_is_nobodys_directory() {
+        let mut index = ClaimIndex::default();
+        index.set(0, directory("/a"));
+        index.set(1, file("/a/b"));
+        index.set(2, file("/a/b/c"));
+        assert_eq!(*index.wanted(2), [0]);
+        index.take_touched();
+        index.clear(1);
+        assert_eq!(index.take_touched(), [1], "who lies below has the same directory");
+        assert_eq!(index.providers_above(&path("/a/b/c")), [0]);
+    }
+
+    #[test]
     fn a_new_directory_touches_only_what_lies_directly_below_it() {
         let mut index = ClaimIndex::default();
-        index.set(0, file("/a/deep"));
+        index.set(0, directory("/a/deep"));
         index.set(1, file("/a/deep/one"));
         index.set(2, file("/a/two"));
         index.take_touched();
-        index.set(3, file("/a"));
+        index.set(3, directory("/a"));
         assert_eq!(index.take_touched(), [0, 2, 3]);
     }
 
@@ -364,17 +395,18 @@ mod tests {
     proptest! {
         /// The oracle looks at everybody.
         #[test]
-        fn following_changes_gives_what_looking_at_everybody_gives(steps in prop::collection::vec((0u32..8, prop::option::of(small_path()), any::<bool>()), 0..40)) {
+        fn following_changes_gives_what_looking_at_everybody_gives(steps in prop::collection::vec((0u32..8, prop::option::of(small_path()), 0..3), 0..40)) {
             let mut index = ClaimIndex::default();
             let mut have: BTreeMap<u32, Claims> = BTreeMap::new();
             let mut followed: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
-            for (vertex, text, exact) in steps {
+            for (vertex, text, form) in steps {
                 match text {
                     Some(text) => {
-                        let mut claims = file(&text);
-                        if exact {
-                            claims = Claims { provides: smallvec![], needs: smallvec![Need::Claim(Claim::Path(path(&text)))] };
-                        }
+                        let claims = match form {
+                            0 => file(&text),
+                            1 => directory(&text),
+                            _ => Claims { provides: smallvec![], needs: smallvec![Need::Claim(Claim::Path(path(&text)))] },
+                        };
                         have.insert(vertex, claims.clone());
                         index.set(vertex, claims);
                     }
@@ -398,8 +430,8 @@ mod tests {
     }
 
     fn oracle(have: &BTreeMap<u32, Claims>, vertex: u32, claims: &Claims) -> BTreeSet<u32> {
-        let providers = |wanted: &AbsPath| -> BTreeSet<u32> {
-            let provides = |claims: &Claims| claims.provides.contains(&Claim::Path(wanted.clone()));
+        let providers = |wanted: Claim| -> BTreeSet<u32> {
+            let provides = |claims: &Claims| claims.provides.contains(&wanted);
             have.iter()
                 .filter(|(other, claims)| **other != vertex && provides(claims))
                 .map(|(other, _)| *other)
@@ -409,12 +441,11 @@ mod tests {
             .needs
             .iter()
             .flat_map(|need| match need {
-                Need::Claim(Claim::Path(path)) => providers(path),
-                Need::Claim(_) => BTreeSet::new(),
+                Need::Claim(claim) => providers(claim.clone()),
                 Need::Ancestor(path) => {
                     let mut at = path.parent();
                     while let Some(above) = at {
-                        let found = providers(&above);
+                        let found = providers(Claim::Directory(above.clone()));
                         if !found.is_empty() {
                             return found;
                         }

@@ -69,7 +69,8 @@ impl Declared {
 fn paths_of(claims: &[Claim]) -> impl Iterator<Item = &AbsPath> {
     claims.iter().filter_map(|claim| match claim {
         Claim::Path(path) => Some(path),
-        Claim::User(_) | Claim::Group(_) => None,
+        // Whoever provides a directory provides the path as well.
+        Claim::Directory(_) | Claim::User(_) | Claim::Group(_) => None,
     })
 }
 

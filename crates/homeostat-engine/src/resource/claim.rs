@@ -9,6 +9,8 @@ use crate::source::AbsPath;
 pub enum Claim {
     /// What lies at a path.
     Path(AbsPath),
+    /// Beside what lies at a path: that others may lie below it.
+    Directory(AbsPath),
     /// A user by name.
     User(Arc<str>),
     /// A group by name.
@@ -20,7 +22,7 @@ pub enum Claim {
 pub enum Need {
     /// Whoever provides exactly this.
     Claim(Claim),
-    /// Of the proper ancestors of a path, the nearest that is provided by a *directory*.
+    /// Of the proper ancestors of a path, the nearest that somebody provides as a directory.
     Ancestor(AbsPath),
 }
 

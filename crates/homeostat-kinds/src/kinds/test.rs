@@ -101,7 +101,8 @@ pub(super) struct Params {
     interface: Option<Value>,
     /// Another text.
     anotherstr: String,
-    /// A function of the language.
+    /// A function of the language. It can be declared, and its type is checked; nothing calls it.
+    #[schemars(extend("x-function" = {"params": [{"type": "integer"}], "result": {"type": "string"}}))]
     func1: Option<Value>,
     /// Refuse the resource.
     #[serde(alias = "validate_bool")]
@@ -301,6 +302,7 @@ mod tests {
         assert_eq!(ty("int8"), Type::Int { min: -128, max: 127 });
         assert_eq!(ty("mapintfloat"), Type::Map(Box::new(Type::INT), Box::new(Type::Float)));
         assert_eq!(ty("interface"), Type::Any);
+        assert_eq!(ty("func1"), Type::Func(vec![Type::INT], Box::new(Type::Str)));
         assert_eq!(ty("expectrecv"), Type::List(Box::new(Type::Str)));
         assert!(matches!(ty("mixedstruct"), Type::Struct(fields) if fields.len() == 4));
         assert!(schema.params.iter().all(|param| !param.required && !param.doc.is_empty()));

@@ -2,6 +2,7 @@
 
 use super::declaration::{Function, gives};
 use super::error::Error;
+use super::golang;
 use crate::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -52,7 +53,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |args| {
             let text = args.str(0)?;
             let is_meant = |number: &f64| number.is_finite() || !text.contains(|c: char| c.is_ascii_digit());
-            let number = text.parse().ok().filter(is_meant);
+            let number = golang::strconv::read_float(text).filter(is_meant);
             number.map(Value::Float).ok_or_else(|| Error::catchable(format!("invalid float: `{text}`")))
         },
     ),

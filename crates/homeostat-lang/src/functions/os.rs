@@ -157,7 +157,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::source(
         "os.system",
         &["func(cmd str) str"],
-        "Runs `sh -c cmd`; each line that it prints is a new value.",
+        "Runs `sh -c cmd`; each line that it prints is a new value. If it ends without a line, the value is empty.",
         &[told("os.system(\"date +%s\")", "\"1700000000\"", "\"1700000000\"")],
         |_, args| Ok(SourceRequest::Command { script: args.text(0)?.clone() }),
         answer,

@@ -53,7 +53,7 @@ pub enum SourceRequest {
         /// Below the root of the deployed files, ending in a slash.
         path: Arc<str>,
     },
-    /// The lines that a command prints, one by one. `str`: the latest, without its end.
+    /// The lines that a command prints, one by one. `str`: the latest, without its end; empty when it ended without one.
     Command {
         /// For `sh -c`.
         script: Arc<str>,

@@ -17,6 +17,10 @@ pub fn accepts(param: &schema::Type, fresh: &mut impl FnMut() -> TypeVar) -> Typ
         schema::Type::Struct(fields) => {
             Type::structure(fields.iter().map(|(name, ty)| (name.clone(), accepts(ty, fresh))))
         }
+        schema::Type::Func(params, result) => {
+            let params: Vec<Type> = params.iter().map(|param| accepts(param, fresh)).collect();
+            Type::func(params, accepts(result, fresh))
+        }
         schema::Type::Any => Type::Var(fresh()),
     }
 }
@@ -32,6 +36,7 @@ mod tests {
             ("mode".into(), schema::Type::Choice(vec!["a".into()])),
             ("size".into(), narrow),
             ("extra".into(), schema::Type::List(Box::new(schema::Type::Any))),
+            ("make".into(), schema::Type::Func(vec![schema::Type::INT], Box::new(schema::Type::Str))),
         ];
         let mut next = 0;
         let mut fresh = || {
@@ -39,6 +44,6 @@ mod tests {
             TypeVar(next)
         };
         let ty = accepts(&schema::Type::Struct(fields), &mut fresh);
-        assert_eq!(ty.to_string(), "struct{mode str; size int; extra []?1}");
+        assert_eq!(ty.to_string(), "struct{mode str; size int; extra []?1; make func(int) str}");
     }
 }

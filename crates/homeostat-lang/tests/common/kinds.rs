@@ -75,6 +75,9 @@ fn nested(text: &str) -> Type {
     if let Some(item) = text.strip_prefix("[]") {
         return Type::List(Box::new(ty_of(item)));
     }
+    if let Some((param, result)) = text.strip_prefix("func(").and_then(|rest| rest.split_once(") ")) {
+        return Type::Func(vec![ty_of(param)], Box::new(ty_of(result)));
+    }
     let inside = |word: &str| text.strip_prefix(word).and_then(|rest| rest.strip_suffix('}'));
     if let Some((key, value)) = inside("map{").and_then(|inner| inner.split_once(": ")) {
         return Type::Map(Box::new(ty_of(key)), Box::new(ty_of(value)));

@@ -3,8 +3,10 @@
 use homeostat_lang::Value;
 use homeostat_lang::eval::collector::{UnknownPart, Unknowns};
 use homeostat_lang::functions::{MachineFact, SourceRequest};
+use homeostat_model::codes;
+use homeostat_model::meta::Retry;
 
-use crate::rig::{Rig, World, exists, file, list, map, missing};
+use crate::rig::{Rig, World, checked, exists, file, list, map, missing};
 
 /// The lines of a program that asks nothing.
 fn shows(text: &str, lines: &[&str]) {
@@ -341,4 +343,43 @@ fn all_lines_of_a_resource_that_fail_are_told() {
             "error: list index not present, got: 3, len is: 1, in: [\"a\"]"
         ]
     );
+}
+
+#[test]
+fn a_function_for_a_parameter_stays_in_the_program() {
+    let text = |func: &str| format!("test \"a\" {{\n\tint => 1,\n\tfunc1 => {func},\n}}\n");
+    shows(&text("func($x) { \"a\" }"), &["test[a] {\"int\":1}"]);
+    for other in ["func($x str) { \"a\" }", "func($x) { 1 }", "\"a\""] {
+        let refused = checked(&text(other)).err().unwrap_or_default();
+        assert!(refused.iter().any(|error| error.code == codes::WRONG_TYPE), "{other}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_meta_parameter_may_be_said_twice_where_only_one_holds() {
+    let all = |retry: i64| {
+        format!(
+            "struct{{noop => false, retry => {retry}, retryreset => false, delay => 0, timeout => 0, poll => 0, limit => 4.0, \
+             burst => 3, reset => false, sema => [], rewatch => false, realize => false, dollar => false, hidden => false, \
+             export => [], reverse => false, autoedge => true, autogroup => true}}"
+        )
+    };
+    let text = |conditions: [&str; 3]| {
+        let [a, b, c] = conditions;
+        format!(
+            "$yes = 1 == 1\n$no = 1 == 2\ntest \"a\" {{\n\tMeta => ${a} ?: {},\n\tMeta => ${b} ?: {},\n\tMeta:retry => ${c} ?: 3,\n}}\n",
+            all(1),
+            all(2)
+        )
+    };
+    for (conditions, retry) in [(["yes", "no", "no"], 1), (["no", "yes", "no"], 2), (["no", "no", "yes"], 3)]
+    {
+        let rig = Rig::start(&text(conditions));
+        let resource = rig.given.resources.values().next().unwrap();
+        assert_eq!(resource.meta.retry, Retry::Times(retry), "{conditions:?}");
+    }
+    for conditions in [["yes", "yes", "no"], ["yes", "no", "yes"]] {
+        let shown = Rig::start(&text(conditions)).shows();
+        assert!(shown[0].starts_with("error: the meta parameter `"), "{shown:?}");
+    }
 }

@@ -64,7 +64,7 @@ pub(crate) struct Rig {
 /// Everything that was given, put together.
 #[derive(Default)]
 pub(crate) struct Given {
-    resources: BTreeMap<ResourceId, ResourceDecl>,
+    pub(crate) resources: BTreeMap<ResourceId, ResourceDecl>,
     edges: BTreeMap<(ResourceId, ResourceId), bool>,
     sends: BTreeMap<(ResourceId, Arc<str>), (ResourceId, Arc<str>)>,
     exports: BTreeMap<ResourceId, String>,

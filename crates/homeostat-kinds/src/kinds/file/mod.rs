@@ -33,8 +33,8 @@
 //!
 //! ## Automatic edges
 //!
-//! After the nearest declared directory above it; after `file` resources that make its fragments or its source; after the
-//! `user` and `group` that own it.
+//! After the nearest declared directory above it, which has a trailing slash or is a symbolic link; after `file` resources
+//! that make its fragments or its source; after the `user` and `group` that own it.
 //!
 //! ## Sends and receives
 //!
@@ -185,7 +185,13 @@ impl Resource for File {
     }
 
     fn provides(&self) -> Vec<Claim> {
-        vec![Claim::Path(self.shared.spec.path.clone())]
+        let spec = &self.shared.spec;
+        let mut provides = vec![Claim::Path(spec.path.clone())];
+        // Below a link lies what is below the directory that it leads to.
+        if spec.is_dir || matches!(spec.want, Want::Link(_)) {
+            provides.push(Claim::Directory(spec.path.clone()));
+        }
+        provides
     }
 
     fn needs(&self) -> Vec<Need> {

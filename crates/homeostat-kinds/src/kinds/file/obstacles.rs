@@ -23,7 +23,7 @@ impl Shared {
             let Some(name) = name else { continue };
             let unknown = match claim(name.as_ref().into()) {
                 Claim::Group(_) => files.gid(name).err(),
-                Claim::User(_) | Claim::Path(_) => files.uid(name).err(),
+                Claim::User(_) | Claim::Path(_) | Claim::Directory(_) => files.uid(name).err(),
             };
             obstacles.extend(unknown.map(|error| Obstacle {
                 failure: Failure::from(error),

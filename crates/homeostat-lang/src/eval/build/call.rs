@@ -99,14 +99,13 @@ fn call_given(flow: &mut Flow, function: &Value, given: Vec<Given>) -> OpId {
 
 /// The value of a function in a frame of its own.
 fn enter(flow: &mut Flow, home: &Arc<Frame>, owner: Owner, instance: InstanceId, given: Vec<Given>) -> OpId {
-    if flow.is_full() || !home.program.may_enter() {
-        return too_large(flow);
-    }
     let Some(inner) = home.instance_of(owner, instance, given) else { return nowhere(flow) };
-    match inner.function().map(|function: &Defined| function.body) {
-        Some(body) => expr(flow, &inner, body),
-        None => nowhere(flow),
+    let Some(body) = inner.function().map(|function: &Defined| function.body) else { return nowhere(flow) };
+    if flow.is_full() || !home.program.may_enter() {
+        let place = home.program.expr(inner.file, body).span;
+        return flow.constant(Outcome::Failed(too_large(place)));
     }
+    expr(flow, &inner, body)
 }
 
 /// An operator or another form of the grammar, as the function of the library that it is.

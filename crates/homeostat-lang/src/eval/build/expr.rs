@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use homeostat_model::codes;
+use homeostat_model::{Span, codes};
 
 use super::call::{call_expr, function_value, operator};
 use crate::Value;
@@ -190,12 +190,12 @@ pub(super) fn slot(flow: &mut Flow, frame: &Arc<Frame>, slot: u32) -> OpId {
     op
 }
 
-/// What stands for more than there may be.
-pub(super) fn too_large(flow: &mut Flow) -> OpId {
+/// Why nothing more is built at a place.
+pub(in crate::eval) fn too_large(place: Span) -> Failure {
     let message = format!(
         "the program is too large: it takes more than {CALLS_MAX} calls and includes, or {OPERATIONS_MAX} operations"
     );
-    flow.constant(Outcome::Failed(Failure::new(codes::TOO_LARGE, message)))
+    Failure::new(codes::TOO_LARGE, message).at(place)
 }
 
 /// What stands for something that earlier stages refuse, or for a variable of an instance that is gone.

@@ -9,5 +9,5 @@ mod expr;
 mod statement;
 
 pub(super) use call::{argument_exprs, call};
-pub(super) use expr::{arm, expr, switch};
+pub(super) use expr::{arm, expr, switch, too_large};
 pub(super) use statement::{Body, branch};

@@ -146,7 +146,7 @@ fn include(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, ops: &mut Vec<O
     let Some(inner) = frame.include(id) else { return };
     let is_to_be_built = inner.is_to_be_built();
     if is_to_be_built && (flow.is_full() || !program.may_enter()) {
-        let refused = too_large(flow);
+        let refused = flow.constant(Outcome::Failed(too_large(place)));
         let name = statement.class.text.clone();
         ops.push(flow.add(Require { include: place, place, declared: place, name }, &[refused]));
         return;

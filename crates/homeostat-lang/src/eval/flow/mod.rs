@@ -46,8 +46,9 @@ pub trait Operate: Send {
     }
 }
 
-/// A program that asks for more is refused: functions that call each other twice can ask for any number.
-pub(in crate::eval) const OPERATIONS_MAX: usize = 8_000_000;
+/// A program that asks for more is refused: functions that call each other twice, and loops in loops, can ask for any number. An
+/// operation takes some 200 to 400 bytes with all that belongs to it, so this is about a GiB.
+pub(in crate::eval) const OPERATIONS_MAX: usize = 3_000_000;
 
 /// Operations and what they have.
 #[derive(Default)]

@@ -171,6 +171,9 @@ impl Eval<'_> {
     ) -> bool {
         let name = &field.name.text;
         let Some(param) = schema.param(name) else { return false };
+        if matches!(param.ty, Wanted::Func(..)) {
+            return true;
+        }
         if let Some((code, message)) = misfit(&param.ty, value) {
             self.fail(Failure::new(code, format!("`{name}` of `{}`: {message}", schema.kind)).at(line));
             return false;

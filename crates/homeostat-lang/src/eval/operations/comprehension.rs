@@ -46,10 +46,13 @@ impl Operate for Comprehension {
             Err(other) => return other,
         };
         let (frame, id) = (&self.frame, self.id);
-        let build = |step: &mut Step<'_>, key, value| row(step.flow(), frame, id, key, value);
-        if self.rows.follow(step, &over, build, |_, _| {}) {
+        let build_row = |step: &mut Step<'_>, key, value| row(step.flow(), frame, id, key, value);
+        if self.rows.follow(step, &over, build_row, |_, _| {}) {
             let parts: Vec<OpId> = self.rows.iter().flat_map(|row| row.body.iter().copied()).collect();
             step.rewire(self.join, 1, &parts);
+        }
+        if self.rows.is_cut() {
+            return Outcome::Failed(build::too_large(frame.program.expr(frame.file, id).span));
         }
         Outcome::NOTHING
     }

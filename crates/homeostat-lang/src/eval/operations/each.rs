@@ -63,6 +63,7 @@ impl Operate for Each {
         for (at, values) in wanted.iter().enumerate() {
             match self.calls.get_mut(at) {
                 Some(made) => made.fill(step, values),
+                None if step.flow().is_full() => break,
                 None => {
                     let cells: Vec<OpId> = values.iter().map(|value| step.cell(value.clone())).collect();
                     let result = build::call(step.flow(), &function, &cells);
@@ -70,10 +71,13 @@ impl Operate for Each {
                 }
             }
         }
-        self.calls.drain(wanted.len()..).for_each(|made| made.remove(step));
+        self.calls.drain(wanted.len().min(self.calls.len())..).for_each(|made| made.remove(step));
         if is_new || self.calls.len() != before {
             let results: Vec<OpId> = self.calls.iter().map(|made| made.result).collect();
             step.rewire(self.join, 1 + args.len(), &results);
+        }
+        if self.calls.len() < wanted.len() {
+            return Outcome::Failed(build::too_large(self.call.place()));
         }
         Outcome::NOTHING
     }

@@ -57,6 +57,7 @@ impl Operate for Fold {
             let value = std::slice::from_ref(value);
             match self.chain.get_mut(at) {
                 Some(made) => made.fill(step, value),
+                None if step.flow().is_full() => break,
                 None => {
                     let cell = step.cell(value[0].clone());
                     let result = match self.chain.last() {
@@ -72,9 +73,12 @@ impl Operate for Fold {
                 }
             }
         }
-        self.chain.drain(links.len()..).for_each(|made| made.remove(step));
+        self.chain.drain(links.len().min(self.chain.len())..).for_each(|made| made.remove(step));
         if let Some(last) = self.chain.last() {
             step.rewire(self.join, 1 + args.len(), &[last.result]);
+        }
+        if self.chain.len() < links.len() {
+            return Outcome::Failed(build::too_large(self.call.place()));
         }
         Outcome::NOTHING
     }

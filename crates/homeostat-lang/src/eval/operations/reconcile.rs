@@ -16,21 +16,29 @@ pub(super) struct Row<T> {
 }
 
 /// Invariant: in the order of keys.
-pub(super) struct Rows<T>(Vec<Row<T>>);
+pub(super) struct Rows<T> {
+    rows: Vec<Row<T>>,
+    is_cut: bool,
+}
 
 impl<T> Default for Rows<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { rows: Vec::new(), is_cut: false }
     }
 }
 
 impl<T> Rows<T> {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Row<T>> {
-        self.0.iter()
+        self.rows.iter()
+    }
+
+    /// Whether elements have no rows since the program became too large.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     pub(super) fn cells(&self) -> impl Iterator<Item = OpId> {
-        self.0.iter().flat_map(|row| [row.key_op, row.value_op])
+        self.rows.iter().flat_map(|row| [row.key_op, row.value_op])
     }
 
     /// Brings the rows in line with a collection; says whether rows have come or gone.
@@ -41,11 +49,12 @@ impl<T> Rows<T> {
         mut build: impl FnMut(&mut Step<'_>, OpId, OpId) -> T,
         mut remove: impl FnMut(&mut Step<'_>, T),
     ) -> bool {
+        self.is_cut = false;
         if self.fill_in_place(step, collection) {
             return false;
         }
         let mut has_moved = false;
-        let mut old = std::mem::take(&mut self.0).into_iter().peekable();
+        let mut old = std::mem::take(&mut self.rows).into_iter().peekable();
         for (key, value) in elements(collection) {
             while let Some(gone) = old.next_if(|row| row.key < key) {
                 has_moved = true;
@@ -56,6 +65,10 @@ impl<T> Rows<T> {
                     row.fill(step, &value);
                     row
                 }
+                None if step.flow().is_full() => {
+                    self.is_cut = true;
+                    break;
+                }
                 None => {
                     has_moved = true;
                     let (key_op, value_op) = (step.flow().constant(key.clone()), step.cell(value.clone()));
@@ -64,7 +77,7 @@ impl<T> Rows<T> {
                     Row { key, value, key_op, value_op, body }
                 }
             };
-            self.0.push(row);
+            self.rows.push(row);
         }
         for gone in old {
             has_moved = true;
@@ -77,14 +90,14 @@ impl<T> Rows<T> {
     /// the case.
     fn fill_in_place(&mut self, step: &mut Step<'_>, collection: &Value) -> bool {
         match collection {
-            Value::List(items) if items.len() == self.0.len() => {
-                self.0.iter_mut().zip(items.iter()).for_each(|(row, item)| row.fill(step, item));
+            Value::List(items) if items.len() == self.rows.len() => {
+                self.rows.iter_mut().zip(items.iter()).for_each(|(row, item)| row.fill(step, item));
                 true
             }
             Value::Map(map)
-                if map.len() == self.0.len() && self.0.iter().map(|row| &row.key).eq(map.keys()) =>
+                if map.len() == self.rows.len() && self.rows.iter().map(|row| &row.key).eq(map.keys()) =>
             {
-                self.0.iter_mut().zip(map.values()).for_each(|(row, value)| row.fill(step, value));
+                self.rows.iter_mut().zip(map.values()).for_each(|(row, value)| row.fill(step, value));
                 true
             }
             _ => false,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use homeostat_model::catalog::{CollectDecl, ExportDecl};
+use homeostat_model::schema::Type as Schema;
 use homeostat_model::{
     EdgeDecl, KindSchema, Meta, ParamSchema, Params, ResourceDecl, ResourceId, Span, codes,
 };
@@ -149,6 +150,9 @@ impl Lines {
                     let message = format!("`{}` has no parameter `{}`", schema.kind, name.text);
                     Failure::new(codes::UNKNOWN_PARAM, message).at(name.span)
                 })?;
+                if matches!(declared.ty, Schema::Func(..)) {
+                    return Ok(());
+                }
                 self.params.set(declared.name.clone(), param(declared, value, line.span)?);
                 self.places.push((declared.name.clone(), line.span));
             }

@@ -101,14 +101,18 @@ impl Operate for Loop {
         let StatementKind::Loop(body) = &statement.kind else { return Outcome::NOTHING };
         let Some(over) = decided(&mut self.voice, step, statement.span) else { return Outcome::NOTHING };
         let (frame, owner) = (&self.frame, Owner::Statement(self.id, 0));
-        let build = |step: &mut Step<'_>, key, value| {
+        let build_row = |step: &mut Step<'_>, key, value| {
             let inner = frame.inner(owner, vec![Given::Op(key), Given::Op(value)])?;
             Some(Body::new(step.flow(), inner, &body.body))
         };
         let remove = |step: &mut Step<'_>, body: Option<Body>| {
             body.iter().flat_map(Body::ops).for_each(|op| step.flow().release(*op));
         };
-        self.rows.follow(step, &over, build, remove);
+        self.rows.follow(step, &over, build_row, remove);
+        if self.rows.is_cut() {
+            let failed = Outcome::Failed(build::too_large(statement.span));
+            self.voice.complain(step, &failed, statement.span, UnknownPart::Block);
+        }
         Outcome::NOTHING
     }
 

@@ -191,17 +191,59 @@ fn in_base(number: i64, base: i64) -> Result<String> {
 }
 
 fn parse_float(text: &str, bits: i64) -> Result<Value> {
-    let invalid = || number_error("ParseFloat", text, "invalid syntax");
-    let number = match bits {
-        32 => text.parse::<f32>().map(f64::from),
-        _ => text.parse::<f64>(),
-    };
-    let number = number.map_err(|_| invalid())?;
+    let number = read_float(text).ok_or_else(|| number_error("ParseFloat", text, "invalid syntax"))?;
+    let number = if bits == 32 { f64::from(number as f32) } else { number };
     let says_infinity = text.contains(['i', 'I']);
     if number.is_infinite() && !says_infinity {
         return Err(number_error("ParseFloat", text, "value out of range"));
     }
     Ok(Value::Float(number))
+}
+
+/// Reads a number as Go does: decimal, hexadecimal with a binary exponent, `Inf` or `NaN`. What is too large is infinite.
+pub(in crate::functions) fn read_float(text: &str) -> Option<f64> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if unsigned.starts_with(['n', 'N']) && unsigned != text {
+        return None;
+    }
+    let Some(digits) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) else {
+        return text.parse().ok();
+    };
+    let number = hexadecimal(digits)?;
+    Some(if text.starts_with('-') { -number } else { number })
+}
+
+/// `1.8p3`, what stands behind `0x`.
+fn hexadecimal(text: &str) -> Option<f64> {
+    const BITS: u32 = 60;
+    let (mantissa, exponent) = text.split_once(['p', 'P'])?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let (mut number, mut scale) = (0_u64, 0_i64);
+    for (at, digit) in whole.chars().chain(fraction.chars()).enumerate() {
+        let digit = u64::from(digit.to_digit(16)?);
+        let shift = if at < whole.chars().count() { 4 } else { 0 };
+        if number >> (BITS - 4) == 0 {
+            number = number << 4 | digit;
+            scale += shift - 4;
+        } else {
+            // It only decides how to round.
+            number |= u64::from(digit != 0);
+            scale += shift;
+        }
+    }
+    let is_negative = exponent.starts_with('-');
+    let digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // No more can matter.
+    let exponent = digits.parse::<i64>().unwrap_or(i64::MAX).min(1 << 40);
+    let exponent = if is_negative { -exponent } else { exponent };
+    let exponent = (exponent + scale).clamp(-4000, 4000);
+    Some(libm::ldexp(number as f64, exponent as i32))
 }
 
 fn parse_int(function: &str, text: &str, base: i64, bits: i64) -> Result<Value> {
@@ -273,6 +315,34 @@ mod tests {
             ("99999999999999999999999999999999999999999999", 10, 64, None),
         ] {
             assert_eq!(parse_int("ParseInt", text, base, bits).ok(), number.map(Value::Int), "{text}");
+        }
+    }
+
+    #[test]
+    fn floats_are_read_as_in_go() {
+        for (text, number) in [
+            ("0x1p-2", Some(0.25)),
+            ("-0X1.8p+1", Some(-3.0)),
+            ("0x.8p0", Some(0.5)),
+            ("0x1fffffffffffffffp0", Some(2305843009213693952.0)),
+            ("0x1.00000000000008p0", Some(1.0)),
+            ("0x1.000000000000080000000000001p0", Some(1.0000000000000002)),
+            ("0x1", None),
+            ("0xp1", None),
+            ("0x1p", None),
+            ("0x1p+-1", None),
+            ("1_0", None),
+            ("+5.e1", Some(50.0)),
+            (".5", Some(0.5)),
+            (".", None),
+            ("", None),
+            ("-Infinity", Some(f64::NEG_INFINITY)),
+            ("+nan", None),
+            ("1e400", None),
+            ("0x1p5000", None),
+            ("0x1p-5000", Some(0.0)),
+        ] {
+            assert_eq!(parse_float(text, 64).ok(), number.map(Value::Float), "{text}");
         }
     }
 }

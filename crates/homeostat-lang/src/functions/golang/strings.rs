@@ -36,7 +36,7 @@ pub(in crate::functions) const FUNCTIONS: &[Function] = &[
     text!("clone", "The same text.", "\"a\"" => "\"a\"", |s: &str| s.to_owned()),
     text!("title", "The first letter of each word capital.", "\"her royal\"" => "\"Her Royal\"", title),
     text!("to_lower", "All letters small.", "\"ÄB\"" => "\"äb\"", lower),
-    text!("to_title", "All letters capital.", "\"äb\"" => "\"ÄB\"", upper),
+    text!("to_title", "All letters capital, as in titles.", "\"äb\"" => "\"ÄB\"", all_title),
     text!("to_upper", "All letters capital.", "\"äb\"" => "\"ÄB\"", upper),
     text!("trim_space", "Without space at both ends.", "\" a b\\n\"" => "\"a b\"", str::trim),
     two!("compare", "func(a str, b str) int", "-1, 0 or 1: how the first stands to the second.", "\"a\", \"b\"" => "-1", compare),
@@ -47,7 +47,7 @@ pub(in crate::functions) const FUNCTIONS: &[Function] = &[
     two!("last_index_any", "func(s str, chars str) int", "Where one of the characters is last; -1 if nowhere.", "\"golang\", \"go\"" => "5", |s: &str, t| position(s.rfind(any_of(t)))),
     two!("contains", "func(s str, substr str) bool", "Whether the second is in the first.", "\"seafood\", \"foo\"" => "true", |s: &str, t| s.contains(t)),
     two!("contains_any", "func(s str, chars str) bool", "Whether one of the characters is in the text.", "\"fail\", \"ui\"" => "true", |s: &str, t| s.contains(any_of(t))),
-    two!("equal_fold", "func(s str, t str) bool", "Whether both are equal but for the case of letters.", "\"Go\", \"GO\"" => "true", |s, t| lower(&upper(s)) == lower(&upper(t))),
+    two!("equal_fold", "func(s str, t str) bool", "Whether both are equal but for the case of letters.", "\"Go\", \"GO\"" => "true", equal_fold),
     two!("has_prefix", "func(s str, prefix str) bool", "Whether the first begins with the second.", "\"golang\", \"go\"" => "true", |s: &str, t| s.starts_with(t)),
     two!("has_suffix", "func(s str, suffix str) bool", "Whether the first ends with the second.", "\"amigo\", \"go\"" => "true", |s: &str, t| s.ends_with(t)),
     two!("trim", "func(s str, cutset str) str", "Without these characters at both ends.", "\"xyaxy\", \"yx\"" => "\"a\"", |s: &str, t| s.trim_matches(any_of(t)).to_owned()),
@@ -133,12 +133,53 @@ fn one(mut mapped: impl Iterator<Item = char>, c: char) -> char {
     }
 }
 
+fn upper_letter(c: char) -> char {
+    // Letters with an iota below become two where they may, and have one besides.
+    let distance = match c {
+        '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => 8,
+        '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => 9,
+        c => return one(c.to_uppercase(), c),
+    };
+    char::from_u32(u32::from(c) + distance).unwrap_or(c)
+}
+
+fn lower_letter(c: char) -> char {
+    // It would become two, the second of which is the dot.
+    if c == 'İ' { 'i' } else { one(c.to_lowercase(), c) }
+}
+
+/// As a capital letter before small ones.
+fn title_letter(c: char) -> char {
+    match c {
+        'Ǆ'..='ǆ' => 'ǅ',
+        'Ǉ'..='ǉ' => 'ǈ',
+        'Ǌ'..='ǌ' => 'ǋ',
+        'Ǳ'..='ǳ' => 'ǲ',
+        // Georgian is written without.
+        'ა'..='ჺ' | 'ჽ'..='ჿ' => c,
+        c => upper_letter(c),
+    }
+}
+
 pub(in crate::functions) fn upper(text: &str) -> String {
-    text.chars().map(|c| one(c.to_uppercase(), c)).collect()
+    text.chars().map(upper_letter).collect()
 }
 
 pub(in crate::functions) fn lower(text: &str) -> String {
-    text.chars().map(|c| one(c.to_lowercase(), c)).collect()
+    text.chars().map(lower_letter).collect()
+}
+
+fn all_title(text: &str) -> String {
+    text.chars().map(title_letter).collect()
+}
+
+fn equal_fold(a: &str, b: &str) -> bool {
+    // The letters of Turkish differ by more than their case.
+    let fold = |c: char| match c {
+        'İ' | 'ı' => c,
+        c => lower_letter(upper_letter(c)),
+    };
+    a.chars().map(fold).eq(b.chars().map(fold))
 }
 
 fn is_word(c: char) -> bool {
@@ -150,7 +191,7 @@ fn title(text: &str) -> String {
     let titled = text.chars().map(|c| {
         let is_between = if previous.is_ascii() { !is_word(previous) } else { previous.is_whitespace() };
         previous = c;
-        if is_between { one(c.to_uppercase(), c) } else { c }
+        if is_between { title_letter(c) } else { c }
     });
     titled.collect()
 }
@@ -169,4 +210,51 @@ fn count(text: &str, part: &str) -> i64 {
 
 fn position(found: Option<usize>) -> i64 {
     found.map_or(-1, |at| at as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_change_their_case_one_by_one() {
+        for (text, lowered, uppered, titled) in [
+            ("İ", "i", "İ", "İ"),
+            ("ß", "ß", "ß", "ß"),
+            ("ẞ", "ß", "ẞ", "ẞ"),
+            ("ΌΣΟΣ", "όσοσ", "ΌΣΟΣ", "ΌΣΟΣ"),
+            ("ς", "ς", "Σ", "Σ"),
+            ("ŉǰΐ", "ŉǰΐ", "ŉǰΐ", "ŉǰΐ"),
+            ("ﬁ", "ﬁ", "ﬁ", "ﬁ"),
+            ("ᾀᾗᾠᾳῃῳ", "ᾀᾗᾠᾳῃῳ", "ᾈᾟᾨᾼῌῼ", "ᾈᾟᾨᾼῌῼ"),
+            ("ᾈᾼ", "ᾀᾳ", "ᾈᾼ", "ᾈᾼ"),
+            ("ǆ", "ǆ", "Ǆ", "ǅ"),
+            ("ǅ", "ǆ", "Ǆ", "ǅ"),
+            ("Ǌ", "ǌ", "Ǌ", "ǋ"),
+            ("ǳ", "ǳ", "Ǳ", "ǲ"),
+            ("ა", "ა", "Ა", "ა"),
+            ("ıſ", "ıſ", "IS", "IS"),
+        ] {
+            assert_eq!(lower(text), lowered, "lower {text}");
+            assert_eq!(upper(text), uppered, "upper {text}");
+            assert_eq!(all_title(text), titled, "title {text}");
+        }
+        assert_eq!(title("ǆa ǆb"), "ǅa ǅb");
+    }
+
+    #[test]
+    fn texts_are_equal_but_for_case_where_letters_fold_into_each_other() {
+        for (a, b, expected) in [
+            ("Go", "GO", true),
+            ("ſ", "S", true),
+            ("K", "k", true),
+            ("ß", "ẞ", true),
+            ("σ", "ς", true),
+            ("ı", "I", false),
+            ("İ", "i", false),
+            ("ss", "ß", false),
+        ] {
+            assert_eq!(equal_fold(a, b), expected, "{a} {b}");
+        }
+    }
 }
