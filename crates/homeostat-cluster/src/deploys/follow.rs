@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homeostat_engine::Store;
-use homeostat_engine::store::{StoreError, Watching, keys};
+use homeostat_engine::store::{StoreError, WatchItem, Watching, keys};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -104,20 +104,24 @@ pub(super) struct View {
 async fn watch_releases(store: Arc<dyn Store>, tell: watch::Sender<View>) {
     let mut backoff = Backoff::default();
     while !tell.is_closed() {
-        match read(&*store).await {
+        match read(&*store, turns).await {
             Ok((view, [mut releases, mut rosters])) => {
+    /// Grows when a watch lost track, as it does when the store went back.
+    pub(super) turns: u64,
                 backoff.reset();
                 tell.send_if_modified(|told| {
                     let is_new = *told != view;
                     *told = view;
                     is_new
+    let mut turns = 0;
                 });
                 // Whatever it is, a loss too: it is read again.
-                tokio::select! {
-                    _ = releases.recv() => {}
-                    _ = rosters.recv() => {}
+                let item = tokio::select! {
+                    item = releases.recv() => item,
+                    item = rosters.recv() => item,
                     () = tell.closed() => return,
-                }
+                };
+                turns += u64::from(item == Some(WatchItem::Lost));
                 sleep(some_of(SPREAD)).await;
             }
             Err(error) => {
@@ -128,11 +132,11 @@ async fn watch_releases(store: Arc<dyn Store>, tell: watch::Sender<View>) {
     }
 }
 
-async fn read(store: &dyn Store) -> Result<(View, [Watching; 2]), StoreError> {
+async fn read(store: &dyn Store, turns: u64) -> Result<(View, [Watching; 2]), StoreError> {
     let (rosters, revision) = Stored::below(store, keys::OPERATORS).await?;
     let releases = Stored::below(store, keys::DEPLOYS).await?.0;
     // What was read later than the first may be told again.
     let watches =
         [store.watch(keys::DEPLOYS, revision).await?, store.watch(keys::OPERATORS, revision).await?];
-    Ok((View { releases, rosters }, watches))
+    Ok((View { releases, rosters, turns }, watches))
 }

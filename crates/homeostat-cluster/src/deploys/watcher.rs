@@ -143,7 +143,7 @@ impl Watcher {
                 return true;
             }
         };
-        self.again = self.stock.look(&view.releases, &operators).await;
+        self.again = self.stock.look(&view, &operators).await;
         let Some((stored, manifest)) = self.candidate(&view.releases, &operators, own) else {
             self.others.look(false);
             return true;

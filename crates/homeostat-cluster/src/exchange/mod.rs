@@ -32,6 +32,8 @@ pub use publish::parse_recipient;
 pub use seal::{NoKey, Recipient, SealingKey};
 
 /// Batches of changes that wait for the agent.
+use crate::past;
+
 const NEWS_MAX: usize = 16;
 
 /// An export: whose, and of which resource.
@@ -129,6 +131,7 @@ pub struct Exchange {
     standing: watch::Receiver<Standing>,
     news: mpsc::Receiver<News>,
     _tasks: JoinSet<()>,
+    turns: watch::Receiver<u64>,
 }
 
 /// What each of the two tasks has: for whom it works, what is wanted of it, and whom it tells.
@@ -154,8 +157,10 @@ impl Exchange {
         let last = pool.remembered().await;
         let mut tasks = JoinSet::new();
         tasks.spawn(pool.run());
-        tasks.spawn(publish::Publisher::new(side).run());
-        (Self { wanted, standing, news, _tasks: tasks }, last)
+        let (turn, turns) = watch::channel(0);
+        tasks.spawn(past::follow(side.party.store.clone(), turn));
+        tasks.spawn(publish::Publisher::new(side, turns.clone()).run());
+        (Self { wanted, standing, news, turns, _tasks: tasks }, last)
     }
 
     /// Exports these, and nothing else any more; collects what the filter wants.
@@ -176,6 +181,11 @@ impl Exchange {
     }
 
     /// Whether everything that was wanted has been exchanged, or at least been tried, and all news were taken.
+    /// Counts how often the store may have gone back to what it was earlier: what was written there is to be written again.
+    pub fn turns(&self) -> watch::Receiver<u64> {
+        self.turns.clone()
+    }
+
     pub fn is_calm(&self) -> bool {
         let number = self.wanted.borrow().number;
         let tried = {

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::overheard::Overheard;
+use crate::rewound::Rewound;
 use crate::{EtcdOptions, EtcdStore};
 
 /// Directories of stores.
@@ -125,7 +126,9 @@ async fn of_hosts_that_nobody_named_nothing_is_followed() {
     // What comes later comes by the same ways.
     others[1].want(exports(1..2, "later"), Filter::default());
     known.until(&mut a, |known| known.get("f1").is_some_and(|content| content == "later")).await;
-    assert_eq!(overheard.watched(), ["exports/b/", "exports/c/"]);
+    let mut watched = overheard.watched();
+    watched.retain(|prefix| prefix != keys::CLUSTER_RECOVERED);
+    assert_eq!(watched, ["exports/b/", "exports/c/"]);
 }
 
 #[tokio::test]
@@ -198,6 +201,28 @@ async fn kinds_that_are_no_longer_collected_go() {
     known.until(&mut b, |known| known.len() == 3).await;
     b.want(Vec::new(), all("noop"));
     known.until(&mut b, BTreeMap::is_empty).await;
+}
+
+#[tokio::test]
+async fn a_store_that_went_back_gets_again_what_a_host_exports_and_its_key() {
+    let place = Place::new();
+    let rewound = Rewound::new(place.shared.clone());
+    let party = Party { store: rewound.clone(), ..place.party("a") };
+    let (mut a, _) = Exchange::start(party, Filter::default()).await;
+    a.want(exports(0..2, "1"), Filter::default());
+    until_calm(&a).await;
+    // Of what it wrote, the copy has nothing; it is further than the store was, since others wrote into it.
+    let copy: Arc<dyn Store> = Arc::new(store(&place.dir, "copy"));
+    for at in 0..20_u8 {
+        copy.put("exports/b/file/f0", &[at], None).await.unwrap();
+    }
+    let mut watching = copy.watch(keys::EXPORTS, 20).await.unwrap();
+    rewound.go_back(copy.clone());
+    let told = tokio::time::timeout(std::time::Duration::from_secs(60), watching.recv()).await;
+    told.expect("it is written again").unwrap();
+    assert_eq!(copy.range("exports/a/").await.unwrap().0.len(), 2);
+    assert!(copy.get(&keys::key_of("a")).await.unwrap().is_some());
+    assert!(a.news.try_recv().is_err(), "that is nothing to say");
 }
 
 #[tokio::test]

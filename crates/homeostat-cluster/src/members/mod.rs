@@ -96,6 +96,8 @@ struct Channels {
     elected: watch::Sender<Option<String>>,
     doing: watch::Sender<Option<String>>,
     is_full: watch::Sender<bool>,
+    /// Counts how often all that is known of the members was read.
+    reads: watch::Sender<u64>,
 }
 
 impl Membership {
@@ -112,6 +114,7 @@ impl Membership {
             elected: watch::Sender::new(None),
             doing: watch::Sender::new(None),
             is_full: watch::Sender::new(false),
+            reads: watch::Sender::new(0),
         };
         let stop = CancellationToken::new();
         let mut membership = Self {
@@ -128,10 +131,10 @@ impl Membership {
             membership.take_part(&config, candidacy, &store, begun, &channels)?;
         }
         let dir = config.dir;
-        let Channels { roster, elected, .. } = channels;
+        let Channels { roster, elected, reads, .. } = channels;
         membership.until_stopped({
             let store = store.clone();
-            async move { follow_roster(&store, &dir, &roster).await }
+            async move { follow_roster(&store, &dir, &roster, &reads).await }
         });
         membership.until_stopped(async move { follow_elected(&store, &elected).await });
         Ok(membership)
@@ -179,7 +182,8 @@ impl Membership {
         // It ends by itself, after its server.
         self.tasks.spawn(seating.keep(self.stop.clone()));
         let (offering, condition) = (store.clone(), self.condition.clone());
-        self.until_stopped(async move { make_offer(&offering, offer, condition).await });
+        let reads = channels.reads.subscribe();
+        self.until_stopped(async move { make_offer(&offering, offer, condition, reads).await });
         let (interval, condition, is_full) =
             (config.times.care, self.condition.clone(), channels.is_full.clone());
         self.until_stopped(async move { care::care(&own, quota_bytes, interval, condition, &is_full).await });
@@ -212,8 +216,16 @@ fn role(roster: Option<&Roster>, host: &str) -> Role {
 }
 
 /// Keeps the store speaking to those who are members, now and after the next start.
-async fn follow_roster(store: &EtcdStore, dir: &Path, told: &watch::Sender<Option<Roster>>) {
+async fn follow_roster(
+    store: &EtcdStore,
+    dir: &Path,
+    told: &watch::Sender<Option<Roster>>,
+    reads: &watch::Sender<u64>,
+) {
     follow(store, keys::CLUSTER_MEMBERS, |sight| {
+        if matches!(sight, Sight::All(_)) {
+            reads.send_modify(|reads| *reads += 1);
+        }
         let Some(roster) = value_of::<Roster>(sight, keys::CLUSTER_MEMBERS).flatten() else { return };
         if let Err(error) = store.set_urls(roster.client_urls()) {
             tracing::warn!("the members cannot be followed: {error}");
@@ -245,8 +257,13 @@ fn value_of<T: serde::de::DeserializeOwned>(sight: Sight, key: &str) -> Option<O
     Some(value.and_then(|value| records::decode(&value)))
 }
 
-/// Keeps in the store what this host offers as a member.
-async fn make_offer(store: &EtcdStore, mut offer: Offer, mut condition: watch::Receiver<Condition>) {
+/// Keeps in the store what this host offers as a member. All is read again when the store went back, so the offer is looked at then.
+async fn make_offer(
+    store: &EtcdStore,
+    mut offer: Offer,
+    mut condition: watch::Receiver<Condition>,
+    mut reads: watch::Receiver<u64>,
+) {
     let key = keys::member(&offer.host);
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     loop {
@@ -263,7 +280,11 @@ async fn make_offer(store: &EtcdStore, mut offer: Offer, mut condition: watch::R
             continue;
         }
         backoff.reset();
-        if condition.wait_for(|condition| condition.ability() != offer.ability).await.is_err() {
+        let goes_on = tokio::select! {
+            changed = condition.wait_for(|condition| condition.ability() != offer.ability) => changed.is_ok(),
+            changed = reads.changed() => changed.is_ok(),
+        };
+        if !goes_on {
             return;
         }
     }
