@@ -14,6 +14,7 @@ mod form;
 mod pool;
 mod publish;
 mod seal;
+mod share;
 
 use std::sync::Arc;
 
@@ -31,9 +32,9 @@ pub(crate) use pool::transactions;
 pub use publish::parse_recipient;
 pub use seal::{NoKey, Recipient, SealingKey};
 
-/// Batches of changes that wait for the agent.
 use crate::past;
 
+/// Batches of changes that wait for the agent.
 const NEWS_MAX: usize = 16;
 
 /// An export: whose, and of which resource.
@@ -130,8 +131,8 @@ pub struct Exchange {
     wanted: watch::Sender<Wanted>,
     standing: watch::Receiver<Standing>,
     news: mpsc::Receiver<News>,
-    _tasks: JoinSet<()>,
     turns: watch::Receiver<u64>,
+    _tasks: JoinSet<()>,
 }
 
 /// What each of the two tasks has: for whom it works, what is wanted of it, and whom it tells.
@@ -156,9 +157,9 @@ impl Exchange {
         let mut pool = pool::Pool::new(side.clone());
         let last = pool.remembered().await;
         let mut tasks = JoinSet::new();
-        tasks.spawn(pool.run());
         let (turn, turns) = watch::channel(0);
         tasks.spawn(past::follow(side.party.store.clone(), turn));
+        tasks.spawn(pool.run());
         tasks.spawn(publish::Publisher::new(side, turns.clone()).run());
         (Self { wanted, standing, news, turns, _tasks: tasks }, last)
     }
@@ -180,12 +181,12 @@ impl Exchange {
         self.standing.clone()
     }
 
-    /// Whether everything that was wanted has been exchanged, or at least been tried, and all news were taken.
     /// Counts how often the store may have gone back to what it was earlier: what was written there is to be written again.
     pub fn turns(&self) -> watch::Receiver<u64> {
         self.turns.clone()
     }
 
+    /// Whether everything that was wanted has been exchanged, or at least been tried, and all news were taken.
     pub fn is_calm(&self) -> bool {
         let number = self.wanted.borrow().number;
         let tried = {

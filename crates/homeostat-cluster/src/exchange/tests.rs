@@ -203,6 +203,58 @@ async fn kinds_that_are_no_longer_collected_go() {
     known.until(&mut b, BTreeMap::is_empty).await;
 }
 
+/// What a host is told, by the names of the resources: whether it can be used.
+async fn told(
+    exchange: &mut Exchange,
+    is_enough: impl Fn(&BTreeMap<Arc<str>, Result<(), String>>) -> bool,
+) -> BTreeMap<Arc<str>, Result<(), String>> {
+    let mut told = BTreeMap::new();
+    while !is_enough(&told) {
+        let Some(News::Changes(changes)) = exchange.next().await else { continue };
+        for Change { of, found } in changes {
+            match found {
+                Some(Err(Unusable::Wrong(why))) => drop(told.insert(of.id.name, Err(why.to_string()))),
+                Some(_) => drop(told.insert(of.id.name, Ok(()))),
+                None => drop(told.remove(&of.id.name)),
+            }
+        }
+    }
+    told
+}
+
+#[tokio::test]
+async fn of_one_host_no_more_is_kept_than_its_share_and_the_rest_fails_alone_by_name() {
+    const SHARE: usize = 10_000;
+    let place = Place::new();
+    let (a, _) = Exchange::start(place.party("a"), Filter::default()).await;
+    a.want(exports(0..SHARE + 5, "1"), Filter::default());
+    let (other, _) = Exchange::start(place.party("b"), Filter::default()).await;
+    other.want(exports(SHARE + 5..SHARE + 6, "1"), Filter::default());
+    until_calm(&a).await;
+    until_calm(&other).await;
+    let party = place.party("c");
+    let mirror = party.mirror.clone();
+    let (mut c, _) = Exchange::start(party, files()).await;
+    c.want(Vec::new(), files());
+    let first = told(&mut c, |told| told.len() == SHARE + 6).await;
+    let left_out: Vec<_> = first.values().filter_map(|told| told.as_ref().err()).collect();
+    assert_eq!(left_out.len(), 5, "{left_out:?}");
+    assert!(left_out.iter().all(|why| why.contains("10000")), "{left_out:?}");
+    assert_eq!(mirror.range(keys::EXPORTS).await.unwrap().0.len(), SHARE + 1);
+    // What goes makes room.
+    a.want(exports(10..SHARE + 5, "1"), Filter::default());
+    let mut left: std::collections::BTreeSet<Arc<str>> =
+        first.into_iter().filter(|(_, told)| told.is_err()).map(|(name, _)| name).collect();
+    while !left.is_empty() {
+        let Some(News::Changes(changes)) = c.next().await else { continue };
+        for change in changes {
+            if matches!(change.found, None | Some(Ok(_))) {
+                left.remove(&change.of.id.name);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_store_that_went_back_gets_again_what_a_host_exports_and_its_key() {
     let place = Place::new();
