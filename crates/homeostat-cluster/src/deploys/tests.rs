@@ -245,6 +245,23 @@ fn another_roster_under_the_number_that_is_pinned_is_told_and_the_pinned_one_cou
     assert_eq!((after, refused.len()), ((3, vec![b.clone()]), 1));
 }
 
+#[tokio::test]
+async fn a_release_of_a_later_form_is_passed_over_and_what_runs_goes_on() {
+    let (store, _dir) = store();
+    let key = OperatorKey::generate();
+    let mut a = follows(&store, "a", &operators(&key));
+    publish(&*store, &terms(&key), &draft("one")).await.unwrap();
+    assert_eq!(taken(&mut a).await, 1);
+    let later = store.get(&keys::deploy(1)).await.unwrap().unwrap().value;
+    let later = [&[2], &later[1..]].concat();
+    store.put(&keys::deploy(2), &later, None).await.unwrap();
+    store.put(&keys::operators(1), &later, None).await.unwrap();
+    let three = publish(&*store, &terms(&key), &draft("three")).await.unwrap();
+    assert_eq!((three.number, taken(&mut a).await), (3, 3));
+    prune(&*store, &[3].into()).await.unwrap();
+    assert_eq!(*store.get(&keys::deploy(2)).await.unwrap().unwrap().value, *later, "nothing of it is lost");
+}
+
 #[test]
 fn a_key_reads_back_and_does_not_show_itself() {
     let key = OperatorKey::generate();

@@ -223,6 +223,21 @@ async fn told(
 }
 
 #[tokio::test]
+async fn an_export_of_a_later_form_is_left_out_alone_until_it_is_understood() {
+    let place = Place::new();
+    let known = [&[1][..], br#"{"params":{"content":"x"}}"#].concat();
+    let later = [&[2][..], br#"{"other":1}"#].concat();
+    place.shared.put("exports/a/file/f0", &later, None).await.unwrap();
+    place.shared.put("exports/a/file/f1", &known, None).await.unwrap();
+    let (mut b, _) = Exchange::start(place.party("b"), files()).await;
+    b.want(Vec::new(), files());
+    let first = told(&mut b, |told| told.len() == 2).await;
+    assert!(first["f1"].is_ok() && first["f0"].as_ref().is_err_and(|why| why.contains("form")), "{first:?}");
+    place.shared.put("exports/a/file/f0", &known, None).await.unwrap();
+    told(&mut b, |told| told.get("f0") == Some(&Ok(()))).await;
+}
+
+#[tokio::test]
 async fn of_one_host_no_more_is_kept_than_its_share_and_the_rest_fails_alone_by_name() {
     const SHARE: usize = 10_000;
     let place = Place::new();

@@ -222,11 +222,13 @@ async fn follow_roster(
     told: &watch::Sender<Option<Roster>>,
     reads: &watch::Sender<u64>,
 ) {
+    let mut is_strange = false;
     follow(store, keys::CLUSTER_MEMBERS, |sight| {
         if matches!(sight, Sight::All(_)) {
             reads.send_modify(|reads| *reads += 1);
         }
-        let Some(roster) = value_of::<Roster>(sight, keys::CLUSTER_MEMBERS).flatten() else { return };
+        let Some(Some(stored)) = stored_of(sight, keys::CLUSTER_MEMBERS) else { return };
+        let Some(roster) = read_roster(&stored, &mut is_strange) else { return };
         if let Err(error) = store.set_urls(roster.client_urls()) {
             tracing::warn!("the members cannot be followed: {error}");
         }
@@ -248,13 +250,27 @@ async fn follow_elected(store: &EtcdStore, elected: &watch::Sender<Option<String
     .await;
 }
 
+/// None where it is of a later version: then those that were known last are asked, and that is said once.
+fn read_roster(stored: &[u8], is_strange: &mut bool) -> Option<Roster> {
+    let roster = records::decode::<Roster>(stored);
+    if !std::mem::replace(is_strange, roster.is_none()) && roster.is_none() {
+        tracing::warn!(
+            "who the members are is said in a form that this version does not know: those that were known last are asked"
+        );
+    }
+    roster
+}
+
 /// What a sight says of one key: nothing, or its value, if it has one that can be read.
 fn value_of<T: serde::de::DeserializeOwned>(sight: Sight, key: &str) -> Option<Option<T>> {
-    let value = match sight {
+    stored_of(sight, key).map(|stored| stored.and_then(|stored| records::decode(&stored)))
+}
+
+fn stored_of(sight: Sight, key: &str) -> Option<Option<Arc<[u8]>>> {
+    Some(match sight {
         Sight::All(entries) => entries.into_iter().find(|entry| *entry.key == *key).map(|entry| entry.value),
         Sight::Changes(changes) => changes.into_iter().rfind(|changed| *changed.key == *key)?.value,
-    };
-    Some(value.and_then(|value| records::decode(&value)))
+    })
 }
 
 /// Keeps in the store what this host offers as a member. All is read again when the store went back, so the offer is looked at then.
@@ -305,4 +321,20 @@ pub async fn set_size(store: &EtcdStore, size: usize) -> Result<(), homeostat_en
 /// For how many seconds a member may be away before it is replaced.
 pub async fn set_grace(store: &EtcdStore, seconds: u64) -> Result<(), homeostat_engine::store::StoreError> {
     store.put(keys::CLUSTER_GRACE, &records::encode(&seconds), None).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_in_a_later_form_are_passed_over_and_that_is_said_once() {
+        let known = records::encode(&Roster::default());
+        let later = [&[2], &known[1..]].concat();
+        let mut is_strange = false;
+        for (stored, roster) in [(&later, None), (&known, Some(Roster::default())), (&later, None)] {
+            assert_eq!(read_roster(stored, &mut is_strange), roster);
+            assert_eq!(is_strange, roster.is_none());
+        }
+    }
 }

@@ -195,6 +195,26 @@ async fn a_store_that_went_back_is_told_at_once_how_a_host_stands_also_where_it_
     told.expect("nothing has to happen before").unwrap();
 }
 
+#[tokio::test]
+async fn a_host_that_speaks_a_later_form_is_there_and_not_settled_and_nothing_of_it_is_lost() {
+    let mut place = Place::new();
+    let later = [&[2][..], b"{}"].concat();
+    place.store.put(&keys::host("b"), &later, None).await.unwrap();
+    let (_a, _) = place.announce("a", settled(1));
+    let mut alive = place.follow();
+    alive.wait_for(|alive| alive.len() == 2).await.unwrap();
+    assert_eq!(settled_since(&alive.borrow(), "a"), None);
+    let listed = hosts(&*place.store).await.unwrap();
+    assert_eq!(listed.iter().find(|view| view.host == "b").map(|view| view.alive.clone()), Some(Some(None)));
+    assert_eq!(
+        *place.store.get(&keys::host("b")).await.unwrap().unwrap().value,
+        *later,
+        "it is left as it is"
+    );
+    place.store.put(&keys::host("b"), &settled(2).to_bytes(), None).await.unwrap();
+    alive.wait_for(|alive| settled_since(alive, "a").is_some()).await.unwrap();
+}
+
 #[test]
 fn hosts_are_settled_since_the_last_of_them_is() {
     let now = Instant::now();
