@@ -17,7 +17,10 @@ pub mod members;
 #[cfg(test)]
 mod overheard;
 mod pace;
+mod past;
 pub mod presence;
+#[cfg(test)]
+mod rewound;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tls;

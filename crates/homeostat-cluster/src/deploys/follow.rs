@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homeostat_engine::Store;
-use homeostat_engine::store::{StoreError, Watching, keys};
+use homeostat_engine::store::{StoreError, WatchItem, Watching, keys};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -16,7 +16,7 @@ use super::blobs::{Depot, Peers};
 use super::rollout::HostStanding;
 use super::shelf::{Shelf, Shelved};
 use super::store::Stored;
-use super::watcher::{Sight, Watcher};
+use super::watcher::{Sight, Tell, Watcher};
 use crate::identity::ClusterDir;
 use crate::pace::{Backoff, some_of};
 
@@ -62,6 +62,7 @@ pub enum Offer {
 pub struct Follower {
     offers: mpsc::Receiver<Offer>,
     waits: watch::Receiver<Option<Arc<str>>>,
+    trouble: watch::Receiver<Option<Arc<str>>>,
     _tasks: JoinSet<()>,
 }
 
@@ -74,9 +75,11 @@ impl Follower {
         // One offer at a time: the next is made when it is known what became of the last.
         let (offer, offers) = mpsc::channel(1);
         let (tell, waits) = watch::channel(None);
-        let watcher = Watcher::new(party, Sight { view, standing }, offer, tell);
+        let (tell_trouble, trouble) = watch::channel(None);
+        let watcher =
+            Watcher::new(party, Sight { view, standing }, offer, Tell { waits: tell, trouble: tell_trouble });
         tasks.spawn(watcher.run());
-        Self { offers, waits, _tasks: tasks }
+        Self { offers, waits, trouble, _tasks: tasks }
     }
 
     /// The next thing to run; none is coming when it does not return. Cancel-safe.
@@ -85,6 +88,11 @@ impl Follower {
             Some(offer) => offer,
             None => std::future::pending().await,
         }
+    }
+
+    /// What is wrong with the operators in the store, for people.
+    pub fn trouble(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.trouble.clone()
     }
 
     /// What the release that is to be taken waits for, for people.
@@ -98,13 +106,16 @@ impl Follower {
 pub(super) struct View {
     pub(super) releases: Vec<Stored>,
     pub(super) rosters: Vec<Stored>,
+    /// Grows when a watch lost track, as it does when the store went back.
+    pub(super) turns: u64,
 }
 
 /// Reads again whatever changes, for as long as somebody listens.
 async fn watch_releases(store: Arc<dyn Store>, tell: watch::Sender<View>) {
     let mut backoff = Backoff::default();
+    let mut turns = 0;
     while !tell.is_closed() {
-        match read(&*store).await {
+        match read(&*store, turns).await {
             Ok((view, [mut releases, mut rosters])) => {
                 backoff.reset();
                 tell.send_if_modified(|told| {
@@ -113,11 +124,12 @@ async fn watch_releases(store: Arc<dyn Store>, tell: watch::Sender<View>) {
                     is_new
                 });
                 // Whatever it is, a loss too: it is read again.
-                tokio::select! {
-                    _ = releases.recv() => {}
-                    _ = rosters.recv() => {}
+                let item = tokio::select! {
+                    item = releases.recv() => item,
+                    item = rosters.recv() => item,
                     () = tell.closed() => return,
-                }
+                };
+                turns += u64::from(item == Some(WatchItem::Lost));
                 sleep(some_of(SPREAD)).await;
             }
             Err(error) => {
@@ -128,11 +140,11 @@ async fn watch_releases(store: Arc<dyn Store>, tell: watch::Sender<View>) {
     }
 }
 
-async fn read(store: &dyn Store) -> Result<(View, [Watching; 2]), StoreError> {
+async fn read(store: &dyn Store, turns: u64) -> Result<(View, [Watching; 2]), StoreError> {
     let (rosters, revision) = Stored::below(store, keys::OPERATORS).await?;
     let releases = Stored::below(store, keys::DEPLOYS).await?.0;
     // What was read later than the first may be told again.
     let watches =
         [store.watch(keys::DEPLOYS, revision).await?, store.watch(keys::OPERATORS, revision).await?];
-    Ok((View { releases, rosters }, watches))
+    Ok((View { releases, rosters, turns }, watches))
 }

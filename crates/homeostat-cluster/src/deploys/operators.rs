@@ -7,7 +7,7 @@ use homeostat_engine::Store;
 use homeostat_engine::store::{Commit, Compare, Operation, StoreError, keys};
 use serde::{Deserialize, Serialize};
 
-use super::signed::{OperatorKey, Purpose, Untrusted, open};
+use super::signed::{OperatorKey, Purpose, Untrusted, body, open};
 use super::store::Stored;
 use crate::identity::Operator;
 
@@ -36,6 +36,11 @@ pub enum RosterError {
     /// What it says cannot be.
     #[error("{0}")]
     Content(&'static str),
+    /// Another one was taken under its number.
+    #[error(
+        "other operators were taken here under this number before, and they count: change the operators again, under a new number"
+    )]
+    Another,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -82,7 +87,13 @@ impl Roster {
         mut refused: impl FnMut(&Stored, RosterError),
     ) -> (u64, Vec<Operator>) {
         for change in changes {
-            if change.number <= number {
+            if change.number < number {
+                continue;
+            }
+            if change.number == number {
+                if !says(change, &operators) {
+                    refused(change, RosterError::Another);
+                }
                 continue;
             }
             match Self::open(&operators, cluster, change) {
@@ -92,6 +103,15 @@ impl Roster {
         }
         (number, operators)
     }
+}
+
+/// Whether a change says these operators, whoever signed it: those who did may not count any more.
+fn says(change: &Stored, operators: &[Operator]) -> bool {
+    let roster = body(&change.signed).and_then(|body| serde_json::from_slice::<Roster>(body).ok());
+    roster.is_some_and(|roster| {
+        roster.operators.len() == operators.len()
+            && operators.iter().all(|operator| roster.operators.contains(operator))
+    })
 }
 
 /// Who counts now for whoever counted these operators after the change with that number, and the number of the last change.

@@ -7,7 +7,7 @@ use homeostat_engine::store::{StoreError, keys};
 use tokio::time::Instant;
 
 use super::blobs::{Gatherer, Holder, Named};
-use super::follow::Party;
+use super::follow::{Party, View};
 use super::manifest::{Hash, Manifest};
 use super::store::Stored;
 use crate::identity::Operator;
@@ -25,17 +25,23 @@ pub(super) struct Stock {
     read: Option<(Vec<Stored>, Vec<Operator>)>,
     /// The releases of which others know that we have all; none: nobody knows what they know.
     told: Option<Vec<u64>>,
+    /// How often the store may have gone back when they were told.
+    turns: u64,
     backoff: Backoff,
 }
 
 impl Stock {
     pub(super) fn new(party: &Party) -> Self {
         let backoff = Backoff::new(TELL_AGAIN.0, TELL_AGAIN.1);
-        Self { party: party.clone(), named: BTreeMap::new(), read: None, told: None, backoff }
+        Self { party: party.clone(), named: BTreeMap::new(), read: None, told: None, turns: 0, backoff }
     }
 
     /// Looks at what releases name now, and tells the others what is here. When that is to be tried again.
-    pub(super) async fn look(&mut self, releases: &[Stored], operators: &[Operator]) -> Option<Instant> {
+    pub(super) async fn look(&mut self, view: &View, operators: &[Operator]) -> Option<Instant> {
+        let View { releases, turns, .. } = view;
+        if std::mem::replace(&mut self.turns, *turns) != *turns {
+            self.told = None;
+        }
         let is_read = |(known, by): &(Vec<Stored>, Vec<Operator>)| known == releases && by == operators;
         if !self.read.as_ref().is_some_and(is_read) {
             self.read = Some((releases.to_vec(), operators.to_vec()));

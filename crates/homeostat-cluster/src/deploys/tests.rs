@@ -218,6 +218,51 @@ async fn operators_change_by_the_word_of_one_of_them_only() {
 }
 
 #[test]
+fn another_roster_under_the_number_that_is_pinned_is_told_and_the_pinned_one_counts() {
+    let [ann, bob] = [(); 2].map(|()| OperatorKey::generate());
+    let (a, b) = (ann.operator("ann").unwrap(), bob.operator("bob").unwrap());
+    let pinned = vec![a.clone(), b.clone()];
+    let signed = |number, operators: &[&Operator]| {
+        let operators = operators.iter().map(|operator| Operator::clone(operator)).collect();
+        let roster = Roster { cluster: CLUSTER.into(), number, operators };
+        let body = serde_json::to_vec(&roster).unwrap();
+        Stored { number, signed: ann.sign(signed::Purpose::Operators, &body).into() }
+    };
+    let follow = |changes: &[Stored]| {
+        let mut refused = Vec::new();
+        let tell = |change: &Stored, error| refused.push((change.number, format!("{error}")));
+        let after = Roster::follow(2, pinned.clone(), CLUSTER, changes, tell);
+        (after, refused)
+    };
+    // The one that is pinned, whose order says nothing, and one before it.
+    let (after, refused) = follow(&[signed(1, &[&a]), signed(2, &[&b, &a])]);
+    assert_eq!((after, refused), ((2, pinned.clone()), Vec::new()));
+    let (after, refused) = follow(&[signed(2, &[&a])]);
+    assert_eq!(after, (2, pinned.clone()));
+    assert!(matches!(&refused[..], [(2, why)] if why.contains("under this number before")), "{refused:?}");
+    // What comes after it counts all the same.
+    let (after, refused) = follow(&[signed(2, &[&a]), signed(3, &[&b])]);
+    assert_eq!((after, refused.len()), ((3, vec![b.clone()]), 1));
+}
+
+#[tokio::test]
+async fn a_release_of_a_later_form_is_passed_over_and_what_runs_goes_on() {
+    let (store, _dir) = store();
+    let key = OperatorKey::generate();
+    let mut a = follows(&store, "a", &operators(&key));
+    publish(&*store, &terms(&key), &draft("one")).await.unwrap();
+    assert_eq!(taken(&mut a).await, 1);
+    let later = store.get(&keys::deploy(1)).await.unwrap().unwrap().value;
+    let later = [&[2], &later[1..]].concat();
+    store.put(&keys::deploy(2), &later, None).await.unwrap();
+    store.put(&keys::operators(1), &later, None).await.unwrap();
+    let three = publish(&*store, &terms(&key), &draft("three")).await.unwrap();
+    assert_eq!((three.number, taken(&mut a).await), (3, 3));
+    prune(&*store, &[3].into()).await.unwrap();
+    assert_eq!(*store.get(&keys::deploy(2)).await.unwrap().unwrap().value, *later, "nothing of it is lost");
+}
+
+#[test]
 fn a_key_reads_back_and_does_not_show_itself() {
     let key = OperatorKey::generate();
     let text = key.to_text();

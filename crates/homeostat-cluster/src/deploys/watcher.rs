@@ -14,7 +14,7 @@ use super::chain::Chain;
 use super::draft::Draft;
 use super::follow::{Offer, Party, View};
 use super::manifest::{Hash, Manifest};
-use super::operators::Roster;
+use super::operators::{Roster, RosterError};
 use super::others::Others;
 use super::rollout::{Decision, HostStanding, decide, is_everywhere};
 use super::shelf::Mark;
@@ -50,8 +50,7 @@ pub(super) struct Watcher {
     refused: BTreeMap<String, Hash>,
     /// Whom the release that is not taken yet waits for, as it was said last.
     waits_for: Vec<Arc<str>>,
-    /// The same for people, where it waits for its files.
-    tell: watch::Sender<Option<Arc<str>>>,
+    tell: Tell,
     /// When to look again by ourselves.
     again: Option<Instant>,
     /// The release whose files could not be had, and when that is tried again.
@@ -66,6 +65,14 @@ pub(super) struct Sight {
     pub(super) standing: watch::Receiver<HostStanding>,
 }
 
+/// What people are told.
+pub(super) struct Tell {
+    /// What the release that is not taken yet waits for, where that is its files.
+    pub(super) waits: watch::Sender<Option<Arc<str>>>,
+    /// What is wrong with the operators in the store.
+    pub(super) trouble: watch::Sender<Option<Arc<str>>>,
+}
+
 /// Getting the files of a release together.
 struct Gathering {
     signed: Arc<[u8]>,
@@ -74,12 +81,7 @@ struct Gathering {
 }
 
 impl Watcher {
-    pub(super) fn new(
-        party: Party,
-        sight: Sight,
-        offer: mpsc::Sender<Offer>,
-        tell: watch::Sender<Option<Arc<str>>>,
-    ) -> Self {
+    pub(super) fn new(party: Party, sight: Sight, offer: mpsc::Sender<Offer>, tell: Tell) -> Self {
         let mark = |mark| {
             party.shelf.mark(mark).unwrap_or_else(|error| {
                 tracing::error!("which releases were seen before is not known: {}", Chain(&error));
@@ -143,7 +145,7 @@ impl Watcher {
                 return true;
             }
         };
-        self.again = self.stock.look(&view.releases, &operators).await;
+        self.again = self.stock.look(&view, &operators).await;
         let Some((stored, manifest)) = self.candidate(&view.releases, &operators, own) else {
             self.others.look(false);
             return true;
@@ -190,8 +192,12 @@ impl Watcher {
     fn operators(&mut self, rosters: &[Stored]) -> Result<Vec<Operator>, crate::identity::DirError> {
         let Party { dir, cluster, .. } = &self.party;
         let (number, pinned) = dir.pinned()?;
-        let mut refused = Vec::new();
+        let (mut refused, mut trouble) = (Vec::new(), None);
         let (last, operators) = Roster::follow(number, pinned, cluster, rosters, |change, error| {
+            if matches!(error, RosterError::Another) {
+                trouble =
+                    Some(format!("`{}` is passed over: {error}", keys::operators(change.number)).into());
+            }
             refused.push((keys::operators(change.number), Hash::of(&change.signed), error.to_string()));
         });
         if last != number {
@@ -199,6 +205,7 @@ impl Watcher {
             let names: Vec<&str> = operators.iter().map(Operator::name).collect();
             tracing::warn!("the operators are {} from now on", names.join(", "));
         }
+        self.tell.trouble.send_if_modified(|told| replace(told, trouble));
         for (key, hash, why) in refused {
             self.refuse(key, hash, &why);
         }
@@ -365,11 +372,7 @@ impl Watcher {
     }
 
     fn wait_for(&self, what: Option<Arc<str>>) {
-        self.tell.send_if_modified(|told| {
-            let is_news = *told != what;
-            *told = what;
-            is_news
-        });
+        self.tell.waits.send_if_modified(|told| replace(told, what));
     }
 
     fn look_again(&mut self, at: Instant) {
@@ -385,6 +388,13 @@ impl Watcher {
         self.waits_for.clear();
         self.offer.send(offer(number)).await.is_ok()
     }
+}
+
+/// Whether it is another one now.
+fn replace(told: &mut Option<Arc<str>>, now: Option<Arc<str>>) -> bool {
+    let is_news = *told != now;
+    *told = now;
+    is_news
 }
 
 /// A release with its files, or why they are not there.

@@ -12,7 +12,7 @@ use etcd_client::{
     AuthClient, Client, ClusterClient, ConnectOptions, KvClient, LeaseClient, MaintenanceClient, WatchClient,
 };
 use homeostat_engine::store::StoreError;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::error::Failed;
@@ -48,6 +48,8 @@ pub(super) struct Connection {
     /// Connections are counted, so that a late failure is not held against its successor.
     pub(super) number: u64,
     pub(super) url: Arc<str>,
+    /// Which past the store has, as who asked first over this connection was told.
+    pub(super) mark: Arc<OnceCell<Option<Vec<u8>>>>,
 }
 
 /// The connection that is used now, and how it goes.
@@ -270,6 +272,7 @@ impl Link {
             auth: client.auth_client(),
             number,
             url: url.into(),
+            mark: Arc::default(),
         })
     }
 

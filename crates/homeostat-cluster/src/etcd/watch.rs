@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{Event, EventType, GetOptions, WatchOptions, WatchResponse, WatchStream};
-use homeostat_engine::store::{Changed, StoreError, WatchItem, Watching};
+use homeostat_engine::store::{Changed, StoreError, WatchItem, Watching, keys};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
@@ -31,11 +31,18 @@ pub(super) struct Opened {
     store: Position,
 }
 
-/// What tells one past from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a store is.
 struct Position {
-    cluster: u64,
+    past: Past,
     revision: u64,
+}
+
+/// What tells one past from another, also where the later one is further already.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Past {
+    cluster: u64,
+    /// Under [`keys::CLUSTER_RECOVERED`].
+    mark: Option<Vec<u8>>,
 }
 
 /// What goes on watching.
@@ -46,7 +53,7 @@ pub(super) struct Follower {
     watcher: mpsc::Sender<WatchItem>,
     /// The last revision that the watcher knows all about.
     seen: u64,
-    cluster: u64,
+    past: Past,
 }
 
 /// Why a watch of etcd's ended.
@@ -72,7 +79,8 @@ pub(super) async fn start(
 ) -> Result<(Option<(Follower, Opened)>, Watching), Failed> {
     // One place more, so that a watcher that is too slow can be told so.
     let (watcher, watching) = mpsc::channel(QUEUE + 1);
-    let mut follower = Follower { link, namespace, prefix: prefix.into(), watcher, seen: after, cluster: 0 };
+    let past = Past::default();
+    let mut follower = Follower { link, namespace, prefix: prefix.into(), watcher, seen: after, past };
     let opened = match follower.open().await {
         Err(Failed::OtherTime | Failed::TooMuch) => {
             follower.lose();
@@ -80,7 +88,7 @@ pub(super) async fn start(
         }
         other => other?,
     };
-    follower.cluster = opened.store.cluster;
+    follower.past = opened.store.past.clone();
     Ok((Some((follower, opened)), watching))
 }
 
@@ -140,14 +148,35 @@ impl Follower {
                 Failed::Answered(StoreError::Unavailable(refused()))
             });
         }
-        let mut store = first.header().map_or(Position { cluster: 0, revision: 0 }, |header| Position {
-            cluster: header.cluster_id(),
-            revision: number(header.revision()),
-        });
+        let (cluster, revision) =
+            first.header().map_or((0, 0), |header| (header.cluster_id(), number(header.revision())));
+        let past = Past { cluster, mark: self.mark().await? };
+        let mut store = Position { past, revision };
         if store.revision < self.seen {
             store.revision = self.revision_of_all(&mut connection).await?;
         }
         Ok(Opened { stream, connection, store })
+    }
+
+    /// What tells that the store went on from an old copy; asked once over each connection.
+    async fn mark(&self) -> Result<Option<Vec<u8>>, Failed> {
+        let key = self.namespace.key(keys::CLUSTER_RECOVERED);
+        let asked = self.link.ask(Again::Harmless, |connection| {
+            let key = key.clone();
+            async move {
+                let Connection { mark, mut kv, .. } = connection;
+                let read = mark.get_or_try_init(|| async {
+                    let found = kv.get(key, None).await?.take_kvs().pop();
+                    Ok(found.map(|entry| entry.value().to_vec()))
+                });
+                read.await.cloned()
+            }
+        });
+        match asked.await {
+            // Where it may not be read, nobody writes it.
+            Err(Failed::Answered(_)) => Ok(None),
+            other => other,
+        }
     }
 
     /// Where all members are together: one that was away may be behind, and will tell what it does not know yet.
@@ -187,8 +216,9 @@ impl Follower {
     }
 
     async fn read(&mut self, opened: &mut Opened) -> End {
-        // A store that is behind what it told before is another one, or was put back to an earlier time.
-        if opened.store.cluster != self.cluster || opened.store.revision < self.seen {
+        // A store that is behind what it told before is another one, or was put back to an earlier time; and so is one with
+        // another past, however far it is by now.
+        if opened.store.past != self.past || opened.store.revision < self.seen {
             return End::Lost;
         }
         let silence_max = self.link.options().times.watch_silence;

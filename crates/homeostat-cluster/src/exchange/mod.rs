@@ -14,6 +14,7 @@ pub(crate) mod form;
 mod pool;
 mod publish;
 mod seal;
+mod share;
 
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub use form::{Unusable, read};
 pub(crate) use pool::transactions;
 pub use publish::parse_recipient;
 pub use seal::{NoKey, Recipient, SealingKey};
+
+use crate::past;
 
 /// Batches of changes that wait for the agent.
 const NEWS_MAX: usize = 16;
@@ -128,6 +131,7 @@ pub struct Exchange {
     wanted: watch::Sender<Wanted>,
     standing: watch::Receiver<Standing>,
     news: mpsc::Receiver<News>,
+    turns: watch::Receiver<u64>,
     _tasks: JoinSet<()>,
 }
 
@@ -153,9 +157,11 @@ impl Exchange {
         let mut pool = pool::Pool::new(side.clone());
         let last = pool.remembered().await;
         let mut tasks = JoinSet::new();
+        let (turn, turns) = watch::channel(0);
+        tasks.spawn(past::follow(side.party.store.clone(), turn));
         tasks.spawn(pool.run());
-        tasks.spawn(publish::Publisher::new(side).run());
-        (Self { wanted, standing, news, _tasks: tasks }, last)
+        tasks.spawn(publish::Publisher::new(side, turns.clone()).run());
+        (Self { wanted, standing, news, turns, _tasks: tasks }, last)
     }
 
     /// Exports these, and nothing else any more; collects what the filter wants.
@@ -173,6 +179,11 @@ impl Exchange {
     /// How far it is, for whoever waits.
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.clone()
+    }
+
+    /// Counts how often the store may have gone back to what it was earlier: what was written there is to be written again.
+    pub fn turns(&self) -> watch::Receiver<u64> {
+        self.turns.clone()
     }
 
     /// Whether everything that was wanted has been exchanged, or at least been tried, and all news were taken.

@@ -12,21 +12,27 @@ use homeostat_engine::store::{
 use homeostat_model::Digest;
 
 use super::filter::Filter;
-use super::form;
+use super::form::{self, Unusable};
 use super::seal::SealingKey;
+use super::share::{Fit, Shares};
 use super::{Attempt, Change, ExportId, News, Side, Wanted};
-use crate::pace::{Backoff, some_of};
+use crate::pace::{Backoff, about, some_of};
 
 /// Changes that are told at once.
 const BATCH_MAX: usize = 500;
 /// Hosts that lost track together, such as after the store came back, do not read again together.
 const SPREAD: Duration = Duration::from_millis(500);
+/// Before all is read again because there is room for some that were left out.
+const ROOM: Duration = Duration::from_secs(2);
 
 /// What others export, as far as it is wanted.
 pub(super) struct Pool {
     side: Side,
     /// What we told last, by the keys of the store.
     known: BTreeMap<Arc<str>, Digest>,
+    shares: Shares,
+    /// Whether some that were left out may be taken now.
+    has_room: bool,
     /// Whether `known` began with what an earlier process was told.
     has_recalled: bool,
 }
@@ -39,7 +45,7 @@ type Different = (Arc<str>, Option<Arc<[u8]>>);
 
 impl Pool {
     pub(super) fn new(side: Side) -> Self {
-        Self { side, known: BTreeMap::new(), has_recalled: false }
+        Self { side, known: BTreeMap::new(), shares: Shares::default(), has_room: false, has_recalled: false }
     }
 
     /// What was told last by an earlier process.
@@ -61,6 +67,10 @@ impl Pool {
                 Vec::new()
             }
         };
+        // It was within the shares when it was kept.
+        for entry in &entries {
+            self.shares.take(&entry.key, entry.value.len());
+        }
         self.known = entries.iter().map(|entry| (entry.key.clone(), Digest::of(&entry.value))).collect();
         let (host, key) = (&self.side.party.host, &self.side.party.key);
         entries.iter().filter_map(|entry| found(&entry.key, &entry.value, host, key, filter)).collect()
@@ -111,6 +121,8 @@ impl Pool {
         };
         let different = self.compare(entries, &wanted.filter);
         self.tell(different, &wanted.filter).await?;
+        // Whatever there is was offered what there is room for.
+        self.has_room = false;
         Ok(Ok(watches))
     }
 
@@ -120,7 +132,7 @@ impl Pool {
             .filter(|entry| self.is_wanted(&entry.key, filter))
             .map(|entry| (entry.key, entry.value))
             .collect();
-        let gone = self.known.keys().filter(|key| !there.contains_key(*key));
+        let gone = self.known.keys().chain(self.shares.named()).filter(|key| !there.contains_key(*key));
         let gone: Vec<Different> = gone.map(|key| (key.clone(), None)).collect();
         let news = there.into_iter().filter(|(key, value)| self.known.get(key) != Some(&Digest::of(value)));
         gone.into_iter().chain(news.map(|(key, value)| (key, Some(value)))).collect()
@@ -151,6 +163,9 @@ impl Pool {
                     let wanted = changes.into_iter().filter(|changed| self.is_wanted(&changed.key, filter));
                     let different = wanted.map(|Changed { key, value, .. }| (key, value)).collect();
                     self.tell(different, filter).await?;
+                    if self.has_room {
+                        return self.pause(about(ROOM)).await;
+                    }
                 }
                 Some(WatchItem::Lost) | None => return self.pause(some_of(SPREAD)).await,
             }
@@ -158,6 +173,7 @@ impl Pool {
     }
 
     async fn tell(&mut self, different: Vec<Different>, filter: &Filter) -> Result<(), Over> {
+        let (different, beyond) = self.share(different).await?;
         self.mirror(&different).await;
         for batch in different.chunks(BATCH_MAX) {
             let mut changes = Vec::with_capacity(batch.len());
@@ -170,13 +186,45 @@ impl Pool {
                     }
                     None => {
                         self.known.remove(key);
-                        changes.extend(gone(key));
+                        changes.extend(gone(key).map(|change| match beyond.get(key) {
+                            Some(why) => Change { found: Some(Err(Unusable::Wrong(why.clone()))), ..change },
+                            None => change,
+                        }));
                     }
                 }
             }
             self.side.teller.send(News::Changes(changes)).await.map_err(|_| Over)?;
         }
         Ok(())
+    }
+
+    /// What is beyond the share of its host is as good as gone; why, by the keys of those that are named.
+    async fn share(
+        &mut self,
+        different: Vec<Different>,
+    ) -> Result<(Vec<Different>, BTreeMap<Arc<str>, Arc<str>>), Over> {
+        let (mut shared, mut beyond) = (Vec::with_capacity(different.len()), BTreeMap::new());
+        for (key, value) in different {
+            let Some(value) = value else {
+                self.has_room |= self.shares.give_back(&key);
+                shared.push((key, None));
+                continue;
+            };
+            match self.shares.take(&key, value.len()) {
+                Fit::Kept => shared.push((key, Some(value))),
+                Fit::Named(why) => {
+                    beyond.insert(key.clone(), why);
+                    shared.push((key, None));
+                }
+                Fit::First(note) => {
+                    self.side.teller.send(News::Note(note)).await.map_err(|_| Over)?;
+                    shared.push((key, None));
+                }
+                Fit::Unnamed if self.known.contains_key(&key) => shared.push((key, None)),
+                Fit::Unnamed => {}
+            }
+        }
+        Ok((shared, beyond))
     }
 
     /// Remembers it for the next process. What cannot be remembered is read again then.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use homeostat_engine::store::{Entry, Operation, StoreError, VALUE_BYTES_MAX, Watching, keys};
 use homeostat_model::catalog::ExportDecl;
 use homeostat_model::hosts;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::form::Draft;
@@ -22,14 +23,16 @@ const GATHER: Duration = Duration::from_millis(100);
 /// Writes what we export.
 pub(super) struct Publisher {
     side: Side,
+    /// Counts how often the store may have gone back.
+    turns: watch::Receiver<u64>,
     /// Those that were said to be too large.
     too_large: BTreeSet<String>,
     has_key_there: bool,
 }
 
 impl Publisher {
-    pub(super) fn new(side: Side) -> Self {
-        Self { side, too_large: BTreeSet::new(), has_key_there: false }
+    pub(super) fn new(side: Side, turns: watch::Receiver<u64>) -> Self {
+        Self { side, turns, too_large: BTreeSet::new(), has_key_there: false }
     }
 
     /// Follows what is wanted until nobody wants anything any more.
@@ -56,6 +59,11 @@ impl Publisher {
             let changed = tokio::select! {
                 changed = self.side.wishes.changed() => changed.is_ok(),
                 () = wait_for(wait) => true,
+                Ok(()) = self.turns.changed() => {
+                    self.has_key_there = false;
+                    sleep(some_of(GATHER)).await;
+                    true
+                }
                 () = other_keys(keys) => {
                     sleep(GATHER + some_of(GATHER)).await;
                     true

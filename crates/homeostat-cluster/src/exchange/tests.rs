@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::overheard::Overheard;
+use crate::rewound::Rewound;
 use crate::{EtcdOptions, EtcdStore};
 
 /// Directories of stores.
@@ -125,7 +126,9 @@ async fn of_hosts_that_nobody_named_nothing_is_followed() {
     // What comes later comes by the same ways.
     others[1].want(exports(1..2, "later"), Filter::default());
     known.until(&mut a, |known| known.get("f1").is_some_and(|content| content == "later")).await;
-    assert_eq!(overheard.watched(), ["exports/b/", "exports/c/"]);
+    let mut watched = overheard.watched();
+    watched.retain(|prefix| prefix != keys::CLUSTER_RECOVERED);
+    assert_eq!(watched, ["exports/b/", "exports/c/"]);
 }
 
 #[tokio::test]
@@ -198,6 +201,95 @@ async fn kinds_that_are_no_longer_collected_go() {
     known.until(&mut b, |known| known.len() == 3).await;
     b.want(Vec::new(), all("noop"));
     known.until(&mut b, BTreeMap::is_empty).await;
+}
+
+/// What a host is told, by the names of the resources: whether it can be used.
+async fn told(
+    exchange: &mut Exchange,
+    is_enough: impl Fn(&BTreeMap<Arc<str>, Result<(), String>>) -> bool,
+) -> BTreeMap<Arc<str>, Result<(), String>> {
+    let mut told = BTreeMap::new();
+    while !is_enough(&told) {
+        let Some(News::Changes(changes)) = exchange.next().await else { continue };
+        for Change { of, found } in changes {
+            match found {
+                Some(Err(Unusable::Wrong(why))) => drop(told.insert(of.id.name, Err(why.to_string()))),
+                Some(_) => drop(told.insert(of.id.name, Ok(()))),
+                None => drop(told.remove(&of.id.name)),
+            }
+        }
+    }
+    told
+}
+
+#[tokio::test]
+async fn an_export_of_a_later_form_is_left_out_alone_until_it_is_understood() {
+    let place = Place::new();
+    let known = [&[1][..], br#"{"params":{"content":"x"}}"#].concat();
+    let later = [&[2][..], br#"{"other":1}"#].concat();
+    place.shared.put("exports/a/file/f0", &later, None).await.unwrap();
+    place.shared.put("exports/a/file/f1", &known, None).await.unwrap();
+    let (mut b, _) = Exchange::start(place.party("b"), files()).await;
+    b.want(Vec::new(), files());
+    let first = told(&mut b, |told| told.len() == 2).await;
+    assert!(first["f1"].is_ok() && first["f0"].as_ref().is_err_and(|why| why.contains("form")), "{first:?}");
+    place.shared.put("exports/a/file/f0", &known, None).await.unwrap();
+    told(&mut b, |told| told.get("f0") == Some(&Ok(()))).await;
+}
+
+#[tokio::test]
+async fn of_one_host_no_more_is_kept_than_its_share_and_the_rest_fails_alone_by_name() {
+    const SHARE: usize = 10_000;
+    let place = Place::new();
+    let (a, _) = Exchange::start(place.party("a"), Filter::default()).await;
+    a.want(exports(0..SHARE + 5, "1"), Filter::default());
+    let (other, _) = Exchange::start(place.party("b"), Filter::default()).await;
+    other.want(exports(SHARE + 5..SHARE + 6, "1"), Filter::default());
+    until_calm(&a).await;
+    until_calm(&other).await;
+    let party = place.party("c");
+    let mirror = party.mirror.clone();
+    let (mut c, _) = Exchange::start(party, files()).await;
+    c.want(Vec::new(), files());
+    let first = told(&mut c, |told| told.len() == SHARE + 6).await;
+    let left_out: Vec<_> = first.values().filter_map(|told| told.as_ref().err()).collect();
+    assert_eq!(left_out.len(), 5, "{left_out:?}");
+    assert!(left_out.iter().all(|why| why.contains("10000")), "{left_out:?}");
+    assert_eq!(mirror.range(keys::EXPORTS).await.unwrap().0.len(), SHARE + 1);
+    // What goes makes room.
+    a.want(exports(10..SHARE + 5, "1"), Filter::default());
+    let mut left: std::collections::BTreeSet<Arc<str>> =
+        first.into_iter().filter(|(_, told)| told.is_err()).map(|(name, _)| name).collect();
+    while !left.is_empty() {
+        let Some(News::Changes(changes)) = c.next().await else { continue };
+        for change in changes {
+            if matches!(change.found, None | Some(Ok(_))) {
+                left.remove(&change.of.id.name);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_went_back_gets_again_what_a_host_exports_and_its_key() {
+    let place = Place::new();
+    let rewound = Rewound::new(place.shared.clone());
+    let party = Party { store: rewound.clone(), ..place.party("a") };
+    let (mut a, _) = Exchange::start(party, Filter::default()).await;
+    a.want(exports(0..2, "1"), Filter::default());
+    until_calm(&a).await;
+    // Of what it wrote, the copy has nothing; it is further than the store was, since others wrote into it.
+    let copy: Arc<dyn Store> = Arc::new(store(&place.dir, "copy"));
+    for at in 0..20_u8 {
+        copy.put("exports/b/file/f0", &[at], None).await.unwrap();
+    }
+    let mut watching = copy.watch(keys::EXPORTS, 20).await.unwrap();
+    rewound.go_back(copy.clone());
+    let told = tokio::time::timeout(std::time::Duration::from_secs(60), watching.recv()).await;
+    told.expect("it is written again").unwrap();
+    assert_eq!(copy.range("exports/a/").await.unwrap().0.len(), 2);
+    assert!(copy.get(&keys::key_of("a")).await.unwrap().is_some());
+    assert!(a.news.try_recv().is_err(), "that is nothing to say");
 }
 
 #[tokio::test]

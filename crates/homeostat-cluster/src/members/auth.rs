@@ -32,6 +32,7 @@ const SHARED: &[Keys<'static>] = &[
     Keys::Below(keys::CLUSTER_SIZE),
     Keys::Below(keys::CLUSTER_ELECTED),
     Keys::Below(keys::CLUSTER_STEP),
+    Keys::Below(keys::CLUSTER_RECOVERED),
     Keys::Below(keys::CLUSTER_AUTHORITY),
 ];
 
@@ -49,6 +50,11 @@ pub(super) async fn begin(etcd: &Administration, host: &str) -> Result<(), Refus
     add_host(etcd, host).await?;
     add_member(etcd, host).await?;
     etcd.enable_roles().await
+}
+
+/// Lets everybody see that the store went back, also where it was set up before that was told.
+pub(super) async fn tell_recoveries(etcd: &Administration) -> Result<(), Refusal> {
+    etcd.allow(EVERYBODY, Access::Read, Keys::Below(keys::CLUSTER_RECOVERED)).await
 }
 
 /// Lets a host in: who has a certificate with its name is that host from then on. Doing it again is as good as once.

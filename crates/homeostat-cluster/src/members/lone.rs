@@ -13,7 +13,7 @@ use super::records::{self, Roster, Seat, Taken};
 use super::server::Begin;
 use super::{Candidacy, auth, seat};
 use crate::etcd::{EtcdOptions, EtcdStore, OptionsError, Refusal};
-use crate::pace::about;
+use crate::pace::{about, random};
 
 /// What to tell before [`recover`], for a person.
 pub const RECOVER_WARNING: &str = "\
@@ -148,22 +148,34 @@ async fn set_up(host: &str, store: &EtcdStore, client_url: String, begin: &Begin
     let peer_url = own.and_then(|own| own.peer_urls.into_iter().next()).unwrap_or_default();
     let roster =
         Roster { seats: vec![Seat { id: health.id, host: host.into(), peer_url, client_url, votes: true }] };
-    write(store, &roster).await?;
+    let mark = (*begin == Begin::Survivor).then(random);
+    write(store, &roster, mark).await?;
+    if *begin == Begin::Survivor {
+        // Not before what is written is kept.
+        auth::tell_recoveries(&etcd).await?;
+    }
     Ok(health.id)
 }
 
 /// Writes who the members are, until it can be read: a survivor whose log was behind its file passes over as many entries as it
-/// was behind.
-async fn write(store: &EtcdStore, roster: &Roster) -> Result<(), LoneError> {
+/// was behind. With it, where there is one, the mark that tells hosts that the store may have gone back.
+async fn write(store: &EtcdStore, roster: &Roster, mark: Option<u64>) -> Result<(), LoneError> {
     let since = Instant::now();
     loop {
-        let then = vec![
+        let mut then = vec![
             records::put(keys::CLUSTER_MEMBERS, roster),
             Operation::Delete(keys::CLUSTER_STEP.into()),
             Operation::Delete(keys::CLUSTER_ELECTED.into()),
         ];
+        then.extend(mark.map(|mark| records::put(keys::CLUSTER_RECOVERED, &mark)));
         let done = store.transaction(vec![], then).await;
-        let told = store.get(keys::CLUSTER_MEMBERS).await;
+        let marked = store.get(keys::CLUSTER_RECOVERED).await;
+        let marked = marked.map(|entry| entry.and_then(|entry| records::decode::<u64>(&entry.value)));
+        let told = match marked {
+            Ok(marked) if mark.is_some() && marked != mark => Ok(None),
+            Ok(_) => store.get(keys::CLUSTER_MEMBERS).await,
+            Err(error) => Err(error),
+        };
         match (done, told) {
             (_, Ok(Some(entry))) if records::decode::<Roster>(&entry.value).as_ref() == Some(roster) => {
                 return Ok(());

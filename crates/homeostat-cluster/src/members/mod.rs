@@ -96,6 +96,8 @@ struct Channels {
     elected: watch::Sender<Option<String>>,
     doing: watch::Sender<Option<String>>,
     is_full: watch::Sender<bool>,
+    /// Counts how often all that is known of the members was read.
+    reads: watch::Sender<u64>,
 }
 
 impl Membership {
@@ -112,6 +114,7 @@ impl Membership {
             elected: watch::Sender::new(None),
             doing: watch::Sender::new(None),
             is_full: watch::Sender::new(false),
+            reads: watch::Sender::new(0),
         };
         let stop = CancellationToken::new();
         let mut membership = Self {
@@ -128,10 +131,10 @@ impl Membership {
             membership.take_part(&config, candidacy, &store, begun, &channels)?;
         }
         let dir = config.dir;
-        let Channels { roster, elected, .. } = channels;
+        let Channels { roster, elected, reads, .. } = channels;
         membership.until_stopped({
             let store = store.clone();
-            async move { follow_roster(&store, &dir, &roster).await }
+            async move { follow_roster(&store, &dir, &roster, &reads).await }
         });
         membership.until_stopped(async move { follow_elected(&store, &elected).await });
         Ok(membership)
@@ -179,7 +182,8 @@ impl Membership {
         // It ends by itself, after its server.
         self.tasks.spawn(seating.keep(self.stop.clone()));
         let (offering, condition) = (store.clone(), self.condition.clone());
-        self.until_stopped(async move { make_offer(&offering, offer, condition).await });
+        let reads = channels.reads.subscribe();
+        self.until_stopped(async move { make_offer(&offering, offer, condition, reads).await });
         let (interval, condition, is_full) =
             (config.times.care, self.condition.clone(), channels.is_full.clone());
         self.until_stopped(async move { care::care(&own, quota_bytes, interval, condition, &is_full).await });
@@ -212,9 +216,19 @@ fn role(roster: Option<&Roster>, host: &str) -> Role {
 }
 
 /// Keeps the store speaking to those who are members, now and after the next start.
-async fn follow_roster(store: &EtcdStore, dir: &Path, told: &watch::Sender<Option<Roster>>) {
+async fn follow_roster(
+    store: &EtcdStore,
+    dir: &Path,
+    told: &watch::Sender<Option<Roster>>,
+    reads: &watch::Sender<u64>,
+) {
+    let mut is_strange = false;
     follow(store, keys::CLUSTER_MEMBERS, |sight| {
-        let Some(roster) = value_of::<Roster>(sight, keys::CLUSTER_MEMBERS).flatten() else { return };
+        if matches!(sight, Sight::All(_)) {
+            reads.send_modify(|reads| *reads += 1);
+        }
+        let Some(Some(stored)) = stored_of(sight, keys::CLUSTER_MEMBERS) else { return };
+        let Some(roster) = read_roster(&stored, &mut is_strange) else { return };
         if let Err(error) = store.set_urls(roster.client_urls()) {
             tracing::warn!("the members cannot be followed: {error}");
         }
@@ -236,17 +250,36 @@ async fn follow_elected(store: &EtcdStore, elected: &watch::Sender<Option<String
     .await;
 }
 
-/// What a sight says of one key: nothing, or its value, if it has one that can be read.
-fn value_of<T: serde::de::DeserializeOwned>(sight: Sight, key: &str) -> Option<Option<T>> {
-    let value = match sight {
-        Sight::All(entries) => entries.into_iter().find(|entry| *entry.key == *key).map(|entry| entry.value),
-        Sight::Changes(changes) => changes.into_iter().rfind(|changed| *changed.key == *key)?.value,
-    };
-    Some(value.and_then(|value| records::decode(&value)))
+/// None where it is of a later version: then those that were known last are asked, and that is said once.
+fn read_roster(stored: &[u8], is_strange: &mut bool) -> Option<Roster> {
+    let roster = records::decode::<Roster>(stored);
+    if !std::mem::replace(is_strange, roster.is_none()) && roster.is_none() {
+        tracing::warn!(
+            "who the members are is said in a form that this version does not know: those that were known last are asked"
+        );
+    }
+    roster
 }
 
-/// Keeps in the store what this host offers as a member.
-async fn make_offer(store: &EtcdStore, mut offer: Offer, mut condition: watch::Receiver<Condition>) {
+/// What a sight says of one key: nothing, or its value, if it has one that can be read.
+fn value_of<T: serde::de::DeserializeOwned>(sight: Sight, key: &str) -> Option<Option<T>> {
+    stored_of(sight, key).map(|stored| stored.and_then(|stored| records::decode(&stored)))
+}
+
+fn stored_of(sight: Sight, key: &str) -> Option<Option<Arc<[u8]>>> {
+    Some(match sight {
+        Sight::All(entries) => entries.into_iter().find(|entry| *entry.key == *key).map(|entry| entry.value),
+        Sight::Changes(changes) => changes.into_iter().rfind(|changed| *changed.key == *key)?.value,
+    })
+}
+
+/// Keeps in the store what this host offers as a member. All is read again when the store went back, so the offer is looked at then.
+async fn make_offer(
+    store: &EtcdStore,
+    mut offer: Offer,
+    mut condition: watch::Receiver<Condition>,
+    mut reads: watch::Receiver<u64>,
+) {
     let key = keys::member(&offer.host);
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     loop {
@@ -263,7 +296,11 @@ async fn make_offer(store: &EtcdStore, mut offer: Offer, mut condition: watch::R
             continue;
         }
         backoff.reset();
-        if condition.wait_for(|condition| condition.ability() != offer.ability).await.is_err() {
+        let goes_on = tokio::select! {
+            changed = condition.wait_for(|condition| condition.ability() != offer.ability) => changed.is_ok(),
+            changed = reads.changed() => changed.is_ok(),
+        };
+        if !goes_on {
             return;
         }
     }
@@ -284,4 +321,20 @@ pub async fn set_size(store: &EtcdStore, size: usize) -> Result<(), homeostat_en
 /// For how many seconds a member may be away before it is replaced.
 pub async fn set_grace(store: &EtcdStore, seconds: u64) -> Result<(), homeostat_engine::store::StoreError> {
     store.put(keys::CLUSTER_GRACE, &records::encode(&seconds), None).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_in_a_later_form_are_passed_over_and_that_is_said_once() {
+        let known = records::encode(&Roster::default());
+        let later = [&[2], &known[1..]].concat();
+        let mut is_strange = false;
+        for (stored, roster) in [(&later, None), (&known, Some(Roster::default())), (&later, None)] {
+            assert_eq!(read_roster(stored, &mut is_strange), roster);
+            assert_eq!(is_strange, roster.is_none());
+        }
+    }
 }

@@ -23,6 +23,8 @@ const OLDEST: (u32, u32) = (3, 4);
 const VERSION_PATIENCE: Duration = Duration::from_secs(10);
 /// To end when asked to.
 const STOP_GRACE: Duration = Duration::from_secs(10);
+/// To hand over to another leader. It takes some milliseconds where the others are there, and several seconds where they are not.
+const HAND_OVER: Duration = Duration::from_secs(1);
 /// No line of its log is longer for us.
 const LINE_BYTES_MAX: u64 = 4096;
 
@@ -173,9 +175,18 @@ impl Running {
     }
 
     /// Asks it to end, and makes it end if it does not.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        self.stop_within(STOP_GRACE).await;
+    }
+
+    /// Lets it hand over to another leader, if there is one, and makes it end.
+    pub(super) async fn hand_over(self) {
+        self.stop_within(HAND_OVER).await;
+    }
+
+    async fn stop_within(mut self, grace: Duration) {
         self.signal(Signal::TERM);
-        if timeout(STOP_GRACE, self.ended()).await.is_err() {
+        if timeout(grace, self.ended()).await.is_err() {
             self.signal(Signal::KILL);
             self.ended().await;
         }

@@ -186,7 +186,7 @@ impl Seating {
             }
             () = stop.cancelled() => {
                 // It would close its files in order, which nobody needs.
-                if self.leads_others().await { running.stop().await } else { running.kill().await }
+                if self.leads_others().await { running.hand_over().await } else { running.kill().await }
                 return Ok(());
             }
         };

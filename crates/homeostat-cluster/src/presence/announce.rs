@@ -23,13 +23,14 @@ pub enum Contact {
 }
 
 /// Writes each summary, at most one a second, under a lease that is kept alive and granted anew when it is lost; `held` is that
-/// lease, for whatever else is to go with us. Ends when the sender of the summaries is gone, and takes ours away then.
+/// lease, for whatever else is to go with us. Where the store may have gone back, which `turns` counts, all of that is begun anew. Ends when the sender of the summaries is gone, and takes ours away then.
 pub async fn announce(
     store: Arc<dyn Store>,
     host: Arc<str>,
     mut summaries: watch::Receiver<Summary>,
     contact: watch::Sender<Contact>,
     held: watch::Sender<Option<LeaseId>>,
+    mut turns: watch::Receiver<u64>,
 ) {
     let mut backoff = Backoff::default();
     let mut lease = None;
@@ -89,6 +90,12 @@ pub async fn announce(
                         return leave(&*store, lease).await;
                     }
                 }
+            }
+            // It may know our lease, and not what we said under it.
+            Ok(()) = turns.changed() => {
+                lease = None;
+                held.send_replace(None);
+                sleep(some_of(UPDATES)).await;
             }
             () = sleep_until(next_at) => {}
         }

@@ -26,13 +26,19 @@ fn a_summary_reads_back_also_when_it_says_less_or_more_than_we_know() {
 struct Place {
     store: Arc<dyn Store>,
     tasks: JoinSet<()>,
+    turns: watch::Sender<u64>,
     _dir: tempfile::TempDir,
 }
 
 impl Place {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { store: Arc::new(EmbeddedStore::open(dir.path())), tasks: JoinSet::new(), _dir: dir }
+        Self {
+            store: Arc::new(EmbeddedStore::open(dir.path())),
+            tasks: JoinSet::new(),
+            turns: watch::Sender::new(0),
+            _dir: dir,
+        }
     }
 
     fn announce(
@@ -48,6 +54,7 @@ impl Place {
             summaries,
             contact,
             watch::Sender::new(None),
+            self.turns.subscribe(),
         ));
         (summary, seen)
     }
@@ -149,7 +156,8 @@ async fn a_host_that_always_has_something_to_say_keeps_its_lease_all_the_same() 
     let (summary, summaries) = watch::channel(settled(0));
     let (contact, held) = (watch::Sender::new(Contact::Unknown), watch::Sender::new(None));
     let mut tasks = JoinSet::new();
-    tasks.spawn(announce(store.clone(), "a".into(), summaries, contact, held));
+    let turns = watch::channel(0).1;
+    tasks.spawn(announce(store.clone(), "a".into(), summaries, contact, held, turns));
     for resources in 1..=30 {
         tokio::time::sleep(Duration::from_secs(2)).await;
         summary.send(settled(resources)).unwrap();
@@ -171,6 +179,40 @@ async fn a_host_whose_lease_ended_is_gone_and_comes_back_by_itself() {
     alive.wait_for(Alive::is_empty).await.unwrap();
     a.send(settled(2)).unwrap();
     alive.wait_for(|alive| alive.len() == 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_went_back_is_told_at_once_how_a_host_stands_also_where_it_knows_the_lease() {
+    let mut place = Place::new();
+    let (_a, mut contact) = place.announce("a", settled(1));
+    contact.wait_for(|contact| *contact == Contact::Kept).await.unwrap();
+    let mut alive = place.follow();
+    alive.wait_for(|alive| alive.len() == 1).await.unwrap();
+    place.store.transaction(vec![], vec![Operation::Delete(keys::host("a").into())]).await.map(drop).unwrap();
+    alive.wait_for(Alive::is_empty).await.unwrap();
+    place.turns.send_modify(|turns| *turns += 1);
+    let told = tokio::time::timeout(LEASE / 4, alive.wait_for(|alive| alive.len() == 1)).await;
+    told.expect("nothing has to happen before").unwrap();
+}
+
+#[tokio::test]
+async fn a_host_that_speaks_a_later_form_is_there_and_not_settled_and_nothing_of_it_is_lost() {
+    let mut place = Place::new();
+    let later = [&[2][..], b"{}"].concat();
+    place.store.put(&keys::host("b"), &later, None).await.unwrap();
+    let (_a, _) = place.announce("a", settled(1));
+    let mut alive = place.follow();
+    alive.wait_for(|alive| alive.len() == 2).await.unwrap();
+    assert_eq!(settled_since(&alive.borrow(), "a"), None);
+    let listed = hosts(&*place.store).await.unwrap();
+    assert_eq!(listed.iter().find(|view| view.host == "b").map(|view| view.alive.clone()), Some(Some(None)));
+    assert_eq!(
+        *place.store.get(&keys::host("b")).await.unwrap().unwrap().value,
+        *later,
+        "it is left as it is"
+    );
+    place.store.put(&keys::host("b"), &settled(2).to_bytes(), None).await.unwrap();
+    alive.wait_for(|alive| settled_since(alive, "a").is_some()).await.unwrap();
 }
 
 #[test]

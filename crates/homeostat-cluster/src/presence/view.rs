@@ -1,6 +1,6 @@
 //! How the other hosts stand, as this one sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,11 +53,12 @@ pub fn settled_since(alive: &Alive, us: &str) -> Option<Instant> {
 /// Follows the hosts that are alive until nobody looks any more.
 pub async fn follow(store: Arc<dyn Store>, view: watch::Sender<Alive>) {
     let mut backoff = Backoff::default();
+    let mut strangers = Strangers::default();
     while !view.is_closed() {
-        match begin(&*store, &view).await {
+        match begin(&*store, &view, &mut strangers).await {
             Ok(watching) => {
                 backoff.reset();
-                go_on(watching, &view).await;
+                go_on(watching, &view, &mut strangers).await;
             }
             Err(error) => tracing::debug!("the other hosts cannot be seen: {error}"),
         }
@@ -68,13 +69,17 @@ pub async fn follow(store: Arc<dyn Store>, view: watch::Sender<Alive>) {
     }
 }
 
-async fn begin(store: &dyn Store, view: &watch::Sender<Alive>) -> Result<Watching, StoreError> {
+async fn begin(
+    store: &dyn Store,
+    view: &watch::Sender<Alive>,
+    strangers: &mut Strangers,
+) -> Result<Watching, StoreError> {
     let (entries, revision) = store.range(keys::HOSTS).await?;
     let watching = store.watch(keys::HOSTS, revision).await?;
     view.send_modify(|alive| {
         let mut before = std::mem::take(alive);
         for entry in entries {
-            if let Some((host, summary)) = said(&entry.key, &entry.value) {
+            if let Some((host, summary)) = strangers.said(&entry.key, &entry.value) {
                 let seen = seen(before.remove(&host), summary);
                 alive.insert(host, seen);
             }
@@ -83,7 +88,7 @@ async fn begin(store: &dyn Store, view: &watch::Sender<Alive>) -> Result<Watchin
     Ok(watching)
 }
 
-async fn go_on(mut watching: Watching, view: &watch::Sender<Alive>) {
+async fn go_on(mut watching: Watching, view: &watch::Sender<Alive>, strangers: &mut Strangers) {
     loop {
         let item = tokio::select! {
             item = watching.recv() => item,
@@ -94,16 +99,39 @@ async fn go_on(mut watching: Watching, view: &watch::Sender<Alive>) {
             for changed in changes {
                 let host = keys::parse_host(&changed.key).map(Arc::<str>::from);
                 let before = host.as_ref().and_then(|host| alive.remove(host));
-                let said = changed.value.and_then(|value| said(&changed.key, &value));
+                let said = changed.value.and_then(|value| strangers.said(&changed.key, &value));
                 alive.extend(said.map(|(host, summary)| (host, seen(before, summary))));
             }
         });
     }
 }
 
-/// A summary that we do not understand is that of a host which is there and not settled.
-fn said(key: &str, value: &[u8]) -> Option<(Arc<str>, Summary)> {
-    Some((keys::parse_host(key)?.into(), Summary::parse(value).unwrap_or_default()))
+/// Hosts whose summaries we do not understand: of each that is said once.
+#[derive(Default)]
+struct Strangers(BTreeSet<Arc<str>>);
+
+impl Strangers {
+    /// Who says what. A summary that we do not understand is that of a host which is there and not settled.
+    fn said(&mut self, key: &str, value: &[u8]) -> Option<(Arc<str>, Summary)> {
+        let host = keys::parse_host(key)?.into();
+        let summary = Summary::parse(value);
+        if self.is_new(&host, summary.is_none()) {
+            tracing::warn!(
+                "how `{host}` stands is said in a form that this version does not know: it counts as not settled"
+            );
+        }
+        Some((host, summary.unwrap_or_default()))
+    }
+
+    fn is_new(&mut self, host: &Arc<str>, is_strange: bool) -> bool {
+        match is_strange {
+            true => self.0.insert(host.clone()),
+            false => {
+                self.0.remove(host);
+                false
+            }
+        }
+    }
 }
 
 fn seen(before: Option<Seen>, summary: Summary) -> Seen {
@@ -115,4 +143,19 @@ fn seen(before: Option<Seen>, summary: Summary) -> Seen {
     let changed_at = || now.checked_sub(ago).unwrap_or(now);
     let changed_at = before.filter(same).map_or_else(changed_at, |before| before.changed_at);
     Seen { summary, changed_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_that_is_not_known_is_said_once_until_it_is_another() {
+        let mut strangers = Strangers::default();
+        let host: Arc<str> = "a".into();
+        assert!(strangers.is_new(&host, true));
+        assert!(!strangers.is_new(&host, true));
+        assert!(!strangers.is_new(&host, false));
+        assert!(strangers.is_new(&host, true));
+    }
 }

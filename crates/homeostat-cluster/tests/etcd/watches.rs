@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use homeostat_cluster::{EtcdOptions, EtcdStore};
 use homeostat_engine::Store;
-use homeostat_engine::store::{VALUE_BYTES_MAX, WatchItem};
+use homeostat_engine::store::{VALUE_BYTES_MAX, WatchItem, keys};
 
 use super::proxy::Proxy;
 use super::setting::{PATIENCE, next, next_changes, options, server, store, value};
@@ -129,4 +129,23 @@ async fn watchers(port: u16) -> u64 {
     http.read_to_string(&mut page).await.unwrap();
     let line = page.lines().find(|line| line.starts_with("etcd_debugging_mvcc_watcher_total ")).unwrap();
     line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_watch_that_was_away_while_the_store_went_on_from_an_old_copy_is_lost_however_far_that_is() {
+    let server = server!();
+    let proxy = Proxy::start(server.port()).await;
+    let behind = options(&[proxy.url()]);
+    let direct = EtcdStore::new(EtcdOptions { urls: vec![server.url()], ..behind.clone() }).unwrap();
+    let store = EtcdStore::new(behind).unwrap();
+    let first = direct.put("w/a", b"1", None).await.unwrap();
+    let mut watching = store.watch("w/", first - 1).await.unwrap();
+    assert_eq!(next_changes(&mut watching).await, [value("w/a", "1")]);
+    proxy.close();
+    // As `members::recover` leaves it, and whoever came before us.
+    direct.put(keys::CLUSTER_RECOVERED, b"\x01another", None).await.unwrap();
+    direct.put("w/b", b"2", None).await.unwrap();
+    proxy.open();
+    assert_eq!(next(&mut watching).await, Some(WatchItem::Lost));
+    assert_eq!(next(&mut watching).await, None);
 }

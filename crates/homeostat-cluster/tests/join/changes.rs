@@ -247,3 +247,24 @@ async fn a_renewed_certificate_brings_the_new_authority_and_members_its_key() {
     assert_eq!((trusted.len(), trusted[0].fingerprint()), (2, newest));
     assert_eq!(again(&granted.authority.unwrap()).fingerprint(), newest);
 }
+
+#[tokio::test]
+async fn a_host_whose_record_is_of_a_later_form_is_refused_with_a_reason_and_its_record_stays() {
+    let cluster = Cluster::new().await;
+    let (key, admitted) = cluster.join("a", 2, Role::Agent).await;
+    let who = peer(&admitted.granted.certificates.host);
+    let at = cluster.keys("cluster/hosts/").await.into_iter().find(|key| key.ends_with("/a")).unwrap();
+    let known = cluster.store.get(&at).await.unwrap().unwrap().value;
+    let later = [&[2], &known[1..]].concat();
+    cluster.store.put(&at, &later, None).await.unwrap();
+    let refused = cluster.renew(&who, &key).await.unwrap_err().to_string();
+    assert!(refused.contains("has a form that this version does not know"), "{refused}");
+    // Nobody takes its place, and others are let in as ever.
+    let again =
+        super::setting::admission(&cluster.token(1, Role::Agent).await, "a", 3, &Key::generate().unwrap());
+    assert!(cluster.registrar.admit(&again, SystemTime::now()).await.is_err());
+    assert_eq!(*cluster.store.get(&at).await.unwrap().unwrap().value, *later);
+    cluster.join("b", 4, Role::Agent).await;
+    cluster.store.put(&at, &known, None).await.unwrap();
+    cluster.renew(&who, &key).await.unwrap();
+}

@@ -28,6 +28,7 @@
 //! | `cluster/grace` | for how many seconds a member may be away | operators |
 //! | `cluster/elected` | the member that changes the others, under its lease | members |
 //! | `cluster/step` | the change that is being made | the elected one |
+//! | `cluster/recovered` | another value after each time that the store went on from the copy of one member | that member |
 //!
 //! A value begins with one byte that tells the version of its form. The parts of a key are separated by slashes; a part that
 //! somebody chose freely has its slashes, percent signs and control characters written as `%xx`, so that no name can reach
@@ -101,6 +102,8 @@ pub const CLUSTER_SIZE: &str = "cluster/size";
 pub const CLUSTER_GRACE: &str = "cluster/grace";
 /// The member that changes the others.
 pub const CLUSTER_ELECTED: &str = "cluster/elected";
+/// Which past the store has: it is another value after each time that it went on from an old copy.
+pub const CLUSTER_RECOVERED: &str = "cluster/recovered";
 /// The change of members that is being made.
 pub const CLUSTER_STEP: &str = "cluster/step";
 

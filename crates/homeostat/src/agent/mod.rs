@@ -3,6 +3,7 @@
 //! One task decides: it waits for the engine, the inputs, signals and deadlines, and nothing else ends a run.
 
 mod cluster;
+mod ending;
 mod host;
 mod loading;
 mod quiet;
@@ -126,6 +127,8 @@ struct Agent<'a> {
     has_loaded: bool,
     /// Why the last report could not be written.
     unwritten: Option<String>,
+    /// Tells what keeps the host that the run ends.
+    ends: watch::Sender<bool>,
 }
 
 /// Keeps the host until the run ends. `first` was read before anything was opened.
@@ -314,6 +317,7 @@ impl Agent<'_> {
 
     /// Stops the engine as the end asks for, writes the last report, and says the exit code.
     async fn finish(mut self, end: End, signals: &mut Signals) -> anyhow::Result<Exit> {
+        self.ends.send_replace(true);
         match end {
             End::Converged => self.engine.stop(Stop::Graceful).await,
             End::Timeout => self.engine.stop(Stop::Cancel).await,

@@ -27,6 +27,8 @@ pub(crate) struct Releases {
     again: Option<(Instant, Offer)>,
     /// What the next one waits for.
     waits: watch::Receiver<Option<Arc<str>>>,
+    /// What is wrong with the operators in the store.
+    trouble: watch::Receiver<Option<Arc<str>>>,
     /// Changes by hand that were counted when the release came.
     hands_before: u64,
 }
@@ -39,6 +41,8 @@ pub(crate) struct ReleaseFacts {
     pub(crate) tainted: bool,
     /// What the next one waits for.
     pub(crate) waits: Option<Arc<str>>,
+    /// What is wrong with the operators in the store.
+    pub(crate) operators: Option<Arc<str>>,
 }
 
 impl Releases {
@@ -64,9 +68,19 @@ impl Releases {
             },
         };
         let own = HostStanding { runs: ledger.runs, in_order: false, failed: ledger.failed };
-        let (_, waits) = watch::channel(None);
+        let (waits, trouble) = (watch::channel(None).1, watch::channel(None).1);
         let standing = watch::Sender::new(own);
-        Ok(Self { party, ledger, first, standing, follower: None, again: None, waits, hands_before: 0 })
+        Ok(Self {
+            party,
+            ledger,
+            first,
+            standing,
+            follower: None,
+            again: None,
+            waits,
+            trouble,
+            hands_before: 0,
+        })
     }
 
     /// The release to begin with.
@@ -77,7 +91,7 @@ impl Releases {
     /// Follows those in the store from now on.
     pub(super) fn begin(&mut self) {
         let follower = Follower::start(self.party.clone(), self.standing.subscribe());
-        self.waits = follower.waits();
+        (self.waits, self.trouble) = (follower.waits(), follower.trouble());
         self.follower = Some(follower);
     }
 
@@ -91,6 +105,7 @@ impl Releases {
                 Some(offer)
             }
             Ok(()) = self.waits.changed() => None,
+            Ok(()) = self.trouble.changed() => None,
             () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {
                 self.again.take().map(|(_, offer)| offer)
             }
@@ -165,7 +180,8 @@ impl Releases {
 
     pub(super) fn facts(&self) -> ReleaseFacts {
         let Ledger { runs, failed, tainted, .. } = self.ledger;
-        ReleaseFacts { runs, failed, tainted, waits: self.waits.borrow().clone() }
+        let (waits, operators) = (self.waits.borrow().clone(), self.trouble.borrow().clone());
+        ReleaseFacts { runs, failed, tainted, waits, operators }
     }
 
     /// What cannot be remembered is still so, until the next start.

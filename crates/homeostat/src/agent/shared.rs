@@ -116,7 +116,8 @@ impl Shared {
             let told = Told { stands: engine.stands(), catalog: self.loaded.subscribe(), lease };
             self.announcing.spawn(vertices::publish(store.clone(), self.host.clone(), told));
         }
-        self.announcing.spawn(presence::announce(store, self.host.clone(), summaries, contact, held));
+        let turns = self.exchange.turns();
+        self.announcing.spawn(presence::announce(store, self.host.clone(), summaries, contact, held, turns));
         self.announcing.spawn(summarize(engine, self.facts.subscribe(), summary));
     }
 

@@ -1,13 +1,17 @@
 //! Starting: the parts of an agent are put together, and nothing is loaded yet.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 use homeostat_cluster::exchange::Party;
+use homeostat_engine::Store;
 use homeostat_model::Diagnostic;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::ending::Ending;
 use super::loading::running;
 use super::shared::Shared;
 use super::{Agent, Opened, Part, Task, status};
@@ -39,6 +43,11 @@ pub(super) async fn start<'a>(
     let id = opened.prefix.id().context("cannot tell this agent from others")?;
     let store = opened.store.clone();
     let own_store = opened.mirror.as_ref().map_or_else(|| store.clone(), |(mirror, _)| mirror.clone());
+    let (ends, ending) = watch::channel(false);
+    let kept: Arc<dyn Store> = match &opened.mirror {
+        Some(_) => Ending::new(opened.store, ending),
+        None => opened.store,
+    };
     let mut shared = match opened.mirror {
         Some((mirror, key)) => {
             let publishes = task.options.mode == Mode::Apply;
@@ -48,8 +57,7 @@ pub(super) async fn start<'a>(
         }
         None => None,
     };
-    let host =
-        opened.host.host(&task.hostname, opened.root, (opened.store, own_store), &id, shown.output())?;
+    let host = opened.host.host(&task.hostname, opened.root, (kept, own_store), &id, shown.output())?;
     let engine_after = task.started.1.elapsed();
     let engine = Engine::start(
         task.options.clone(),
@@ -87,6 +95,7 @@ pub(super) async fn start<'a>(
         coming: None,
         has_loaded: false,
         unwritten: None,
+        ends,
     };
     Ok((agent, notes))
 }

@@ -79,6 +79,9 @@ fn text(status: &Json) -> String {
     if let Some(waits) = release["waits"].as_str() {
         out.push_str(&format!("  the next release: {}\n", printable(waits)));
     }
+    if let Some(why) = release["operators"].as_str() {
+        out.push_str(&format!("  operators: {}\n", printable(why)));
+    }
     if let Some(failed) = release["failed"].as_u64() {
         out.push_str(&format!("  release {failed} failed here\n"));
     }
@@ -99,7 +102,8 @@ mod tests {
             "host": "a", "settled": true, "converged": false, "totals": { "resources": 3 },
             "not_in_order": ["file[/x]: denied"],
             "exchange": { "cut_off": "no answer", "collected": 2, "left_out": ["file[/y] is wrong"],
-                          "release": { "runs": 7, "failed": 8, "tainted": true, "waits": "waiting: x" } },
+                          "release": { "runs": 7, "failed": 8, "tainted": true, "waits": "waiting: x",
+                                       "operators": "`operators/2` is passed over" } },
             "store": { "role": "client", "trouble": "`etcd` cannot be run: no such file" },
         });
         let want = "\
@@ -110,6 +114,7 @@ a: settled, and not everything is in order; resources: 3
   in the store: client: `etcd` cannot be run: no such file
   release: 7, and something was changed by hand since
   the next release: waiting: x
+  operators: `operators/2` is passed over
   release 8 failed here
   cut off from other hosts: no answer
 ";

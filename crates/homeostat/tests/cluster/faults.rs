@@ -1,6 +1,12 @@
 //! Members that are killed, restarted, or cannot run etcd.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use homeostat_engine::Store;
+use homeostat_engine::store::keys;
+use tokio::runtime::Builder;
 
 use super::rig::{Rig, name, rig};
 
@@ -104,4 +110,48 @@ fn the_last_member_goes_on_alone_when_it_is_told_to() {
     (2..=3).for_each(|host| rig.start(host, &[]));
     rig.until_members(&[1, 2, 3]);
     assert_eq!(rig.kv(2, &["get", "before"]).ends_with(0).stdout, "yes");
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+}
+
+#[test]
+fn a_host_that_runs_writes_again_what_an_old_copy_of_the_store_has_not() {
+    let mut rig = rig!(4);
+    rig.grow(3);
+    rig.until_members(&[1, 2, 3]);
+    let token = rig.token(1, &[]);
+    rig.join(4, &token).ends_with(0);
+    // The old copy knows the fourth host, and nothing of what it says later.
+    rig.start(4, &[]);
+    rig.until("its key is there", |rig| rig.run(1, &["hosts"]).stdout.contains("h4"));
+    rig.kill(1);
+    let (data, old) = (rig.host(1).join("prefix/cluster/etcd"), rig.host(1).join("old"));
+    copy(&data, &old);
+    rig.start(1, &[]);
+    rig.until_members(&[1, 2, 3]);
+    rig.declare(
+        4,
+        "  - {name: '@@offered', path: DIR/files/offered, content: x}\n  \
+         kv:\n  - {name: own, key: place, value: here, mapped: true}\n",
+    );
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let said = |rig: &Rig| {
+        let store = rig.store(1);
+        runtime.block_on(async {
+            let exports = store.range(&keys::exports_of("h4")).await.map_or(0, |(entries, _)| entries.len());
+            let value = store.get(&keys::kv_of("place", "h4")).await.is_ok_and(|value| value.is_some());
+            let summary = store.get(&keys::host("h4")).await.is_ok_and(|summary| summary.is_some());
+            (exports, value, summary)
+        })
+    };
+    rig.until("all of it is there", |rig| said(rig) == (1, true, true));
+
+    (1..=3).for_each(|host| rig.kill(host));
+    std::fs::remove_dir_all(&data).unwrap();
+    copy(&old, &data);
+    rig.run(1, &["cluster", "recover", "--yes"]).ends_with(0);
+    rig.start(1, &[]);
+    rig.until("all of it is there again", |rig| said(rig) == (1, true, true));
 }

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use homeostat_cluster::EtcdStore;
 use homeostat_cluster::identity::ClusterDir;
 use homeostat_cluster::testing::network::{Networks, address};
+use homeostat_cluster::{EtcdOptions, EtcdStore};
+use homeostat_engine::Store;
 use serde_json::Value as Json;
 use tempfile::TempDir;
+use tokio::runtime::Builder;
 
 /// Longer than anything here takes on a busy machine; nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -203,9 +206,35 @@ impl Rig {
 
     /// The store as a host may ask it.
     pub(crate) fn store(&self, host: usize) -> EtcdStore {
+        EtcdStore::new(self.store_options(host)).unwrap()
+    }
+
+    fn store_options(&self, host: usize) -> EtcdOptions {
         let identity = ClusterDir::below(&self.host(host).join("prefix"));
         let urls = (1..=self.agents.len()).map(|host| format!("https://{}:7421", address(host)));
-        EtcdStore::new(identity.store_options(urls)).unwrap()
+        identity.store_options(urls)
+    }
+
+    /// Tells when the store answers, from now on, whoever asks it on a host and knows nothing of it: anew each time, without waits.
+    pub(crate) fn answers(&self, host: usize) -> Receiver<Instant> {
+        let (sender, told) = channel();
+        let (options, enter) = (self.store_options(host), self.networks.entrance(host));
+        std::thread::spawn(move || {
+            enter();
+            Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+                loop {
+                    let store = EtcdStore::new(options.clone()).unwrap();
+                    let asked = tokio::time::timeout(Duration::from_millis(500), store.get("hosts/h1"));
+                    if matches!(asked.await, Ok(Ok(Some(_)))) {
+                        // Nobody may wait for it any more.
+                        sender.send(Instant::now()).ok();
+                        return;
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            });
+        });
+        told
     }
 
     /// The directory of a host.

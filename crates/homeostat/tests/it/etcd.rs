@@ -130,6 +130,28 @@ fn an_etcd_that_is_away_stops_nothing_else() {
 }
 
 #[test]
+fn the_end_of_a_run_does_not_wait_for_a_store_that_says_nothing() {
+    let Some(server) = EtcdServer::start() else { return };
+    let (place, etcd) = (Place::new(), server.url());
+    place.write(
+        "site.yaml",
+        "graph: g\nresources:\n  file:\n  - {name: DIR/kept, content: text}\n  \
+         kv:\n  - {name: a, key: greeting, value: hello}\n",
+    );
+    server.freeze();
+    let agent = agent(&place, &etcd, "alpha", &["DIR/site.yaml"]);
+    wait_until("the file is there", || place.read("kept") == "text");
+    let since = std::time::Instant::now();
+    agent.signal("TERM");
+    agent.finish();
+    // It ends after half a second; the question that is under way would be given up after five.
+    let took = since.elapsed();
+    eprintln!("it ended after {took:.2?}");
+    assert!(took < std::time::Duration::from_secs(3), "{took:?}");
+    server.thaw();
+}
+
+#[test]
 fn a_run_that_settles_once_says_that_the_store_is_away() {
     let place = Place::new();
     place.write("site.yaml", "graph: g\nresources:\n  kv:\n  - {name: a, key: greeting, value: hello}\n");
