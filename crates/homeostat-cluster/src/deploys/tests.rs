@@ -223,7 +223,7 @@ fn another_roster_under_the_number_that_is_pinned_is_told_and_the_pinned_one_cou
     let (a, b) = (ann.operator("ann").unwrap(), bob.operator("bob").unwrap());
     let pinned = vec![a.clone(), b.clone()];
     let signed = |number, operators: &[&Operator]| {
-        let operators = operators.iter().map(|operator| Operator::clone(operator)).collect();
+        let operators = operators.iter().copied().cloned().collect();
         let roster = Roster { cluster: CLUSTER.into(), number, operators };
         let body = serde_json::to_vec(&roster).unwrap();
         Stored { number, signed: ann.sign(signed::Purpose::Operators, &body).into() }
