@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use homeostat_model::catalog::{CollectDecl, ExportDecl};
+use homeostat_model::circle::{Before, circles};
 use homeostat_model::{
     Catalog, Diagnostic, EdgeDecl, KindName, ResourceDecl, ResourceId, SendDecl, Span, Stage, codes,
 };
@@ -171,7 +172,19 @@ impl Draft {
         let mut comparisons = COMPARISONS_MAX;
         self.finish_edges(cx, findings, &mut comparisons);
         self.finish_sends(cx, findings, &mut comparisons);
+        // Of a text without errors, the graph finds circles while it grows.
+        if findings.has_errors() && !findings.has(codes::CYCLE) {
+            findings.extend(self.circles());
+        }
         self.catalog
+    }
+
+    fn circles(&self) -> Vec<Diagnostic> {
+        let edges = self.catalog.edges.iter();
+        let sends = self.catalog.sends.iter();
+        let edges = edges.map(|edge| Before { from: &edge.from, to: &edge.to, origin: edge.origin });
+        let sends = sends.map(|send| Before { from: &send.from, to: &send.to, origin: send.origin });
+        circles(edges.chain(sends))
     }
 
     fn finish_edges(&mut self, cx: &Context<'_>, findings: &mut Findings, comparisons: &mut usize) {

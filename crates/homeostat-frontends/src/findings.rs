@@ -1,6 +1,6 @@
 //! Diagnostics as they are found.
 
-use homeostat_model::{Diagnostic, Stage, codes};
+use homeostat_model::{Diagnostic, Severity, Stage, codes};
 
 /// More than anybody reads; it bounds what a file of garbage can cost.
 const MAX_DIAGNOSTICS: usize = 10_000;
@@ -23,6 +23,14 @@ impl Findings {
     /// Whether looking for more is in vain.
     pub(crate) fn is_full(&self) -> bool {
         self.is_cut
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    pub(crate) fn has(&self, code: &str) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.code == code)
     }
 
     pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {

@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod catalog;
+pub mod circle;
 pub mod codes;
 pub mod collect;
 pub mod delta;

@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use homeostat_model::{
-    Catalog, CatalogDelta, Diagnostic, Digest, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Stage, codes,
-};
+use homeostat_model::circle::{self, Before, circles};
+use homeostat_model::{Catalog, CatalogDelta, Diagnostic, Digest, ResourceDecl, ResourceId, Stage, codes};
 
 use super::LoadSummary;
 use super::jobs::AnyDrift;
@@ -100,7 +99,10 @@ impl Loader {
         moved: Vec<Moved>,
         registry: &Registry,
     ) -> Result<LoadSummary, Vec<Diagnostic>> {
-        let set = self.build_all(graph, delta, registry)?;
+        let set = self.build_all(graph, delta, registry).map_err(|mut wrong| {
+            wrong.extend(circles(ordered(delta)));
+            wrong
+        })?;
         let mut diff = GraphDiff { set, remove: vec![], edges: vec![], sends: vec![], moved };
         diff.edges.extend(delta.remove_edges.iter().map(|(from, to)| edge(from, to, None)));
         diff.edges.extend(delta.set_edges.iter().map(|decl| edge(&decl.from, &decl.to, Some(decl.notify))));
@@ -116,7 +118,7 @@ impl Loader {
         }));
         self.undo_removed(delta, registry, &mut diff);
         let declared = self.declared.is_some().then(|| DeclaredChange::of(graph, &diff));
-        let loaded = graph.load(diff).map_err(|error| vec![diagnose(&error, delta)])?;
+        let loaded = graph.load(diff).map_err(|error| diagnose(&error, delta))?;
         if let (Some(host), Some(change)) = (&self.declared, declared) {
             host.declared().add(&change.added);
             host.declared().remove(&change.removed);
@@ -257,50 +259,38 @@ fn in_parallel<T: Sync, A: Send, B: Send>(
     })
 }
 
-fn diagnose(error: &LoadError, delta: &CatalogDelta) -> Diagnostic {
+fn diagnose(error: &LoadError, delta: &CatalogDelta) -> Vec<Diagnostic> {
     match error {
         LoadError::Unknown(id) => {
-            let place = delta
-                .set_edges
-                .iter()
-                .find(|edge| edge.from == *id || edge.to == *id)
-                .and_then(|edge| edge.origin);
+            let place =
+                ordered(delta).find(|edge| edge.from == id || edge.to == id).and_then(|edge| edge.origin);
             let message = format!("{id} is not declared");
-            Diagnostic::error(codes::UNKNOWN_RESOURCE, Stage::Catalog, message).at(place)
+            vec![Diagnostic::error(codes::UNKNOWN_RESOURCE, Stage::Catalog, message).at(place)]
         }
-        LoadError::Cycle(ids) => cycle_diagnostic(ids, delta),
+        LoadError::Cycle(ids) => {
+            let all = circles(ordered(delta));
+            // One that goes over edges of before is known only here.
+            if all.is_empty() { vec![circle::diagnostic(&through(ids, delta))] } else { all }
+        }
     }
 }
 
-fn cycle_diagnostic(ids: &[ResourceId], delta: &CatalogDelta) -> Diagnostic {
-    const SHOWN_MAX: usize = 8;
-    let mut names: Vec<String> = ids.iter().take(SHOWN_MAX).map(ToString::to_string).collect();
-    if ids.len() > SHOWN_MAX {
-        names.push(format!("({} more)", ids.len() - SHOWN_MAX));
-    }
-    names.extend(ids.first().map(ToString::to_string));
-    let message = format!("these wait for each other in a circle: {}", names.join(" → "));
-    let pairs: Vec<(&ResourceId, &ResourceId)> = ids.iter().zip(ids.iter().cycle().skip(1)).collect();
-    let mut diagnostic = Diagnostic::error(codes::CYCLE, Stage::Catalog, message)
-        .help("take one of these edges out, or turn it around");
-    let mut places = pairs.iter().filter_map(|(from, to)| {
-        let span = edge_origin(delta, from, to)?;
-        Some((span, format!("{from} comes before {to}")))
-    });
-    if let Some((span, text)) = places.next() {
-        diagnostic = diagnostic.at(span).saying(text);
-    }
-    for (span, text) in places.take(SHOWN_MAX) {
-        diagnostic = diagnostic.label(span, text);
-    }
-    diagnostic
+/// Who comes before whom by what is declared anew.
+fn ordered(delta: &CatalogDelta) -> impl Iterator<Item = Before<'_>> {
+    let edges =
+        delta.set_edges.iter().map(|edge| Before { from: &edge.from, to: &edge.to, origin: edge.origin });
+    edges.chain(delta.set_sends.iter().map(|send| Before {
+        from: &send.from,
+        to: &send.to,
+        origin: send.origin,
+    }))
 }
 
-fn edge_origin(delta: &CatalogDelta, from: &ResourceId, to: &ResourceId) -> Option<homeostat_model::Span> {
-    let edge = |edge: &&EdgeDecl| edge.from == *from && edge.to == *to;
-    let send = |send: &&SendDecl| send.from == *from && send.to == *to;
-    let declared = delta.set_edges.iter().find(edge).and_then(|edge| edge.origin);
-    declared.or_else(|| delta.set_sends.iter().find(send).and_then(|send| send.origin))
+/// The edges of a circle, with the places of those that are declared anew.
+fn through<'a>(ids: &'a [ResourceId], delta: &CatalogDelta) -> Vec<Before<'a>> {
+    let origins: BTreeMap<_, _> = ordered(delta).map(|edge| ((edge.from, edge.to), edge.origin)).collect();
+    let pairs = ids.iter().zip(ids.iter().cycle().skip(1));
+    pairs.map(|(from, to)| Before { from, to, origin: origins.get(&(from, to)).copied().flatten() }).collect()
 }
 
 fn dropped_note(from: &ResourceId, to: &ResourceId) -> Diagnostic {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use homeostat_engine::event::EventKind;
 use homeostat_engine::{EngineOptions, Outcome, Stop};
 use homeostat_model::catalog::{EdgeDecl, SendDecl};
-use homeostat_model::{CatalogDelta, Meta, Value};
+use homeostat_model::{CatalogDelta, Diagnostic, Meta, Value};
 use tokio::time::Instant;
 
 use crate::script::{Rig, catalog, id, want};
@@ -113,6 +113,23 @@ async fn a_cycle_is_shown_with_its_members() {
     let diagnostics = rig.engine.load(circle).await.unwrap_err();
     assert_eq!(diagnostics[0].code, "cycle");
     assert!(diagnostics[0].message.contains("script[a]") && diagnostics[0].message.contains("script[b]"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_cycles_are_shown_beside_what_is_wrong_with_resources() {
+    let rig = Rig::start("cycles", EngineOptions::default()).await;
+    let wrong = rig.script("e", &[want("invalid")]);
+    let mut circles = catalog(
+        ["a", "b", "c", "d"].map(|name| rig.script(name, &[want("x")])).into_iter().chain([wrong]).collect(),
+    );
+    let pairs = [("a", "b"), ("b", "a"), ("c", "d"), ("d", "c"), ("d", "e")];
+    circles.edges = pairs.map(|(from, to)| EdgeDecl::before(id(from), id(to))).into();
+    let codes = |diagnostics: Vec<Diagnostic>| diagnostics.iter().map(|one| one.code).collect::<Vec<_>>();
+    let found = rig.engine.load(circles.clone()).await.unwrap_err();
+    assert_eq!(codes(found), ["invalid-param", "cycle", "cycle"]);
+    circles.resources.pop();
+    circles.edges.pop();
+    assert_eq!(codes(rig.engine.load(circles).await.unwrap_err()), ["cycle", "cycle"]);
 }
 
 #[tokio::test(start_paused = true)]

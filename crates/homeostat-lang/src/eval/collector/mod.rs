@@ -14,6 +14,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use homeostat_model::circle::circles;
 use homeostat_model::suggest::did_you_mean;
 use homeostat_model::{CatalogDelta, Diagnostic, ResourceId};
 
@@ -122,6 +123,7 @@ impl Collector {
         });
         let others = self.others().flat_map(Failure::all).map(Failure::diagnostic);
         let mut all: Vec<Diagnostic> = dangling.chain(others).collect();
+        all.extend(circles(self.references.declared()));
         all.retain(|diagnostic| seen.insert((diagnostic.span, diagnostic.code, diagnostic.message.clone())));
         all.sort_by(|a, b| (a.span, &a.message).cmp(&(b.span, &b.message)));
         all

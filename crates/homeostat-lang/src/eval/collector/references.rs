@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use homeostat_model::circle::Before;
 use homeostat_model::{CatalogDelta, EdgeDecl, ResourceId, SendDecl, codes};
 
 use super::collects::Collects;
@@ -78,6 +79,12 @@ impl References {
             claims.withdraw(op);
             self.touched_sends.insert(key.clone());
         }
+    }
+
+    /// Who comes before whom, whether or not both ends are there.
+    pub(super) fn declared(&self) -> impl Iterator<Item = Before<'_>> {
+        let edges = self.edges.values().filter_map(|claims| Some(&claims.by.first()?.1));
+        edges.map(|edge| Before { from: &edge.from, to: &edge.to, origin: edge.origin })
     }
 
     /// Looks at what was touched, and at the edges of resources that have come, gone, hidden or shown themselves.

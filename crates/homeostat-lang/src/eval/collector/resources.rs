@@ -75,8 +75,10 @@ impl Resources {
         }
     }
 
+    /// Also if what was declared contradicts itself: whoever refers to it is not to blame for that.
     pub(super) fn is_declared(&self, id: &ResourceId) -> bool {
-        self.names.get(id).is_some_and(|declarations| declarations.meaning.is_some())
+        let has_meaning = self.names.get(id).is_some_and(|declarations| declarations.meaning.is_some());
+        has_meaning || self.conflicts.contains_key(id)
     }
 
     /// The names of the resources of a kind, in order.
@@ -95,8 +97,8 @@ impl Resources {
     pub(super) fn settle(&mut self) -> Vec<ResourceId> {
         let mut moved = Vec::new();
         for id in taken(&mut self.touched) {
+            let was = (self.is_declared(&id), self.is_hidden(&id));
             let Some(declarations) = self.names.get_mut(&id) else { continue };
-            let was = declarations.meaning.as_ref().map(Meaning::is_hidden);
             match declarations.meaning() {
                 Ok(meaning) => {
                     declarations.meaning = meaning;
@@ -106,7 +108,7 @@ impl Resources {
                     self.conflicts.insert(id.clone(), conflict);
                 }
             }
-            if declarations.meaning.as_ref().map(Meaning::is_hidden) != was {
+            if (self.is_declared(&id), self.is_hidden(&id)) != was {
                 moved.push(id.clone());
             }
             self.changed.push(id);

@@ -87,6 +87,22 @@ fn different_resources_of_one_name_hold_everything_until_they_agree() {
 }
 
 #[test]
+fn whoever_refers_to_what_contradicts_itself_is_not_to_blame() {
+    let mut rig = Rig::new(Unknowns::Wait);
+    let (ends, between) = (rig.op(), rig.op());
+    let twice = || vec![resource("test", "a", Some("x")), resource("test", "a", Some("y"))];
+    let held = "held: `test[a]` is declared twice, with different `state`";
+    rig.tell(ends, declares([twice(), vec![resource("test", "b", None)]].concat()));
+    assert_eq!(rig.tell(between, edges(vec![EdgeDecl::before(id("a"), id("b"))])), held);
+    let missing = "held: the edge refers to `test[a]`, which is not declared";
+    assert_eq!(rig.tell(ends, declares(vec![resource("test", "b", None)])), missing);
+    assert_eq!(
+        rig.tell(ends, declares(twice())),
+        format!("{held}; the edge refers to `test[b]`, which is not declared")
+    );
+}
+
+#[test]
 fn packages_merge_where_they_ask_for_presence() {
     let mut rig = Rig::new(Unknowns::Wait);
     let (one, other, third) = (rig.op(), rig.op(), rig.op());
