@@ -180,11 +180,8 @@ impl Draft {
     }
 
     fn circles(&self) -> Vec<Diagnostic> {
-        let edges = self.catalog.edges.iter();
-        let sends = self.catalog.sends.iter();
-        let edges = edges.map(|edge| Before { from: &edge.from, to: &edge.to, origin: edge.origin });
-        let sends = sends.map(|send| Before { from: &send.from, to: &send.to, origin: send.origin });
-        circles(edges.chain(sends))
+        let (edges, sends) = (&self.catalog.edges, &self.catalog.sends);
+        circles(edges.iter().map(Before::from).chain(sends.iter().map(Before::from)))
     }
 
     fn finish_edges(&mut self, cx: &Context<'_>, findings: &mut Findings, comparisons: &mut usize) {

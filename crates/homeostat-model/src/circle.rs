@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::{Diagnostic, ResourceId, Span, Stage, codes};
+use crate::{Diagnostic, EdgeDecl, ResourceId, SendDecl, Span, Stage, codes};
 
 /// Circles that are told of one text.
 const CIRCLES_MAX: usize = 20;
@@ -21,6 +21,18 @@ pub struct Before<'a> {
     pub to: &'a ResourceId,
     /// Where it was declared.
     pub origin: Option<Span>,
+}
+
+impl<'a> From<&'a EdgeDecl> for Before<'a> {
+    fn from(edge: &'a EdgeDecl) -> Self {
+        Self { from: &edge.from, to: &edge.to, origin: edge.origin }
+    }
+}
+
+impl<'a> From<&'a SendDecl> for Before<'a> {
+    fn from(send: &'a SendDecl) -> Self {
+        Self { from: &send.from, to: &send.to, origin: send.origin }
+    }
 }
 
 /// A diagnostic for each circle, in the order in which the edges were declared.

@@ -277,13 +277,7 @@ fn diagnose(error: &LoadError, delta: &CatalogDelta) -> Vec<Diagnostic> {
 
 /// Who comes before whom by what is declared anew.
 fn ordered(delta: &CatalogDelta) -> impl Iterator<Item = Before<'_>> {
-    let edges =
-        delta.set_edges.iter().map(|edge| Before { from: &edge.from, to: &edge.to, origin: edge.origin });
-    edges.chain(delta.set_sends.iter().map(|send| Before {
-        from: &send.from,
-        to: &send.to,
-        origin: send.origin,
-    }))
+    delta.set_edges.iter().map(Before::from).chain(delta.set_sends.iter().map(Before::from))
 }
 
 /// The edges of a circle, with the places of those that are declared anew.

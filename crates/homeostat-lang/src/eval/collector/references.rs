@@ -84,7 +84,7 @@ impl References {
     /// Who comes before whom, whether or not both ends are there.
     pub(super) fn declared(&self) -> impl Iterator<Item = Before<'_>> {
         let edges = self.edges.values().filter_map(|claims| Some(&claims.by.first()?.1));
-        edges.map(|edge| Before { from: &edge.from, to: &edge.to, origin: edge.origin })
+        edges.map(Before::from)
     }
 
     /// Looks at what was touched, and at the edges of resources that have come, gone, hidden or shown themselves.
