@@ -36,6 +36,7 @@ impl Running {
         kinds: &[Kind],
         sink: Box<dyn EventSink>,
     ) -> anyhow::Result<Self> {
+        let options = EngineOptions { give_back: homeostat::allocator::give_back, ..options };
         std::fs::create_dir_all(prefix)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let store = Arc::new(EmbeddedStore::open(prefix));

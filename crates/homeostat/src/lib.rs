@@ -7,6 +7,7 @@
 //! Start reading at [`cli`] for what can be asked for, and at `agent` for what `run` does.
 
 mod agent;
+pub mod allocator;
 mod api;
 mod catalog;
 pub mod cli;

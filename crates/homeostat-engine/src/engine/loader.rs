@@ -79,7 +79,12 @@ impl Loader {
         let forgotten =
             self.undo.keys().filter(|id| !declared.contains(*id) && graph.graph.find(id).is_none());
         delta.remove.extend(forgotten.cloned().collect::<Vec<_>>());
-        self.load_difference(graph, &delta, moved, registry)
+        let loaded = self.load_difference(graph, &delta, moved, registry);
+        if delta.set.len() >= PARALLEL_MIN {
+            // What was made can begin meanwhile.
+            tokio::task::spawn_blocking(move || drop(delta));
+        }
+        loaded
     }
 
     /// Changes what is desired.

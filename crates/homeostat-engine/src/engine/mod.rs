@@ -6,7 +6,6 @@
 mod jobs;
 mod loader;
 mod looks;
-mod memory;
 mod panics;
 mod plan;
 mod records;
@@ -70,6 +69,8 @@ pub struct EngineOptions {
     pub attempts: u32,
     /// So many repairs of one resource within so long mean that somebody else keeps changing it; none: nobody is slowed down.
     pub flapping: Option<(u32, Duration)>,
+    /// Called when a large load has settled: whatever allocates may give back what only the loading needed.
+    pub give_back: fn(),
 }
 
 impl Default for EngineOptions {
@@ -84,6 +85,7 @@ impl Default for EngineOptions {
             keep_changes: false,
             attempts: 3,
             flapping: Some((10, Duration::from_secs(10))),
+            give_back: || (),
         }
     }
 }

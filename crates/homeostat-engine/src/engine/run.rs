@@ -16,7 +16,7 @@ use super::loader::Loader;
 use super::looks::Looks;
 use super::subject::Managed;
 use super::view::{GraphView, VertexStatus};
-use super::{EngineOptions, EventSink, LoadSummary, Mode, Progress, Stands, Stop, memory, plan, records};
+use super::{EngineOptions, EventSink, LoadSummary, Mode, Progress, Stands, Stop, plan, records};
 use crate::event::{Cause, Event, EventKind, Severity};
 use crate::host::Host;
 use crate::journal::Journal;
@@ -31,6 +31,8 @@ const CHUNK_MAX: usize = 32;
 const JOURNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 /// Jobs in a row that the graph's task runs itself while there is only ever one, before it looks at what else came.
 const ALONE_MAX: usize = 16;
+/// Resources in a load after which it is worth giving memory back.
+const LARGE_LOAD: usize = 10_000;
 /// Messages that are taken in one go before what follows from them is done.
 const AT_ONCE_MAX: usize = 64;
 
@@ -86,6 +88,7 @@ pub(super) struct GraphTask {
     loaded: bool,
     /// Resources that were loaded since memory was given back.
     loaded_lately: usize,
+    give_back: fn(),
     dry: bool,
     stopping: Vec<oneshot::Sender<()>>,
     /// What ran was ended and will not report.
@@ -132,6 +135,7 @@ impl GraphTask {
             started: Instant::now(),
             loaded: false,
             loaded_lately: 0,
+            give_back: options.give_back,
             dry: options.mode == Mode::Noop,
             stopping: Vec::new(),
             cancelled: false,
@@ -421,8 +425,8 @@ impl GraphTask {
             };
             news
         });
-        if settled {
-            memory::give_back(std::mem::take(&mut self.loaded_lately));
+        if settled && std::mem::take(&mut self.loaded_lately) >= LARGE_LOAD {
+            (self.give_back)();
         }
     }
 

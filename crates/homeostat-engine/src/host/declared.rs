@@ -2,67 +2,114 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::resource::Claim;
 use crate::source::AbsPath;
 
+/// Changes that wait to be sorted in, at least.
+const PENDING_MAX: usize = 1024;
+
 /// Declared paths. The engine adds what a resource provides when it is loaded, and removes it when it leaves the graph.
 #[derive(Debug, Default)]
 pub struct Declared {
+    paths: Mutex<Paths>,
+}
+
+/// Few ask, so what is added and removed is only noted until somebody does.
+#[derive(Debug, Default)]
+struct Paths {
     /// Several resources may declare one path.
-    paths: RwLock<BTreeMap<AbsPath, usize>>,
+    counted: BTreeMap<AbsPath, usize>,
+    pending: Vec<(AbsPath, Change)>,
+    /// Above as many they are sorted in, asked for or not.
+    pending_max: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Added,
+    Removed,
 }
 
 impl Declared {
     /// Adds the paths among claims.
     pub fn add(&self, claims: &[Claim]) {
-        let mut added: Vec<&AbsPath> = paths_of(claims).collect();
-        if added.is_empty() {
-            return;
-        }
-        let mut paths = self.paths.write().unwrap_or_else(PoisonError::into_inner);
-        if paths.is_empty() {
-            // A tree is made of what is sorted faster than it grows.
-            added.sort_unstable();
-            let counted = added.chunk_by(PartialEq::eq).map(|same| (same[0].clone(), same.len()));
-            *paths = counted.collect();
-        } else {
-            added.into_iter().for_each(|path| *paths.entry(path.clone()).or_insert(0) += 1);
-        }
+        self.note(claims, Change::Added);
     }
 
     /// Takes them back.
     pub fn remove(&self, claims: &[Claim]) {
-        let mut paths = self.paths.write().unwrap_or_else(PoisonError::into_inner);
-        for path in paths_of(claims) {
-            if let Some(count) = paths.get_mut(path) {
-                *count -= 1;
-                if *count == 0 {
-                    paths.remove(path);
-                }
-            }
+        self.note(claims, Change::Removed);
+    }
+
+    fn note(&self, claims: &[Claim], change: Change) {
+        let mut paths = self.lock();
+        if paths.pending.len() > paths.pending_max {
+            paths.sort_in();
         }
+        paths.pending.extend(paths_of(claims).map(|path| (path.clone(), change)));
+        // What comes after a large load is small, and must not wait until all of that is sorted.
+        paths.pending_max = paths.pending_max.max(paths.pending.len() * 2).max(PENDING_MAX);
     }
 
     /// Whether this very path is declared.
     pub fn contains(&self, path: &AbsPath) -> bool {
-        let paths = self.paths.read().unwrap_or_else(PoisonError::into_inner);
-        paths.contains_key(path)
+        self.sorted().counted.contains_key(path)
     }
 
     /// Whether anything below a path is declared.
     pub fn has_below(&self, path: &AbsPath) -> bool {
-        let paths = self.paths.read().unwrap_or_else(PoisonError::into_inner);
+        let paths = self.sorted();
         // Names that begin with a character before the slash sort between a directory and what is in it.
         let Ok(first) = path.join("\u{1}") else {
             return false;
         };
         paths
+            .counted
             .range((Bound::Excluded(&first), Bound::Unbounded))
             .next()
             .is_some_and(|(next, _)| path.is_above(next))
-            || paths.contains_key(&first)
+            || paths.counted.contains_key(&first)
+    }
+
+    fn sorted(&self) -> MutexGuard<'_, Paths> {
+        let mut paths = self.lock();
+        paths.sort_in();
+        paths
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Paths> {
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Paths {
+    fn sort_in(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        self.pending_max = PENDING_MAX;
+        if self.counted.is_empty() && pending.iter().all(|(_, change)| *change == Change::Added) {
+            // A tree is made of what is sorted faster than it grows.
+            let mut added: Vec<AbsPath> = pending.into_iter().map(|(path, _)| path).collect();
+            added.sort_unstable();
+            self.counted = added.chunk_by(PartialEq::eq).map(|same| (same[0].clone(), same.len())).collect();
+            return;
+        }
+        for (path, change) in pending {
+            match change {
+                Change::Added => *self.counted.entry(path).or_insert(0) += 1,
+                Change::Removed => self.take_one(&path),
+            }
+        }
+    }
+
+    fn take_one(&mut self, path: &AbsPath) {
+        if let Some(count) = self.counted.get_mut(path) {
+            *count -= 1;
+            if *count == 0 {
+                self.counted.remove(path);
+            }
+        }
     }
 }
 
@@ -92,5 +139,20 @@ mod tests {
         assert!(declared.has_below(&path("/a/b")));
         declared.remove(&[claim("/a/b/c")]);
         assert!(!declared.has_below(&path("/a/b")) && !declared.has_below(&path("/a")));
+    }
+
+    #[test]
+    fn what_was_added_and_removed_before_anybody_asked_counts_all_the_same() {
+        let claim = |at: usize| Claim::Path(AbsPath::parse(&format!("/many/{at}")).unwrap());
+        let declared = Declared::default();
+        for at in 0..PENDING_MAX * 3 {
+            declared.add(&[claim(at)]);
+            if at % 2 == 1 {
+                declared.remove(&[claim(at)]);
+            }
+        }
+        let contains = |at: usize| declared.contains(&AbsPath::parse(&format!("/many/{at}")).unwrap());
+        assert!(contains(0) && contains(PENDING_MAX * 3 - 2));
+        assert!(!contains(1) && !contains(PENDING_MAX * 3 - 1));
     }
 }

@@ -114,6 +114,7 @@ impl LimitArgs {
             semaphore: self.sema,
             autoedges: !self.no_autoedges,
             batch: !self.no_batch,
+            give_back: crate::allocator::give_back,
             ..usual
         }
     }
