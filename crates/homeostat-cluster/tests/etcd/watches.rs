@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use homeostat_cluster::testing::EtcdServer;
 use homeostat_cluster::{EtcdOptions, EtcdStore};
 use homeostat_engine::Store;
-use homeostat_engine::store::{VALUE_BYTES_MAX, WatchItem, keys};
+use homeostat_engine::store::{VALUE_BYTES_MAX, WatchItem, Watching, keys};
 
 use super::proxy::Proxy;
 use super::setting::{PATIENCE, next, next_changes, options, server, store, value};
@@ -12,6 +13,34 @@ use super::setting::{PATIENCE, next, next_changes, options, server, store, value
 async fn compact(url: &str, revision: u64) {
     let mut client = etcd_client::Client::connect([url], None).await.unwrap();
     client.compact(i64::try_from(revision).unwrap(), None).await.unwrap();
+}
+
+/// A way to a server that can be cut, and two stores: one that goes straight, and one by that way.
+async fn ways(server: &EtcdServer) -> (Proxy, EtcdStore, EtcdStore) {
+    let proxy = Proxy::start(server.port()).await;
+    let behind = options(&[proxy.url()]);
+    let direct = EtcdStore::new(EtcdOptions { urls: vec![server.url()], ..behind.clone() }).unwrap();
+    (proxy, direct, EtcdStore::new(behind).unwrap())
+}
+
+/// A watch of `w/` that saw the first change, and is cut off since.
+struct Cut {
+    proxy: Proxy,
+    direct: EtcdStore,
+    watching: Watching,
+    /// Its watches end with it.
+    _store: EtcdStore,
+}
+
+impl Cut {
+    async fn watching(server: &EtcdServer) -> Self {
+        let (proxy, direct, store) = ways(server).await;
+        let first = direct.put("w/a", b"1", None).await.unwrap();
+        let mut watching = store.watch("w/", first - 1).await.unwrap();
+        assert_eq!(next_changes(&mut watching).await, [value("w/a", "1")]);
+        proxy.close();
+        Self { proxy, direct, watching, _store: store }
+    }
 }
 
 #[tokio::test]
@@ -29,20 +58,13 @@ async fn a_watch_from_before_a_compaction_is_lost() {
 #[tokio::test]
 async fn a_watch_that_was_away_during_a_compaction_is_lost() {
     let server = server!();
-    let proxy = Proxy::start(server.port()).await;
-    let behind = options(&[proxy.url()]);
-    let direct = EtcdStore::new(EtcdOptions { urls: vec![server.url()], ..behind.clone() }).unwrap();
-    let store = EtcdStore::new(behind).unwrap();
-    let first = direct.put("w/a", b"1", None).await.unwrap();
-    let mut watching = store.watch("w/", first - 1).await.unwrap();
-    assert_eq!(next_changes(&mut watching).await, [value("w/a", "1")]);
-    proxy.close();
-    direct.put("w/a", b"2", None).await.unwrap();
-    let last = direct.put("w/a", b"3", None).await.unwrap();
+    let mut cut = Cut::watching(&server).await;
+    cut.direct.put("w/a", b"2", None).await.unwrap();
+    let last = cut.direct.put("w/a", b"3", None).await.unwrap();
     compact(&server.url(), last).await;
-    proxy.open();
-    assert_eq!(next(&mut watching).await, Some(WatchItem::Lost));
-    assert_eq!(next(&mut watching).await, None);
+    cut.proxy.open();
+    assert_eq!(next(&mut cut.watching).await, Some(WatchItem::Lost));
+    assert_eq!(next(&mut cut.watching).await, None);
 }
 
 #[tokio::test]
@@ -63,10 +85,7 @@ async fn a_watch_of_a_store_that_was_emptied_is_lost() {
 #[tokio::test]
 async fn what_was_missed_while_away_comes_even_if_it_is_more_than_the_queue() {
     let server = server!();
-    let proxy = Proxy::start(server.port()).await;
-    let behind = options(&[proxy.url()]);
-    let direct = EtcdStore::new(EtcdOptions { urls: vec![server.url()], ..behind.clone() }).unwrap();
-    let store = EtcdStore::new(behind).unwrap();
+    let (proxy, direct, store) = ways(&server).await;
     let (_, revision) = store.range("").await.unwrap();
     let mut watching = store.watch("w/", revision).await.unwrap();
     proxy.close();
@@ -134,18 +153,11 @@ async fn watchers(port: u16) -> u64 {
 #[tokio::test]
 async fn a_watch_that_was_away_while_the_store_went_on_from_an_old_copy_is_lost_however_far_that_is() {
     let server = server!();
-    let proxy = Proxy::start(server.port()).await;
-    let behind = options(&[proxy.url()]);
-    let direct = EtcdStore::new(EtcdOptions { urls: vec![server.url()], ..behind.clone() }).unwrap();
-    let store = EtcdStore::new(behind).unwrap();
-    let first = direct.put("w/a", b"1", None).await.unwrap();
-    let mut watching = store.watch("w/", first - 1).await.unwrap();
-    assert_eq!(next_changes(&mut watching).await, [value("w/a", "1")]);
-    proxy.close();
+    let mut cut = Cut::watching(&server).await;
     // As `members::recover` leaves it, and whoever came before us.
-    direct.put(keys::CLUSTER_RECOVERED, b"\x01another", None).await.unwrap();
-    direct.put("w/b", b"2", None).await.unwrap();
-    proxy.open();
-    assert_eq!(next(&mut watching).await, Some(WatchItem::Lost));
-    assert_eq!(next(&mut watching).await, None);
+    cut.direct.put(keys::CLUSTER_RECOVERED, b"\x01another", None).await.unwrap();
+    cut.direct.put("w/b", b"2", None).await.unwrap();
+    cut.proxy.open();
+    assert_eq!(next(&mut cut.watching).await, Some(WatchItem::Lost));
+    assert_eq!(next(&mut cut.watching).await, None);
 }
