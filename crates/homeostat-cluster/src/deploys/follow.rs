@@ -40,6 +40,8 @@ pub struct Party {
     pub depot: Depot,
     /// Where they come from, if hosts reach each other.
     pub peers: Option<Peers>,
+    /// Whether this host may look at all others for those that wait for each other: it may write what they hear.
+    pub may_lead: bool,
 }
 
 /// What a host should run from now on.

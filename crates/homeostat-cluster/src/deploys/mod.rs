@@ -14,6 +14,8 @@ pub mod blobs;
 mod chain;
 mod draft;
 mod follow;
+mod guide;
+mod lead;
 mod manifest;
 mod numbers;
 mod operators;
@@ -28,6 +30,8 @@ mod watcher;
 
 pub use draft::{Body, Content, Draft, DraftError};
 pub use follow::{Follower, Offer, Party};
+#[cfg(feature = "testing")]
+pub(crate) use lead::lead_written_again;
 pub use manifest::{
     Amount, FILES_MAX, FileEntry, Hash, Manifest, ManifestError, RELEASE_BYTES_MAX, Rollout, STORE_BYTES_MAX,
 };

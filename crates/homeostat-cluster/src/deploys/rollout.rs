@@ -1,9 +1,10 @@
-//! Whether a host may take a release now. A pure function of the manifest and of what is seen of the hosts: every host decides for
-//! itself, and no one is in charge.
+//! Whether a host may take a release now. A pure function of the manifest and of what is seen of the hosts: whoever looks comes to the
+//! same, and no one is in charge.
 //!
 //! The hosts that a release is for stand in an order that follows from their names and its number, the same on all of them. A host
-//! takes its turn when enough of those before it have the release and are in order with it. Hosts see each other a little late. That
-//! a host has got further can only be seen late, not early; so who waits, waits a little too long, and never too short.
+//! takes its turn when enough of those before it have the release and are in order with it. Hosts are seen a little late. That
+//! a host has got further can only be seen late, not early; so who waits, waits a little too long, and never too short. For the same
+//! reason a turn never becomes wrong by coming late: one host looks for all ([`Word`]), and the others heed what it said ([`heed`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +43,26 @@ pub enum Decision {
     Stopped(Arc<str>),
     /// It runs here, failed on this host, and its operator lets hosts go back.
     GoBack(Arc<str>),
+}
+
+/// What whoever looks at all hosts says to them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Word {
+    /// Those who may take it now, in their order.
+    pub go: Vec<Arc<str>>,
+    /// It failed on this host.
+    pub failed_on: Option<Arc<str>>,
+    /// It is in order on every host that it is for.
+    pub everywhere: bool,
+}
+
+/// What a host has heard of that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// It may take the release.
+    pub go: bool,
+    /// The release failed on this host.
+    pub failed_on: Option<Arc<str>>,
 }
 
 impl HostStanding {
@@ -89,6 +110,43 @@ pub fn is_everywhere(manifest: &Manifest, own: HostStanding, fleet: &Fleet) -> b
     own.has(manifest.number) && order(manifest, fleet).iter().all(|host| fleet[*host].has(manifest.number))
 }
 
+/// What is to be said to the hosts: the same as each of them would [`decide`] with what is seen here.
+pub fn word(manifest: &Manifest, fleet: &Fleet) -> Word {
+    let (rollout, number) = (&manifest.rollout, manifest.number);
+    let order = order(manifest, fleet);
+    let failed_on =
+        order.iter().find(|host| fleet[**host].failed == Some(number)).map(|host| (*host).clone());
+    let everywhere = !order.is_empty() && order.iter().all(|host| fleet[*host].has(number));
+    if failed_on.is_some() {
+        return Word { go: Vec::new(), failed_on, everywhere };
+    }
+    let canaries = rollout.canary.map_or(0, |canary| canary.of(order.len()));
+    let is_tried = order[..canaries].iter().all(|host| fleet[*host].has(number));
+    let most = rollout.max_unavailable.map_or(usize::MAX, |most| most.of(order.len()).max(1));
+    let behind = order.iter().enumerate().filter(|(_, host)| !fleet[**host].has(number)).take(most);
+    let may_go =
+        |(at, host): &(usize, &&Arc<str>)| (is_tried || *at < canaries) && fleet[**host].runs != number;
+    let go = behind.filter(may_go).map(|(_, host)| (*host).clone()).collect();
+    Word { go, failed_on, everywhere }
+}
+
+/// What the host `us` does about a release in stages, for which another one looks at all hosts.
+pub fn heed(manifest: &Manifest, us: &Arc<str>, own: HostStanding, heard: &Heard) -> Decision {
+    let (rollout, number) = (&manifest.rollout, manifest.number);
+    if !rollout.selects(us) {
+        return Decision::NotForUs;
+    }
+    // What happens here is known here first.
+    let failed_on = if own.failed == Some(number) { Some(us) } else { heard.failed_on.as_ref() };
+    match failed_on {
+        Some(host) if own.runs == number && rollout.rollback_on_failure => Decision::GoBack(host.clone()),
+        _ if own.runs == number || own.failed == Some(number) => Decision::Nothing,
+        Some(host) => Decision::Stopped(host.clone()),
+        None if heard.go => Decision::Take,
+        None => Decision::Wait(Vec::new()),
+    }
+}
+
 /// What the host `us` does about a release. It is among the hosts, as it stands now, also when others do not see it.
 pub fn decide(manifest: &Manifest, us: &str, own: HostStanding, fleet: &Fleet) -> Decision {
     let (rollout, number) = (&manifest.rollout, manifest.number);
@@ -125,3 +183,6 @@ pub fn decide(manifest: &Manifest, us: &str, own: HostStanding, fleet: &Fleet) -
     before.dedup();
     if before.is_empty() { Decision::Take } else { Decision::Wait(before) }
 }
+
+#[cfg(test)]
+mod simulation;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use super::rollout::{Decision, Fleet, HostStanding, decide, order};
+use super::rollout::HostStanding;
 use super::shelf::Mark;
 use super::*;
 use crate::identity::{ClusterDir, Operator};
@@ -339,6 +339,10 @@ struct Follows {
 }
 
 fn follows(store: &Arc<dyn Store>, host: &str, pinned: &[Operator]) -> Follows {
+    follows_as(store, host, pinned, true)
+}
+
+fn follows_as(store: &Arc<dyn Store>, host: &str, pinned: &[Operator], may_lead: bool) -> Follows {
     let prefix = tempfile::tempdir().unwrap();
     let dir = ClusterDir::below(prefix.path());
     dir.pin_operators(pinned, 0).unwrap();
@@ -346,7 +350,8 @@ fn follows(store: &Arc<dyn Store>, host: &str, pinned: &[Operator]) -> Follows {
     let (standing, own) = watch::channel(HostStanding::default());
     let cluster = CLUSTER.to_owned();
     let depot = blobs::Depot::below(prefix.path());
-    let party = Party { store: store.clone(), host: host.into(), cluster, dir, shelf, depot, peers: None };
+    let (store, host) = (store.clone(), host.into());
+    let party = Party { store, host, cluster, dir, shelf, depot, peers: None, may_lead };
     Follows { follower: Follower::start(party, own), standing, prefix }
 }
 
@@ -460,102 +465,11 @@ async fn other_hosts_are_looked_at_only_for_a_release_that_may_wait_for_them() {
     assert_eq!(looked(), 1);
 }
 
-fn manifest(rollout: Rollout) -> Manifest {
-    Manifest {
-        cluster: CLUSTER.into(),
-        number: 2,
-        made_ms: 0,
-        author: "ann".into(),
-        note: String::new(),
-        restores: None,
-        inputs: Vec::new(),
-        files: Vec::new(),
-        rollout,
-    }
-}
-
-fn amounts() -> impl Strategy<Value = Option<Amount>> {
-    prop_oneof![
-        Just(None),
-        (1..5u32).prop_map(|count| Some(Amount::Hosts(count))),
-        (1..=100u32).prop_map(|percent| Some(Amount::Percent(percent))),
-    ]
-}
-
 proptest! {
-    /// Hosts act one after the other on views that may be old. Never are more of them without it or out of order with it, among those
-    /// that have begun, than may be, canaries come first, and in the end everybody has it.
-    #[test]
-    fn a_rollout_keeps_its_bounds_and_comes_to_its_end(
-        hosts in 1..20usize,
-        canary in amounts(),
-        max_unavailable in amounts(),
-        moves in proptest::collection::vec((0..20usize, 0..3usize), 0..300),
-    ) {
-        let manifest = manifest(Rollout { canary, max_unavailable, ..Rollout::default() });
-        let names: Vec<Arc<str>> = (0..hosts).map(|at| format!("h{at}").into()).collect();
-        let before = HostStanding { runs: 1, in_order: true, failed: None };
-        let mut fleet: Fleet = names.iter().map(|name| (name.clone(), before)).collect();
-        let mut past = vec![fleet.clone()];
-        let rounds = names.iter().cycle().take(hosts * hosts * 3).map(|name| (name.clone(), 0));
-        let moves = moves.into_iter().map(|(at, late)| (names[at % hosts].clone(), late)).chain(rounds);
-        for (name, late) in moves {
-            let own = fleet[&name];
-            let seen = &past[past.len().saturating_sub(1 + late)];
-            if own.runs == 2 {
-                fleet.get_mut(&name).unwrap().in_order = true;
-            } else if decide(&manifest, &name, own, seen) == Decision::Take {
-                *fleet.get_mut(&name).unwrap() = HostStanding { runs: 2, in_order: false, failed: None };
-            }
-            past.push(fleet.clone());
-            let order = order(&manifest, &fleet);
-            let begun = |host: &Arc<str>| fleet[host].runs == 2;
-            let under_way = order.iter().filter(|host| begun(host) && !fleet[**host].in_order).count();
-            if let Some(most) = max_unavailable {
-                prop_assert!(under_way <= most.of(hosts).max(1));
-            }
-            let canaries = canary.map_or(0, |canary| canary.of(hosts));
-            if order[canaries..].iter().any(|host| begun(host)) {
-                prop_assert!(order[..canaries].iter().all(|host| begun(host) && fleet[*host].in_order));
-            }
-        }
-        prop_assert!(fleet.values().all(|standing| standing.runs == 2 && standing.in_order));
-    }
-
-    /// Once it failed on a host, nobody else takes a staged release, and with the operator's word those who have it go back.
-    #[test]
-    fn a_failure_stops_a_rollout(hosts in 2..20usize, failed in 0..20usize, had in 0..20usize, back in any::<bool>()) {
-        let rollout =
-            Rollout { canary: Some(Amount::Hosts(1)), rollback_on_failure: back, ..Rollout::default() };
-        let manifest = manifest(rollout);
-        let standing = |at: usize| match at {
-            at if at == failed % hosts => HostStanding { runs: 1, in_order: true, failed: Some(2) },
-            at if at == had % hosts => HostStanding { runs: 2, in_order: true, failed: None },
-            _ => HostStanding { runs: 1, in_order: true, failed: None },
-        };
-        let fleet: Fleet = (0..hosts).map(|at| (format!("h{at}").into(), standing(at))).collect();
-        for (name, own) in &fleet {
-            let decision = decide(&manifest, name, *own, &fleet);
-            match own {
-                HostStanding { runs: 2, .. } if back => prop_assert!(matches!(decision, Decision::GoBack(_))),
-                HostStanding { runs: 2, .. } | HostStanding { failed: Some(2), .. } => {
-                    prop_assert_eq!(decision, Decision::Nothing);
-                }
-                _ => prop_assert!(matches!(decision, Decision::Stopped(_))),
-            }
-        }
-    }
-
     #[test]
     fn any_bytes_are_no_manifest_and_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(Manifest::parse(&bytes).is_err());
     }
 }
 
-#[test]
-fn hosts_that_follow_no_releases_hold_up_nobody() {
-    let summary = Summary { settled: true, ..Default::default() };
-    assert_eq!(HostStanding::of(&summary), None);
-    let summary = Summary { deploy: Some(0), ..summary };
-    assert!(HostStanding::of(&summary).is_some());
-}
+mod staged;

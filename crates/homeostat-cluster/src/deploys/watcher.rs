@@ -13,10 +13,10 @@ use super::blobs::GatherError;
 use super::chain::Chain;
 use super::draft::Draft;
 use super::follow::{Offer, Party, View};
+use super::guide::{Everywhere, Guide, Sight as Rollout};
 use super::manifest::{Hash, Manifest};
 use super::operators::{Roster, RosterError};
-use super::others::Others;
-use super::rollout::{Decision, HostStanding, decide, is_everywhere};
+use super::rollout::{Decision, Fleet, HostStanding, decide, heed, is_everywhere};
 use super::shelf::Mark;
 use super::stock::Stock;
 use super::store::Stored;
@@ -32,7 +32,11 @@ const FETCHES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 pub(super) struct Watcher {
     party: Party,
     sight: Sight,
-    others: Others,
+    guide: Guide,
+    /// For a release in stages that is not for us: others may have nobody who may look for them.
+    aside: Guide,
+    /// The greatest number of such a release that was in order everywhere.
+    aside_done: u64,
     /// The large files of this host.
     stock: Stock,
     /// The release whose files are got together now.
@@ -92,7 +96,9 @@ impl Watcher {
             seen: mark(Mark::Seen),
             everywhere: mark(Mark::Everywhere),
             stock: Stock::new(&party),
-            others: Others::new(party.store.clone(), party.host.clone()),
+            guide: Guide::new(party.store.clone(), party.host.clone(), party.may_lead),
+            aside: Guide::new(party.store.clone(), party.host.clone(), party.may_lead),
+            aside_done: 0,
             party,
             sight,
             gathering: None,
@@ -118,7 +124,8 @@ impl Watcher {
             let again = self.again;
             let goes_on = tokio::select! {
                 changed = self.sight.view.changed() => changed.is_ok(),
-                () = self.others.changed() => true,
+                () = self.guide.changed() => true,
+                () = self.aside.changed() => true,
                 changed = self.sight.standing.changed() => changed.is_ok(),
                 changed = arrivals.changed() => {
                     self.later = None;
@@ -141,13 +148,15 @@ impl Watcher {
             Ok(operators) => operators,
             Err(error) => {
                 tracing::error!("nobody is trusted as an operator: {}", Chain(&error));
-                self.others.look(false);
+                self.guide.care_for(None);
                 return true;
             }
         };
         self.again = self.stock.look(&view, &operators).await;
-        let Some((stored, manifest)) = self.candidate(&view.releases, &operators, own) else {
-            self.others.look(false);
+        let (ours, aside) = self.candidate(&view.releases, &operators, own);
+        self.stand_aside(aside.as_ref());
+        let Some((stored, manifest)) = ours else {
+            self.guide.care_for(None);
             return true;
         };
         self.remember(manifest.number);
@@ -212,25 +221,45 @@ impl Watcher {
         Ok(operators)
     }
 
-    /// The newest release that is for us, not older than what runs or what was seen.
+    /// The newest release that is for us, not older than what runs or what was seen; and the newest one in stages that came after it and
+    /// is for others.
     fn candidate(
         &mut self,
         releases: &[Stored],
         operators: &[Operator],
         own: HostStanding,
-    ) -> Option<(Stored, Manifest)> {
+    ) -> (Option<(Stored, Manifest)>, Option<Manifest>) {
         let least = own.runs.max(self.seen);
+        let mut aside = None;
         for stored in releases.iter().rev() {
             match stored.verify(operators, &self.party.cluster) {
-                Ok((manifest, _)) if !manifest.rollout.selects(&self.party.host) => {}
-                Ok((manifest, _)) if manifest.number >= least => return Some((stored.clone(), manifest)),
-                Ok(_) => return None,
+                Ok((manifest, _)) if !manifest.rollout.selects(&self.party.host) => {
+                    aside = aside.or_else(|| manifest.rollout.is_staged().then_some(manifest));
+                }
+                Ok((manifest, _)) if manifest.number >= least => {
+                    return (Some((stored.clone(), manifest)), aside);
+                }
+                Ok(_) => return (None, aside),
                 Err(error) => {
                     self.refuse(keys::deploy(stored.number), Hash::of(&stored.signed), &error.to_string());
                 }
             }
         }
-        None
+        (None, aside)
+    }
+
+    /// Looks at all hosts for those that a release in stages is for, where this host may and nobody else does.
+    fn stand_aside(&mut self, manifest: Option<&Manifest>) {
+        let manifest = manifest.filter(|manifest| self.party.may_lead && manifest.number > self.aside_done);
+        self.aside.care_for(manifest);
+        match (manifest, self.aside.tend()) {
+            (Some(manifest), Some((Everywhere::Yes, _))) => {
+                self.aside_done = manifest.number;
+                self.aside.care_for(None);
+            }
+            (_, Some((Everywhere::NotYet, again))) => self.look_again(again),
+            (None, Some((Everywhere::Yes, _))) | (_, None) => {}
+        }
     }
 
     /// Whether it is another one than what ran or failed here under its number.
@@ -259,7 +288,7 @@ impl Watcher {
         let why =
             format!("another release {number} was taken here before: release it again, under a new number");
         self.refuse(keys::deploy(number), Hash::of(&stored.signed), &why);
-        self.others.look(false);
+        self.guide.care_for(None);
         self.gathering = None;
         self.wait_for(Some(why.into()));
         own.failed == Some(number) || self.offer.send(Offer::Refused(number)).await.is_ok()
@@ -291,28 +320,41 @@ impl Watcher {
 
     fn decide(&mut self, manifest: &Manifest, own: HostStanding) -> Decision {
         let number = manifest.number;
-        let is_staged = manifest.rollout.is_staged();
         // Once it is everywhere, this host among them, what others say of it changes nothing.
-        self.others.look(is_staged && !(number <= self.everywhere && own.runs == number));
-        let fleet = self.others.fleet();
-        let us = &self.party.host;
-        let decision = decide(manifest, us, own, &fleet);
-        if number > self.everywhere && fleet.contains_key(us) && is_everywhere(manifest, own, &fleet) {
+        let is_over = |everywhere: u64| number <= everywhere && own.runs == number;
+        let is_on_its_way = manifest.rollout.is_staged() && !is_over(self.everywhere);
+        self.guide.care_for(is_on_its_way.then_some(manifest));
+        let us = self.party.host.clone();
+        let Some((sight, again)) = self.guide.look() else {
+            return self.unless_everywhere(number, decide(manifest, &us, own, &Fleet::new()));
+        };
+        self.look_again(again);
+        let (decision, is_everywhere) = match sight {
+            Rollout::Told(heard, everywhere) => {
+                let is_everywhere = everywhere == Everywhere::Yes && own.runs == number;
+                (heed(manifest, &us, own, &heard), is_everywhere)
+            }
+            Rollout::Seen(fleet, clear_at) => {
+                let is_everywhere = fleet.contains_key(&us) && is_everywhere(manifest, own, &fleet);
+                let is_clear = clear_at.is_some_and(|at| at <= Instant::now());
+                match decide(manifest, &us, own, &fleet) {
+                    Decision::Take if !is_clear => (Decision::Wait(Vec::new()), is_everywhere),
+                    decision => (decision, is_everywhere),
+                }
+            }
+        };
+        if is_everywhere && number > self.everywhere {
             self.everywhere = number;
             self.set_mark(Mark::Everywhere, number);
-            self.others.look(false);
+            self.guide.care_for(None);
         }
-        let clear_at = self.others.clear_at();
-        let is_clear = clear_at.is_some_and(|at| at <= Instant::now());
+        self.unless_everywhere(number, decision)
+    }
+
+    /// It did where it had to: a host that comes later and has trouble of its own takes it from nobody.
+    fn unless_everywhere(&self, number: u64, decision: Decision) -> Decision {
         match decision {
-            // It did where it had to: a host that comes later and has trouble of its own takes it from nobody.
             Decision::GoBack(_) if number <= self.everywhere => Decision::Nothing,
-            Decision::Take if is_staged && !is_clear => {
-                if let Some(at) = clear_at {
-                    self.look_again(at);
-                }
-                Decision::Wait(Vec::new())
-            }
             other => other,
         }
     }

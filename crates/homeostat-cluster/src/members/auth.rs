@@ -23,6 +23,7 @@ const SHARED: &[Keys<'static>] = &[
     Keys::Below(keys::DEPLOYS),
     Keys::Below(keys::BLOBS),
     Keys::Below(keys::HOLDS),
+    Keys::Below(keys::ROLLOUTS),
     Keys::Below(keys::OPERATORS),
     Keys::Below(keys::MEMBERS),
     Keys::Below(keys::CLUSTER_CANDIDATES),
@@ -39,9 +40,7 @@ const SHARED: &[Keys<'static>] = &[
 /// Sets up a new etcd for its first member, and closes it: from then on, roles count. Doing it again is as good as once.
 pub(super) async fn begin(etcd: &Administration, host: &str) -> Result<(), Refusal> {
     etcd.add_role(EVERYBODY).await?;
-    for keys in SHARED {
-        etcd.allow(EVERYBODY, Access::Read, *keys).await?;
-    }
+    share(etcd).await?;
     etcd.allow(EVERYBODY, Access::ReadWrite, Keys::Below(keys::KV_ONE)).await?;
     etcd.add_role(ROOT).await?;
     // etcd wants a user of that name; nobody has its certificate.
@@ -52,9 +51,9 @@ pub(super) async fn begin(etcd: &Administration, host: &str) -> Result<(), Refus
     etcd.enable_roles().await
 }
 
-/// Lets everybody see that the store went back, also where it was set up before that was told.
-pub(super) async fn tell_recoveries(etcd: &Administration) -> Result<(), Refusal> {
-    etcd.allow(EVERYBODY, Access::Read, Keys::Below(keys::CLUSTER_RECOVERED)).await
+/// Lets everybody read what is shared now, also where it was set up before some of that was. Doing it again is as good as once.
+pub(super) async fn share(etcd: &Administration) -> Result<(), Refusal> {
+    etcd.let_read(EVERYBODY, SHARED).await
 }
 
 /// Lets a host in: who has a certificate with its name is that host from then on. Doing it again is as good as once.

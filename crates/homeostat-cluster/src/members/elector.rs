@@ -1,10 +1,13 @@
 //! A member asks to be elected, and governs when it is.
 
 use std::collections::BTreeSet;
+use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use homeostat_engine::store::keys;
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::config::MemberTimes;
@@ -12,8 +15,9 @@ use super::elect;
 use super::govern::{Governor, Memory};
 use super::lookout::{Sight, follow};
 use super::records::Roster;
-use super::{Role, role};
+use super::{Role, auth, role};
 use crate::etcd::EtcdStore;
+use crate::pace::Backoff;
 
 /// Asks to be elected while this host is a member, and governs when it is.
 pub(super) struct Elector {
@@ -65,6 +69,7 @@ impl Elector {
         tokio::select! {
             () = mandate.hold(&self.store) => {}
             () = governor.govern() => {}
+            () = self.share() => {}
             () = follow_presence(&self.store, &present) => {}
             () = follow(&self.store, keys::MEMBERS, count) => {}
             () = follow(&self.store, keys::CLUSTER_SIZE, count) => {}
@@ -72,6 +77,19 @@ impl Elector {
         }
         mandate.lay_down(&self.store).await;
         tracing::info!("this host is no longer elected");
+    }
+}
+
+impl Elector {
+    /// Lets hosts read what a later version shares; never returns. Members of before do not take it back.
+    async fn share(&self) {
+        let etcd = self.store.administration();
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+        while let Err(refusal) = auth::share(&etcd).await {
+            tracing::debug!("what hosts may read cannot be looked at: {refusal}");
+            sleep(backoff.next()).await;
+        }
+        pending().await
     }
 }
 

@@ -152,7 +152,7 @@ async fn set_up(host: &str, store: &EtcdStore, client_url: String, begin: &Begin
     write(store, &roster, mark).await?;
     if *begin == Begin::Survivor {
         // Not before what is written is kept.
-        auth::tell_recoveries(&etcd).await?;
+        auth::share(&etcd).await?;
     }
     Ok(health.id)
 }

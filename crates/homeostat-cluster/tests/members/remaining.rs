@@ -106,7 +106,8 @@ async fn a_host_says_what_it_likes_of_itself_and_its_files_and_nothing_of_others
     for own in ["hosts/b", "vertices/b/file[x]", "exports/b/file/x", "holds/b"] {
         setting.b.put(own, b"\x01whatever", None).await.unwrap();
     }
-    for other in ["hosts/c", "vertices/c/file[x]", "exports/c/file/x", "holds/c"] {
+    let turns = ["rollouts/lead/0000000001", "rollouts/go/b/0000000001", "rollouts/go/c/0000000001"];
+    for other in ["hosts/c", "vertices/c/file[x]", "exports/c/file/x", "holds/c"].into_iter().chain(turns) {
         assert!(setting.b.put(other, b"\x01whatever", None).await.is_err(), "{other}");
     }
     // What is no form of ours is left out by whoever reads it.

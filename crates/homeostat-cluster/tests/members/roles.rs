@@ -55,6 +55,9 @@ async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
         "kv/each/a/a",
         "kv/each/bb/a",
         "kv/other",
+        "rollouts/lead/0000000001",
+        "rollouts/go/b/0000000001",
+        "rollouts/go/a/0000000001",
         "operators/1",
         "services/web/a",
         "services/dns/b",
@@ -90,6 +93,7 @@ async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
         "blobs/",
         "operators/",
         "deploys/",
+        "rollouts/",
         "members/",
         "cluster/refused/",
         "cluster/candidates/",
@@ -111,6 +115,32 @@ async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
     members::remove_host(&etcd, "b").await.unwrap();
     assert!(host.put("hosts/b", b"1", None).await.is_err());
     assert!(host.get("hosts/b").await.is_err());
+    membership.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_an_older_version_set_up_lets_hosts_read_what_is_shared_since() {
+    let Some(lone) = Lone::new(&["b"]) else { return };
+    lone.begin().await.unwrap();
+    let mut membership = lone.start();
+    membership.condition.wait_for(|condition| *condition == Condition::Running).await.unwrap();
+    members::add_host(&lone.store("a").administration(), "b").await.unwrap();
+    let mut raw = lone.raw("a").await;
+    let end = etcd_client::RoleRevokePermissionOptions::new().with_range_end("/homeostat/rollouts0");
+    raw.role_revoke_permission("homeostat", "/homeostat/rollouts/", Some(end)).await.unwrap();
+    is_refused(lone.store("b").range("rollouts/").await, "rollouts/");
+    membership.stop().await;
+
+    let membership = lone.start();
+    let host = lone.store("b");
+    let allowed = async {
+        while host.range("rollouts/").await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), allowed)
+        .await
+        .expect("whoever is elected allows it");
     membership.stop().await;
 }
 

@@ -16,6 +16,8 @@
 //! | `deploys/<n>` | the signed manifest of a release; the number has ten digits | operators |
 //! | `blobs/<hash>/<chunk>` | the files of releases, in pieces, by the hash of their content | operators |
 //! | `holds/<host>` | of which releases a host has all large files, and where it hands them out | that host |
+//! | `rollouts/lead/<n>` | the host that looks at all others for a release in stages, and what it sees; under a lease | members |
+//! | `rollouts/go/<host>/<n>` | a host may take that release now; under the same lease | the host that looks |
 //! | `operators/<n>` | whose signatures count from then on, signed by one whose did before | operators |
 //! | `cluster/tokens/<id>` | a token to join with: the hash of its secret, its end, its uses | members |
 //! | `cluster/hosts/<host>`, `cluster/addresses/<address>` | who has joined, with its certificates; who listens where | members |
@@ -113,6 +115,8 @@ pub const DEPLOYS: &str = "deploys/";
 pub const BLOBS: &str = "blobs/";
 /// Which hosts have the large files of which releases.
 pub const HOLDS: &str = "holds/";
+/// How releases in stages get on.
+pub const ROLLOUTS: &str = "rollouts/";
 /// Whose signatures count, as that changed.
 pub const OPERATORS: &str = "operators/";
 
@@ -134,6 +138,16 @@ pub fn parse_blob(key: &str) -> Option<&str> {
 /// The releases of which a host has all large files.
 pub fn holds(host: &str) -> String {
     format!("{HOLDS}{}", part(host))
+}
+
+/// The host that looks at all others for a release.
+pub fn rollout_lead(number: u64) -> String {
+    format!("{ROLLOUTS}lead/{number:010}")
+}
+
+/// That a host may take a release. The release is in the last part, so that no host is told what begins like its own name.
+pub fn rollout_go(host: &str, number: u64) -> String {
+    format!("{ROLLOUTS}go/{}/{number:010}", part(host))
 }
 
 /// One change of whose signatures count.

@@ -70,6 +70,9 @@ pub(crate) fn releases(
         courier: Arc::new(AgentCourier(own.clone())),
         patience: Patience::default(),
     });
-    let party = Party { store, host, cluster, dir, shelf: Shelf::below(prefix.path()), depot, peers };
+    // An etcd that somebody else runs has rules of its own.
+    let may_lead = own.is_none_or(|own| own.may_be_member());
+    let shelf = Shelf::below(prefix.path());
+    let party = Party { store, host, cluster, dir, shelf, depot, peers, may_lead };
     Releases::open(party).map_err(|error| refused(format!("{:#}", anyhow::Error::from(error))))
 }

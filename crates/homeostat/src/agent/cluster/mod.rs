@@ -100,6 +100,11 @@ impl Cluster {
         settings.member || settings.host == *from
     }
 
+    /// Whether this host is trusted with the whole store.
+    pub(crate) fn may_be_member(&self) -> bool {
+        self.identity().settings.member
+    }
+
     /// Where our agent answers.
     pub(crate) fn address(&self) -> SocketAddr {
         self.identity().settings.agent_address()
