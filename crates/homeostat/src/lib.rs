@@ -50,6 +50,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// A line that a command sends to an agent, read and written again; none where it is no question. For tests that take any bytes.
+pub fn socket_line_written_again(line: &[u8]) -> Option<Vec<u8>> {
+    place::socket::written_again(line)
+}
+
 /// Help goes to standard output and ends well; bad usage to standard error with exit code 2.
 fn refuse(error: &clap::Error) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);

@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use homeostat_cluster::deploys::Hash;
-use homeostat_cluster::deploys::blobs::{Depot, DepotError, Patience, Pieces, ReceptionError};
+use homeostat_cluster::deploys::blobs::{Depot, DepotError, Patience, Pieces, ReceptionError, part};
 use http_body_util::BodyExt;
 use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
@@ -39,7 +39,9 @@ pub(super) async fn give(
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     })?;
     let from = match headers.get(RANGE) {
-        Some(range) => range.to_str().ok().and_then(offset).ok_or(StatusCode::RANGE_NOT_SATISFIABLE)?,
+        Some(range) => {
+            range.to_str().ok().and_then(part::parse_asked).ok_or(StatusCode::RANGE_NOT_SATISFIABLE)?
+        }
         None => 0,
     };
     if from > bytes {
@@ -57,8 +59,7 @@ pub(super) async fn give(
     if from == 0 {
         return Ok(body.into_response());
     }
-    let range = format!("bytes {from}-{}/{bytes}", bytes.saturating_sub(1));
-    Ok((StatusCode::PARTIAL_CONTENT, [(CONTENT_RANGE, range)], body).into_response())
+    Ok((StatusCode::PARTIAL_CONTENT, [(CONTENT_RANGE, part::given(from, bytes))], body).into_response())
 }
 
 /// Takes one in, if a release that an operator signed names it for this host. For others, members take in what is given to them, and every
@@ -131,32 +132,4 @@ fn pieces(mut body: Body) -> Pieces {
             }
         }
     })
-}
-
-/// Of a range, the only form that we speak: from an offset to the end.
-fn offset(range: &str) -> Option<u64> {
-    let digits = range.strip_prefix("bytes=")?.strip_suffix('-')?;
-    digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_goes_from_an_offset_to_the_end() {
-        assert_eq!(offset("bytes=17-"), Some(17));
-        for other in [
-            "",
-            "bytes=",
-            "bytes=-",
-            "bytes=-5",
-            "bytes=1-2",
-            "bytes=+1-",
-            "bytes=1-,5-",
-            "bytes=99999999999999999999-",
-        ] {
-            assert_eq!(offset(other), None, "{other}");
-        }
-    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use homeostat_cluster::deploys::blobs::{Courier, Holder, Pieces};
+use homeostat_cluster::deploys::blobs::{Courier, Holder, Pieces, part};
 use homeostat_cluster::deploys::{Body, Content, Hash};
 use homeostat_cluster::tls::{Tls, Whom};
 use http_body_util::{BodyExt, Limited};
@@ -53,7 +53,7 @@ async fn fetch(
     let whom = Whom::Host(from.host.parse().map_err(|_| io::Error::other("it has no name of a host"))?);
     let mut request = Request::builder().method(Method::GET);
     if offset > 0 {
-        request = request.header(RANGE, format!("bytes={offset}-"));
+        request = request.header(RANGE, part::asked(offset));
     }
     let nothing = Outgoing::new(Pieces::of_bytes(Vec::new()), 0);
     let asked = ask(tls, from.agent, &whom, &hash, request, nothing);
@@ -61,9 +61,7 @@ async fn fetch(
     let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
     let is_right = match response.status() {
         StatusCode::OK => offset == 0,
-        StatusCode::PARTIAL_CONTENT => {
-            range.is_some_and(|range| range.starts_with(&format!("bytes {offset}-")))
-        }
+        StatusCode::PARTIAL_CONTENT => range.is_some_and(|range| part::begins_at(range, offset)),
         StatusCode::NOT_FOUND => return Err(io::Error::other("it does not have it")),
         StatusCode::SERVICE_UNAVAILABLE => return Err(io::Error::other("it gives to others just now")),
         _ => false,

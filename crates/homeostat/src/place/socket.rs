@@ -104,7 +104,7 @@ async fn answer(stream: UnixStream, desk: Arc<Desk>) {
     loop {
         let line = tokio::time::timeout(SILENCE_MAX, read_line(&mut lines)).await;
         let Ok(Ok(Some(line))) = line else { return };
-        let done = match serde_json::from_str(&line) {
+        let done = match question(&line) {
             Ok(Question::Kv(Request::Watch { prefix })) => {
                 // A watch ends when its reader goes away, which only reading tells.
                 tokio::select! {
@@ -119,6 +119,17 @@ async fn answer(stream: UnixStream, desk: Arc<Desk>) {
             return;
         }
     }
+}
+
+/// Reads a line.
+fn question(line: &str) -> serde_json::Result<Question> {
+    serde_json::from_str(line)
+}
+
+/// A line, read and written again; none where it is no question.
+pub(crate) fn written_again(line: &[u8]) -> Option<Vec<u8>> {
+    let question = question(str::from_utf8(line).ok()?).ok()?;
+    serde_json::to_vec(&question).ok()
 }
 
 async fn watch(store: &dyn Store, prefix: &str, write: &mut OwnedWriteHalf) -> io::Result<()> {

@@ -11,6 +11,7 @@ mod coming;
 mod depot;
 mod gather;
 mod holder;
+pub mod part;
 mod pieces;
 mod reception;
 
