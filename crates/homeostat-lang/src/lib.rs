@@ -19,6 +19,7 @@ pub mod syntax;
 pub mod testing;
 pub mod types;
 pub mod value;
+mod wrong;
 
 pub use functions::{Function, registry};
 pub use types::Type;

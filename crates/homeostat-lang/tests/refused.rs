@@ -74,14 +74,18 @@ fn found(entry: &str, files: &dyn Files, sources: &mut SourceMap, kinds: &Arc<Te
         Ok(modules) => modules,
         Err(wrong) => return vec![*wrong],
     };
-    let checked = match program::check(modules, &**kinds) {
-        Ok(checked) => checked,
-        Err(found) => return found,
+    let (checked, mut found) = match program::check(modules, &**kinds) {
+        Ok(checked) => (checked, Vec::new()),
+        Err(refused) => match refused.rest {
+            Some(rest) => (*rest, refused.found),
+            None => return refused.found,
+        },
     };
     let program = Program::new(checked, kinds.clone(), "here".into());
     let mut evaluator = Evaluator::new(program, Unknowns::LeaveOut);
     evaluator.settle();
-    evaluator.diagnostics()
+    found.extend(evaluator.diagnostics());
+    found
 }
 
 fn line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {

@@ -9,6 +9,7 @@ mod children;
 mod class;
 mod expr;
 mod lower;
+mod parts;
 mod statement;
 mod types;
 
@@ -22,6 +23,7 @@ pub use expr::{
     Arg, BinaryOp, Bind, Callee, Comprehension, Expr, ExprId, ExprKind, Function, LoopKind, LoopVariables,
     Param, Piece, StructField,
 };
+pub use parts::{Part, Parts};
 pub use statement::{
     Alias, Block, Class, EdgeEnd, EdgeProperty, Field, If, Import, Include, Line, LineKind, Loop, Resource,
     ResourceRef, Statement, StatementId, StatementKind,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use homeostat_model::{CatalogDelta, Diagnostic};
+use homeostat_model::{CatalogDelta, Diagnostic, ResourceDecl};
 
 use super::build::Body;
 use super::collector::{Collector, Unknown, Unknowns};
@@ -27,7 +27,16 @@ impl Evaluator {
         let mut flow = Flow::default();
         let main = program.file(FileId::MAIN);
         let root = Body::new(&mut flow, main, &program.checked.modules.file(FileId::MAIN).program.body);
-        Self { program, flow, collector: Collector::new(unknowns), _root: root }
+        let mut collector = Collector::new(unknowns);
+        if program.checked.wrong.may_hide_statements() {
+            collector.may_lack_anything();
+        }
+        Self { program, flow, collector, _root: root }
+    }
+
+    /// Whether it is what is right of a program that was refused.
+    pub fn is_of_refused(&self) -> bool {
+        !self.program.checked.wrong.is_empty()
     }
 
     /// What has to be asked of the world, and what not any more, since this was last called.
@@ -47,6 +56,11 @@ impl Evaluator {
         self.program.end_batch();
         self.collector.take(self.flow.take_reports());
         self.collector.give()
+    }
+
+    /// The resources that are declared at present with all their parameters known, right or wrong.
+    pub fn declared(&self) -> Vec<&ResourceDecl> {
+        self.collector.declared()
     }
 
     /// What is wrong at present.

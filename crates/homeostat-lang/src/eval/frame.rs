@@ -118,9 +118,16 @@ impl Frame {
         };
         let target = self.program.checked.names.class(self.file, include)?;
         let definition = self.follow(&target.place)?;
+        let wrong = &self.program.checked.wrong;
+        if wrong.statement(self.file, include) || wrong.statement(definition.file, target.class) {
+            return None;
+        }
         let class = definition.class(target.class)?;
         let arguments = arguments(&class.params, &statement.args)?;
         let instance = self.program.checked.types.include(self.instance, self.file, include);
+        if instance.is_none() && !wrong.is_empty() {
+            return None;
+        }
         let instance = instance.unwrap_or(InstanceId::MAIN);
         let written = |given: &Argument| match given {
             Argument::Argument(at) => Some(&self.program.expr(self.file, statement.args[*at].value).kind),

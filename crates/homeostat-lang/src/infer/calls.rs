@@ -131,6 +131,9 @@ impl Infer<'_> {
         let StatementKind::Func(_, declared) = &modules.file(file).program.statement(function).kind else {
             return self.fresh();
         };
+        if self.unread.statement(file, function) {
+            return self.of_wrong();
+        }
         let called = Called {
             what: format!("the function `{}`", name.text),
             span,
@@ -141,7 +144,7 @@ impl Infer<'_> {
             self.say(misfit);
             return self.of_wrong();
         }
-        let Some((scope, scheme)) = self.scheme(file, function) else { return self.fresh() };
+        let Some((scope, scheme)) = self.scheme(file, function) else { return self.of_wrong() };
         let used = self.used(at, (scope, &scheme), place, (&declared.params, args, &types), span);
         let result = scheme.result.clone().unwrap_or(Type::Variant);
         let result = self.replaced(&result, &used.mapping);
@@ -253,6 +256,9 @@ impl Infer<'_> {
         let StatementKind::Class(class) = &modules.file(file).program.statement(target.class).kind else {
             return None;
         };
+        if self.unread.statement(at.file, include) || self.unread.statement(file, target.class) {
+            return None;
+        }
         arguments(&class.params, &written.args)?;
         let (class_scope, scheme) = self.scheme(file, target.class)?;
         let args = (&*class.params, &*written.args, &*types);

@@ -16,14 +16,20 @@ use crate::modules::{FileId, Modules};
 use crate::scope::{Owner, Resolution, ScopeId};
 use crate::types::{Field, FuncType, Mismatch, Type, TypeVar, Unifier};
 use crate::value::Value;
+use crate::wrong::Wrong;
 
 /// That many errors are enough.
-const ERRORS_MAX: usize = 1000;
+pub(super) const ERRORS_MAX: usize = 1000;
 
 const NUMBER_AS_TEXT: &str =
     "a number as text is written `\"80\"`; `\"${$n}\"` prints that of a variable, `\"${n}\"` takes text only";
 
-pub(super) fn infer(modules: &Modules, names: &Resolution, kinds: &dyn Kinds) -> (Types, Vec<Diagnostic>) {
+pub(super) fn infer(
+    modules: &Modules,
+    names: &Resolution,
+    kinds: &dyn Kinds,
+    unread: &Wrong,
+) -> (Types, Vec<Diagnostic>) {
     let homes = homes(modules, names);
     let mut inside: HashMap<Home, Vec<ScopeId>> = HashMap::new();
     for (at, home) in homes.iter().enumerate() {
@@ -33,6 +39,7 @@ pub(super) fn infer(modules: &Modules, names: &Resolution, kinds: &dyn Kinds) ->
         modules,
         names,
         kinds,
+        unread,
         usage: usage(modules, names),
         homes,
         inside: inside.into_iter().map(|(home, scopes)| (home, Rc::new(scopes))).collect(),
@@ -54,8 +61,8 @@ pub(super) fn infer(modules: &Modules, names: &Resolution, kinds: &dyn Kinds) ->
     infer.block(at, &modules.file(FileId::MAIN).program.body, names.file(FileId::MAIN));
     infer.finish_main();
     let main = infer.open.remove(&Home(None)).unwrap_or_default();
-    let types =
-        if infer.diagnostics.is_empty() { elaborate::types(&mut infer, &main) } else { Types::default() };
+    let is_followed = super::can_follow(&infer.diagnostics);
+    let types = if is_followed { elaborate::types(&mut infer, &main) } else { Types::default() };
     infer.diagnostics.sort_by_key(|diagnostic| diagnostic.span);
     (types, infer.diagnostics)
 }
@@ -99,6 +106,7 @@ pub(super) struct Infer<'a> {
     pub(super) modules: &'a Modules,
     pub(super) names: &'a Resolution,
     pub(super) kinds: &'a dyn Kinds,
+    pub(super) unread: &'a Wrong,
     pub(super) usage: Usage,
     homes: Vec<Home>,
     /// The scopes of every home.

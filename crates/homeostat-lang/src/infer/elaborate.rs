@@ -42,6 +42,10 @@ impl Elaborate<'_, '_> {
             let params: Vec<Type> =
                 ty.params.iter().map(|param| self.infer.replaced(&param.ty, mapping)).collect();
             let ty = FuncType::new(params, self.infer.replaced(&ty.result, mapping));
+            if !ty.params.iter().map(|param| &param.ty).chain([&ty.result]).all(Type::is_known) {
+                // Something is wrong, and was said.
+                continue;
+            }
             let shared = self.functions.entry(ty.clone()).or_insert_with(|| Arc::new(ty)).clone();
             instance.calls.insert((*file, *call), shared);
         }

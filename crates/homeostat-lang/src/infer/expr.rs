@@ -266,6 +266,7 @@ impl Infer<'_> {
                         self.capture(at.home, self.home(place.scope), &ty);
                         ty
                     }
+                    Some(_) if !self.is_reached(&place.hops) => self.of_wrong(),
                     Some(hop) => {
                         let mapping = self.through(&place.hops);
                         let ty = self.replaced(&ty, &mapping);
@@ -285,6 +286,11 @@ impl Infer<'_> {
         let at = self.at(scope);
         let modules = self.modules;
         let bind = match self.names.scope(scope).slots[slot as usize].kind {
+            SlotKind::Bind(bind) if self.unread.statement(at.file, bind) => {
+                let ty = self.of_wrong();
+                self.slots[scope.index()][slot as usize] = Some(ty.clone());
+                return ty;
+            }
             SlotKind::Bind(bind) => match &modules.file(at.file).program.statement(bind).kind {
                 StatementKind::Bind(bind) => Some((bind.ty.clone(), bind.value)),
                 _ => None,

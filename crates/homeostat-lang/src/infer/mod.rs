@@ -21,12 +21,13 @@ mod usage;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use homeostat_model::{Diagnostic, KindSchema};
+use homeostat_model::{Diagnostic, KindSchema, Stage, codes};
 
 use crate::ast::{ExprId, StatementId};
 use crate::modules::{FileId, Modules};
 use crate::scope::Resolution;
 use crate::types::FuncType;
+use crate::wrong::Wrong;
 
 pub(crate) use constant::operator;
 
@@ -39,9 +40,26 @@ pub trait Kinds {
     fn names(&self) -> Vec<&str>;
 }
 
-/// Finds the types of all that is used in a program, and what is wrong with them, in the order of places.
-pub fn infer(modules: &Modules, names: &Resolution, kinds: &dyn Kinds) -> (Types, Vec<Diagnostic>) {
-    context::infer(modules, names, kinds)
+/// Finds the types of all that is used in a program, and what is wrong with them, in the order of places. What could not be
+/// read has no type, and nothing is said of it.
+pub(crate) fn infer(
+    modules: &Modules,
+    names: &Resolution,
+    kinds: &dyn Kinds,
+    unread: &Wrong,
+) -> (Types, Vec<Diagnostic>) {
+    let (types, mut found) = context::infer(modules, names, kinds, unread);
+    if !unread.is_empty() {
+        unread.retain_elsewhere(modules, &mut found);
+    }
+    (types, found)
+}
+
+/// Whether what was found is all that is wrong, so that the rest is right: not where there is too much of something.
+pub(crate) fn can_follow(found: &[Diagnostic]) -> bool {
+    let is_too_much = |found: &Diagnostic| [codes::TOO_LARGE, codes::TOO_DEEP].contains(&found.code);
+    let of_types = found.iter().filter(|found| found.stage == Stage::Type).count();
+    of_types < context::ERRORS_MAX && !found.iter().any(is_too_much)
 }
 
 /// The number of an instance of the main program, or of a class or named function at certain types.

@@ -173,6 +173,11 @@ impl Infer<'_> {
         slots.iter().take_while(|slot| matches!(slot.kind, SlotKind::Param(_))).count()
     }
 
+    /// Whether all of these includes are right.
+    pub(super) fn is_reached(&mut self, hops: &[Hop]) -> bool {
+        hops.iter().all(|hop| self.include_use(hop.scope, hop.include).is_some())
+    }
+
     /// The types of what is reached through includes, from a home.
     pub(super) fn through(&mut self, hops: &[Hop]) -> Mapping {
         let mut mapping = Mapping::new();

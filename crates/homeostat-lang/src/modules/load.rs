@@ -9,9 +9,9 @@ use super::import::{self, Wanted};
 use super::metadata::Metadata;
 use super::path::{directory, join};
 use super::remote::{Remote, RemoteImport};
-use super::{File, FileId, Files, Imported, Modules, Unreadable};
+use super::{File, FileId, Files, Imported, Modules, Unreadable, unread};
 use crate::ast::{self, Import, StatementId, StatementKind};
-use crate::syntax::Mode;
+use crate::syntax::{Mode, is_balanced};
 
 /// Where modules that come from somewhere else are looked for last.
 pub const GLOBAL_DIRECTORY: &str = "/modules/";
@@ -153,13 +153,16 @@ impl Loader<'_> {
             .filter(|(_, statement)| matches!(statement.kind, StatementKind::Import(_)))
             .filter_map(|(at, _)| parsed.program.statement_id(at))
             .collect();
+        let unread = unread::words(&text, &parsed);
+        let is_broken = parsed.diagnostics.iter().any(|found| found.stage == Stage::Parse);
         self.loaded.push(File {
             path,
             module: self.modules[module].base.clone(),
             program: parsed.program,
             diagnostics: parsed.diagnostics,
             imports: HashMap::new(),
-            text,
+            unread,
+            is_confined: !is_broken || is_balanced(&text, source),
             source,
             imported_at,
         });

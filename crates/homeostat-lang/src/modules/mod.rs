@@ -9,8 +9,9 @@ mod load;
 mod metadata;
 mod path;
 mod remote;
+mod unread;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use homeostat_model::{Diagnostic, SourceId, Span, Stage};
@@ -80,7 +81,9 @@ pub struct File {
     pub program: Program,
     /// What is wrong with its text.
     pub diagnostics: Vec<Diagnostic>,
-    text: Arc<str>,
+    /// The words on lines that could not be read, and may have defined something.
+    unread: HashSet<String>,
+    is_confined: bool,
     source: SourceId,
     /// The statement that it was read for, unless everything begins with it.
     imported_at: Option<Span>,
@@ -98,18 +101,14 @@ impl File {
         self.diagnostics.iter().any(|diagnostic| diagnostic.stage == Stage::Parse)
     }
 
-    /// Whether a name stands on a line that could not be read, which may have defined it.
+    /// Whether a name stands on a line that could not be read, and may have defined it.
     pub fn may_define(&self, name: &str) -> bool {
-        let is_word = |word: &str| word == name;
-        let lines = self.diagnostics.iter().filter(|diagnostic| diagnostic.stage == Stage::Parse);
-        lines.filter_map(|diagnostic| diagnostic.span).any(|span| {
-            let (before, after) = (self.text.get(..span.start as usize), self.text.get(span.end as usize..));
-            let start = before.and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
-            let end =
-                after.and_then(|after| after.find('\n')).map_or(self.text.len(), |at| span.end as usize + at);
-            let lines = self.text.get(start..end).unwrap_or_default();
-            lines.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(is_word)
-        })
+        self.unread.contains(name)
+    }
+
+    /// Whether what could not be read leaves the rest as it is.
+    pub fn is_confined(&self) -> bool {
+        self.is_confined
     }
 }
 

@@ -53,8 +53,8 @@ impl Dependencies {
         self.definitions[who.0 as usize].needs.push((what, by));
     }
 
-    /// One diagnostic for each group of definitions that need each other.
-    pub(super) fn circles(&self) -> Vec<Diagnostic> {
+    /// One diagnostic for each group of definitions that need each other; and every reference among them.
+    pub(super) fn circles(&self) -> (Vec<Diagnostic>, Vec<Span>) {
         let components = self.components();
         let mut members: Vec<(Vec<usize>, Vec<Span>)> = vec![Default::default(); self.definitions.len()];
         for (at, definition) in self.definitions.iter().enumerate() {
@@ -63,8 +63,10 @@ impl Dependencies {
             let inner = definition.needs.iter().filter(|(need, _)| components[need.0 as usize] == component);
             members[component].1.extend(inner.filter_map(|(_, by)| *by));
         }
-        let circles = members.into_iter().filter(|(_, references)| !references.is_empty());
-        circles.map(|(members, references)| self.circle(&members, references)).collect()
+        members.retain(|(_, references)| !references.is_empty());
+        let all = members.iter().flat_map(|(_, references)| references).copied().collect();
+        let circles = members.into_iter().map(|(members, references)| self.circle(&members, references));
+        (circles.collect(), all)
     }
 
     fn circle(&self, members: &[usize], mut references: Vec<Span>) -> Diagnostic {

@@ -35,8 +35,16 @@ pub use arguments::{Given, arguments};
 
 /// Resolves every name of a program that is used. What is wrong is said in the order of the files, and of the places in them,
 /// together with what is wrong in the texts of the files that are used.
-pub fn resolve(modules: &Modules) -> (Resolution, Vec<Diagnostic>) {
+pub(crate) fn resolve(modules: &Modules) -> Resolved {
     resolve::program(modules)
+}
+
+/// What names stand for, and what is wrong with them.
+pub(crate) struct Resolved {
+    pub(crate) names: Resolution,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Every reference that is needed to come back to where it is: more of them than diagnostics point at.
+    pub(crate) circular: Vec<Span>,
 }
 
 /// The number of a scope.

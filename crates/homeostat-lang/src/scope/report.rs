@@ -28,12 +28,18 @@ impl Resolver<'_> {
         self.diagnostics.push(unknown);
     }
 
+    /// Whether what a name stands for may be hidden by what could not be read.
+    pub(super) fn is_in_doubt(&self, at: At, name: &str) -> bool {
+        let head = name.split('.').next().unwrap_or(name);
+        self.modules.file(at.file).may_define(head)
+    }
+
     /// Whether a name may have been defined in what could not be read, about which enough was said.
     fn is_consequence(&self, at: At, name: &str) -> bool {
-        let (head, is_dotted) = name.split_once('.').map_or((name, false), |(head, _)| (head, true));
-        if self.modules.file(at.file).may_define(head) {
+        if self.is_in_doubt(at, name) {
             return true;
         }
+        let (head, is_dotted) = name.split_once('.').map_or((name, false), |(head, _)| (head, true));
         let is_broken = |imported: &Imported| match imported {
             Imported::File(file) => self.modules.file(*file).is_broken(),
             Imported::Library(_) => false,

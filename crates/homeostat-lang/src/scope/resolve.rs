@@ -8,7 +8,9 @@ use homeostat_model::{Diagnostic, Span, Stage, codes};
 use super::arguments::Called;
 use super::cycles::{DefinitionId, Dependencies};
 use super::lookup::{Found, Space};
-use super::{ClassTarget, FileNames, FunctionTarget, Owner, Resolution, ScopeId, SlotKind, VariableTarget};
+use super::{
+    ClassTarget, FileNames, FunctionTarget, Owner, Resolution, Resolved, ScopeId, SlotKind, VariableTarget,
+};
 use crate::ast::{
     self, Block, Callee, Comprehension, ExprId, ExprKind, Function, LineKind, LoopVariables, Param, Piece,
     ResourceRef, StatementId, StatementKind,
@@ -16,7 +18,7 @@ use crate::ast::{
 use crate::modules::{FileId, Imported, Modules};
 
 /// See [`super::resolve`].
-pub(super) fn program(modules: &Modules) -> (Resolution, Vec<Diagnostic>) {
+pub(super) fn program(modules: &Modules) -> Resolved {
     let files = modules.files().map(|_| FileNames::default()).collect();
     let mut resolver = Resolver {
         modules,
@@ -99,7 +101,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn finish(mut self) -> (Resolution, Vec<Diagnostic>) {
+    fn finish(mut self) -> Resolved {
         for (file, loaded) in self.modules.files() {
             if !self.is_reached[file.index()] {
                 continue;
@@ -113,10 +115,11 @@ impl Resolver<'_> {
             }
             self.diagnostics.extend(loaded.diagnostics.iter().cloned());
         }
-        self.diagnostics.extend(self.dependencies.circles());
+        let (circles, circular) = self.dependencies.circles();
+        self.diagnostics.extend(circles);
         self.diagnostics.sort_by_key(|diagnostic| diagnostic.span);
         self.diagnostics.dedup();
-        (self.out, self.diagnostics)
+        Resolved { names: self.out, diagnostics: self.diagnostics, circular }
     }
 
     /// A file is used: what is in it counts.
@@ -241,6 +244,9 @@ impl Resolver<'_> {
             return;
         };
         self.class_scope(&target);
+        if self.is_in_doubt(at, &include.class.text) {
+            return;
+        }
         let file = self.out.scope(target.place.scope).file;
         let modules = self.modules;
         if let StatementKind::Class(class) = &modules.file(file).program.statement(target.class).kind {
@@ -406,6 +412,9 @@ impl Resolver<'_> {
             self.unknown(at, name, Space::Variables, span);
             return;
         };
+        if self.is_in_doubt(at, name) {
+            return;
+        }
         if let VariableTarget::Slot(place, slot) = &target {
             let file = self.out.scope(place.scope).file;
             match self.out.scope(place.scope).slots[*slot as usize].kind {
@@ -428,6 +437,9 @@ impl Resolver<'_> {
             self.unknown(at, name, Space::Functions, span);
             return;
         };
+        if self.is_in_doubt(at, name) {
+            return;
+        }
         if let FunctionTarget::Defined(place, function) = &target {
             let file = self.out.scope(place.scope).file;
             self.needs(at.within, file, *function, Some(span));

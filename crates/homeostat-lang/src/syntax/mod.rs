@@ -62,6 +62,28 @@ fn is_of_one_piece(next: &Diagnostic, last: &Diagnostic) -> bool {
         && last.span.zip(next.span).is_some_and(|(last, next)| last.end == next.start)
 }
 
+/// Whether every bracket of a text is closed by one that fits, and none is closed that was not opened. Where that is so, what
+/// is wrong in a line leaves the blocks around it as they are.
+pub(crate) fn is_balanced(text: &str, source: SourceId) -> bool {
+    let mut open = Vec::new();
+    for token in lexer::lex(text, source).0 {
+        let closes = match token.kind {
+            SyntaxKind::OpenBrace | SyntaxKind::OpenBracket | SyntaxKind::OpenParen => {
+                open.push(token.kind);
+                continue;
+            }
+            SyntaxKind::CloseBrace => SyntaxKind::OpenBrace,
+            SyntaxKind::CloseBracket => SyntaxKind::OpenBracket,
+            SyntaxKind::CloseParen => SyntaxKind::OpenParen,
+            _ => continue,
+        };
+        if open.pop() != Some(closes) {
+            return false;
+        }
+    }
+    open.is_empty()
+}
+
 /// Parses the expression of an interpolation, in which variables are written without their `$`.
 pub(crate) fn parse_fragment(text: &str, source: SourceId, fragment: Fragment) -> Parsed {
     let (tokens, unknown) = lexer::lex(text, source);

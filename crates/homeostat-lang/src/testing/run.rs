@@ -76,7 +76,7 @@ impl Bench<'_> {
         let own = modules.file(FileId::MAIN).program.source;
         let here =
             |wrong: Vec<Diagnostic>| wrong.into_iter().map(|one| moved(one, own, self.source)).collect();
-        let checked = program::check(modules, &*self.kinds).map_err(|wrong| refused(here(wrong)))?;
+        let checked = program::check(modules, &*self.kinds).map_err(|wrong| refused(here(wrong.found)))?;
         let (given, hostname) = given(&checked).map_err(|wrong| refused(here(wrong)))?;
         let program = Program::new(checked, self.kinds.clone(), hostname).with_given(given);
         let mut evaluator = Evaluator::new(program, Unknowns::Wait);

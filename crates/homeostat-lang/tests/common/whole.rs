@@ -51,15 +51,22 @@ fn found(text: &str, kinds: &Arc<TextKinds>, sources: &mut SourceMap) -> Vec<Dia
         Ok(modules) => modules,
         Err(wrong) => return vec![*wrong],
     };
-    let checked = match program::check(modules, &**kinds) {
-        Ok(checked) => checked,
-        Err(found) => {
-            assert!(found.iter().any(Diagnostic::is_error), "what is refused is refused for a reason");
-            return found;
+    let (checked, mut found) = match program::check(modules, &**kinds) {
+        Ok(checked) => (checked, Vec::new()),
+        Err(refused) => {
+            assert!(
+                refused.found.iter().any(Diagnostic::is_error),
+                "what is refused is refused for a reason"
+            );
+            match refused.rest {
+                Some(rest) => (*rest, refused.found),
+                None => return refused.found,
+            }
         }
     };
     let program = Program::new(checked, kinds.clone(), "here".into());
     let mut evaluator = Evaluator::new(program, Unknowns::LeaveOut);
     evaluator.settle();
-    evaluator.diagnostics()
+    found.extend(evaluator.diagnostics());
+    found
 }

@@ -44,7 +44,7 @@ pub(crate) fn kinds() -> TextKinds {
 pub(crate) fn checked(text: &str) -> Result<Checked, Vec<Diagnostic>> {
     let mut sources = SourceMap::new();
     let modules = load("/main.mcl", &Texts::main(text), &mut sources).map_err(|wrong| vec![*wrong])?;
-    check(modules, &kinds())
+    Ok(check(modules, &kinds())?)
 }
 
 /// What the world says of each question; nothing of those that are not in it.

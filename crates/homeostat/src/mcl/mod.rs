@@ -82,9 +82,18 @@ pub(crate) fn load(
     let modules = modules.map_err(|wrong| vec![*wrong])?;
     let files = directory.into_files(&modules, &places);
     let kinds = Arc::new(Known(crate::catalog::registry()));
-    let checked = program::check(modules, &*kinds)?;
-    let program = Program::new(checked, kinds, hostname.into());
-    Ok(Loaded { program, places: places.absolute(), files })
+    let program = |checked| Program::new(checked, kinds.clone(), hostname.into());
+    match program::check(modules, &*kinds) {
+        Ok(checked) => Ok(Loaded { program: program(checked), places: places.absolute(), files }),
+        Err(refused) => {
+            let mut found = refused.found;
+            if let Some(rest) = refused.rest {
+                let (evaluator, _) = settled(program(*rest), &places.absolute());
+                found.extend(wrong_with(&evaluator));
+            }
+            Err(found)
+        }
+    }
 }
 
 /// Where the files of the program in a directory are.
@@ -105,7 +114,15 @@ pub(crate) fn remotes(
 
 /// What a program declares as far as it can be told without asking the world anything. What lies in its own files is told.
 pub(crate) fn foresee(loaded: Loaded) -> (Catalog, Vec<Diagnostic>) {
-    let mut evaluator = Evaluator::new(loaded.program, Unknowns::LeaveOut);
+    let (evaluator, given) = settled(loaded.program, &loaded.places);
+    let mut found = wrong_with(&evaluator);
+    found.extend(evaluator.unknown().into_iter().map(note));
+    (given.unwrap_or_default(), found)
+}
+
+/// Evaluates a program where nobody answers anything but what is asked of its own files.
+fn settled(program: Program, places: &Places) -> (Evaluator, Option<Catalog>) {
+    let mut evaluator = Evaluator::new(program, Unknowns::LeaveOut);
     let mut given: Option<Catalog> = None;
     loop {
         given = match (evaluator.settle(), given) {
@@ -117,13 +134,24 @@ pub(crate) fn foresee(loaded: Loaded) -> (Catalog, Vec<Diagnostic>) {
             }
             (_, before) => before,
         };
-        if !answer_own(&mut evaluator, &loaded.places) {
+        if !answer_own(&mut evaluator, places) {
             break;
         }
     }
+    (evaluator, given)
+}
+
+/// What is wrong with what was evaluated. Where anything is, no catalog is given, so what kinds refuse is said here.
+fn wrong_with(evaluator: &Evaluator) -> Vec<Diagnostic> {
     let mut found = evaluator.diagnostics();
-    found.extend(evaluator.unknown().into_iter().map(note));
-    (given.unwrap_or_default(), found)
+    if !found.is_empty() || evaluator.is_of_refused() {
+        let registry = crate::catalog::registry();
+        let refusals = evaluator.declared().into_iter().filter_map(|declared| registry.build(declared).err());
+        let mut refusals: Vec<Diagnostic> = refusals.flatten().collect();
+        refusals.dedup();
+        found.extend(refusals);
+    }
+    found
 }
 
 /// Answers what is asked of the program's own files; says whether anything was.

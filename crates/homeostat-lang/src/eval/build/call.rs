@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use homeostat_model::codes;
+
 use super::expr::{all, expr, nowhere, too_large};
 use crate::Value;
 use crate::ast::{Arg, Callee, ExprId, ExprKind, Function as Defined, StatementKind};
-use crate::eval::Outcome;
 use crate::eval::flow::{Flow, OpId};
 use crate::eval::frame::{Frame, Given};
 use crate::eval::operations::{Closure, Dynamic, Each, Fold, Forward, LibraryCall};
+use crate::eval::{Failure, Outcome};
 use crate::functions::{self, Body, Function};
 use crate::infer::InstanceId;
 use crate::scope::{FunctionTarget, Given as Argument, Owner, arguments};
@@ -41,10 +43,13 @@ pub(super) fn call_expr(
                 library(flow, frame, id, function, &args)
             }
             Some(FunctionTarget::Defined(place, statement)) => {
-                let Some(home) = frame.follow(place) else { return nowhere(flow) };
                 let program = frame.program.clone();
+                let Some(home) = frame.follow(place) else { return nowhere(flow, &program) };
+                if program.checked.wrong.statement(home.file, *statement) {
+                    return nowhere(flow, &program);
+                }
                 let StatementKind::Func(_, function) = &program.statement(home.file, *statement).kind else {
-                    return nowhere(flow);
+                    return nowhere(flow, &program);
                 };
                 let given = arguments(&function.params, args).unwrap_or_default();
                 let given = given.into_iter().map(|given| match given {
@@ -52,10 +57,13 @@ pub(super) fn call_expr(
                     Argument::Default => Given::Default,
                 });
                 let instance = program.checked.types.function(frame.instance, frame.file, id);
+                if instance.is_none() && !program.checked.wrong.is_empty() {
+                    return nowhere(flow, &program);
+                }
                 let instance = instance.unwrap_or(InstanceId::MAIN);
                 enter(flow, &home, Owner::Statement(*statement, 0), instance, given.collect())
             }
-            None => nowhere(flow),
+            None => nowhere(flow, &frame.program),
         },
         Callee::Value(function) => {
             let function = expr(flow, frame, *function);
@@ -92,15 +100,22 @@ pub(in crate::eval) fn call(flow: &mut Flow, function: &Value, args: &[OpId]) ->
 }
 
 fn call_given(flow: &mut Flow, function: &Value, given: Vec<Given>) -> OpId {
-    let Value::Func(func) = function.reveal() else { return nowhere(flow) };
-    let Some(Closure { frame, owner }) = func.body::<Closure>() else { return nowhere(flow) };
+    let Value::Func(func) = function.reveal() else { return no_function(flow) };
+    let Some(Closure { frame, owner }) = func.body::<Closure>() else { return no_function(flow) };
     enter(flow, frame, *owner, frame.instance, given)
+}
+
+/// Inference lets nothing be called but functions.
+fn no_function(flow: &mut Flow) -> OpId {
+    flow.constant(Outcome::Failed(Failure::new(codes::FAILED, "this is no function")))
 }
 
 /// The value of a function in a frame of its own.
 fn enter(flow: &mut Flow, home: &Arc<Frame>, owner: Owner, instance: InstanceId, given: Vec<Given>) -> OpId {
-    let Some(inner) = home.instance_of(owner, instance, given) else { return nowhere(flow) };
-    let Some(body) = inner.function().map(|function: &Defined| function.body) else { return nowhere(flow) };
+    let Some(inner) = home.instance_of(owner, instance, given) else { return nowhere(flow, &home.program) };
+    let Some(body) = inner.function().map(|function: &Defined| function.body) else {
+        return nowhere(flow, &home.program);
+    };
     if flow.is_full() || !home.program.may_enter() {
         let place = home.program.expr(inner.file, body).span;
         return flow.constant(Outcome::Failed(too_large(place)));
@@ -112,7 +127,7 @@ fn enter(flow: &mut Flow, home: &Arc<Frame>, owner: Owner, instance: InstanceId,
 pub(super) fn operator(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId, name: &str, args: &[ExprId]) -> OpId {
     match functions::find(name) {
         Some(function) => library(flow, frame, id, function, args),
-        None => nowhere(flow),
+        None => nowhere(flow, &frame.program),
     }
 }
 
@@ -123,6 +138,12 @@ fn library(
     function: &'static Function,
     args: &[ExprId],
 ) -> OpId {
+    let checked = &frame.program.checked;
+    let needs_type = !matches!(function.body, Body::Pure(_) | Body::Each(_) | Body::Fold(_));
+    if needs_type && !checked.wrong.is_empty() && checked.types.call(frame.instance, frame.file, id).is_none()
+    {
+        return nowhere(flow, &frame.program);
+    }
     let inputs = all(flow, frame, args.iter().copied());
     let call = LibraryCall::new(frame, id, function);
     match function.body {

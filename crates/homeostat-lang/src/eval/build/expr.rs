@@ -10,7 +10,7 @@ use crate::ast::{BinaryOp, Bind, ExprId, ExprKind, Piece, StatementKind};
 use crate::eval::flow::{Flow, OPERATIONS_MAX, OpId};
 use crate::eval::frame::{Frame, Given};
 use crate::eval::operations::{Comprehension, Except, FieldAccess, Form, Forward, Make, Part, Switch};
-use crate::eval::program::CALLS_MAX;
+use crate::eval::program::{CALLS_MAX, Program};
 use crate::eval::{Failure, Outcome};
 use crate::scope::{Owner, SlotKind, VariableTarget};
 
@@ -32,7 +32,7 @@ fn build(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId) -> OpId {
         ExprKind::Int(number) => flow.constant(Value::Int(*number)),
         ExprKind::Float(number) => flow.constant(Value::Float(*number)),
         ExprKind::Str(text) => flow.constant(Value::Str(text.clone())),
-        ExprKind::Error => nowhere(flow),
+        ExprKind::Error => nowhere(flow, &program),
         ExprKind::Interpolated(pieces) => {
             let inputs: Vec<OpId> = pieces
                 .iter()
@@ -110,7 +110,9 @@ pub(super) fn all(flow: &mut Flow, frame: &Arc<Frame>, ids: impl Iterator<Item =
 /// What the rest of an `if` has from one of its conditions on.
 pub(in crate::eval) fn switch(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId, arm: usize) -> OpId {
     let program = frame.program.clone();
-    let ExprKind::If(arms, otherwise) = &program.expr(frame.file, id).kind else { return nowhere(flow) };
+    let ExprKind::If(arms, otherwise) = &program.expr(frame.file, id).kind else {
+        return nowhere(flow, &program);
+    };
     let Some((condition, value)) = arms.get(arm) else { return expr(flow, frame, *otherwise) };
     let condition = expr(flow, frame, *condition);
     match flow.constant_outcome(condition) {
@@ -137,7 +139,7 @@ pub(in crate::eval) fn arm(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId, arm:
     let program = frame.program.clone();
     match &program.expr(frame.file, id).kind {
         ExprKind::If(arms, _) if arm < arms.len() => expr(flow, frame, arms[arm].1),
-        _ => nowhere(flow),
+        _ => nowhere(flow, &program),
     }
 }
 
@@ -145,11 +147,11 @@ fn variable(flow: &mut Flow, frame: &Arc<Frame>, id: ExprId) -> OpId {
     match frame.program.checked.names.variable(frame.file, id) {
         Some(VariableTarget::Slot(place, slot)) => match frame.follow(place) {
             Some(at) => self::slot(flow, &at, *slot),
-            None => nowhere(flow),
+            None => nowhere(flow, &frame.program),
         },
         Some(VariableTarget::Hostname) => flow.constant(Value::Str(frame.program.hostname.clone())),
         Some(VariableTarget::Constant(value)) => flow.constant(value.clone()),
-        None => nowhere(flow),
+        None => nowhere(flow, &frame.program),
     }
 }
 
@@ -166,25 +168,26 @@ pub(super) fn slot(flow: &mut Flow, frame: &Arc<Frame>, slot: u32) -> OpId {
             Some(Given::Default) | None => {
                 match frame.params().get(at as usize).and_then(|param| param.default) {
                     Some(default) => expr(flow, frame, default),
-                    None => nowhere(flow),
+                    None => nowhere(flow, &program),
                 }
             }
         },
         SlotKind::Key | SlotKind::Element => match frame.given(slot as usize) {
             Some(Given::Op(op)) => *op,
-            _ => nowhere(flow),
+            _ => nowhere(flow, &program),
         },
+        SlotKind::Bind(bind) if program.checked.wrong.statement(frame.file, bind) => nowhere(flow, &program),
         SlotKind::Bind(statement) => match &program.statement(frame.file, statement).kind {
             StatementKind::Bind(Bind { value, .. }) => expr(flow, frame, *value),
-            _ => nowhere(flow),
+            _ => nowhere(flow, &program),
         },
         SlotKind::Local(at) => match frame.function() {
             Some(function) => expr(flow, frame, function.locals[at as usize].value),
-            None => nowhere(flow),
+            None => nowhere(flow, &program),
         },
     };
     if !flow.is_alive(op) {
-        return nowhere(flow);
+        return nowhere(flow, &program);
     }
     frame.remember(slot, op);
     op
@@ -199,8 +202,11 @@ pub(in crate::eval) fn too_large(place: Span) -> Failure {
 }
 
 /// What stands for something that earlier stages refuse, or for a variable of an instance that is gone.
-pub(super) fn nowhere(flow: &mut Flow) -> OpId {
-    flow.constant(Outcome::Failed(Failure::new(codes::FAILED, "this is not there any more")))
+pub(super) fn nowhere(flow: &mut Flow, program: &Program) -> OpId {
+    flow.constant(match program.checked.wrong.is_empty() {
+        true => Outcome::Failed(Failure::new(codes::FAILED, "this is not there any more")),
+        false => Outcome::Unknown(None),
+    })
 }
 
 fn function_of(op: BinaryOp) -> &'static str {

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use super::expr::{all, expr, slot, too_large};
+use homeostat_model::KindName;
+
+use super::expr::{all, expr, nowhere, slot, too_large};
 use crate::Value;
-use crate::ast::{Block, ExprId, LineKind, Param, StatementId, StatementKind};
+use crate::ast::{Block, LineKind, Param, Resource, Statement, StatementId, StatementKind};
 use crate::eval::Outcome;
+use crate::eval::collector::UnknownPart;
 use crate::eval::flow::{Flow, OpId};
 use crate::eval::frame::Frame;
-use crate::eval::operations::{Branch, Check, Collect, EdgeStatement, Loop, Require, ResourceStatement};
+use crate::eval::operations::{
+    Branch, Check, Collect, EdgeStatement, LeftOut, Loop, Require, ResourceStatement,
+};
 use crate::functions;
 use crate::scope::{Given, Owner, arguments};
 
@@ -49,6 +54,10 @@ pub(in crate::eval) fn block(flow: &mut Flow, frame: &Arc<Frame>, block: &Block,
 fn statement(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, ops: &mut Vec<OpId>) {
     let program = frame.program.clone();
     let statement = program.statement(frame.file, id);
+    if program.checked.wrong.statement(frame.file, id) {
+        ops.extend(left_out(flow, statement));
+        return;
+    }
     match &statement.kind {
         StatementKind::Bind(_)
         | StatementKind::Func(..)
@@ -61,11 +70,11 @@ fn statement(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, ops: &mut Vec
             ops.push(flow.add(Check { place: statement.span, function }, &inputs));
         }
         StatementKind::Collect(resource) => {
-            let inputs = inputs(flow, frame, resource);
+            let inputs = inputs(flow, frame, id, resource);
             ops.push(flow.add(Collect::new(frame.clone(), id), &inputs));
         }
         StatementKind::Resource(resource) => {
-            let inputs = inputs(flow, frame, resource);
+            let inputs = inputs(flow, frame, id, resource);
             ops.push(flow.add(ResourceStatement::new(frame.clone(), id), &inputs));
         }
         StatementKind::Edge(ends) => {
@@ -83,18 +92,39 @@ fn statement(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, ops: &mut Vec
     }
 }
 
+/// What stands for a statement that is wrong. `None` where it declares nothing that others could refer to.
+fn left_out(flow: &mut Flow, statement: &Statement) -> Option<OpId> {
+    let part = match &statement.kind {
+        StatementKind::Collect(resource) | StatementKind::Resource(resource) => {
+            UnknownPart::Names(KindName::new(resource.kind.text.clone()))
+        }
+        StatementKind::If(_) | StatementKind::Loop(_) | StatementKind::Include(_) => UnknownPart::Block,
+        StatementKind::Bind(_)
+        | StatementKind::Panic(_)
+        | StatementKind::Edge(_)
+        | StatementKind::Func(..)
+        | StatementKind::Class(_)
+        | StatementKind::Import(_) => return None,
+    };
+    Some(flow.add(LeftOut { place: statement.span, part }, &[]))
+}
+
 /// The name, and for each line its condition, if there is one, and its value.
-fn inputs(flow: &mut Flow, frame: &Arc<Frame>, resource: &crate::ast::Resource) -> Vec<OpId> {
-    let lines = resource.lines.iter().flat_map(|line| {
+fn inputs(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, resource: &Resource) -> Vec<OpId> {
+    let mut inputs = vec![expr(flow, frame, resource.name)];
+    for (at, line) in resource.lines.iter().enumerate() {
         let value = match &line.kind {
             LineKind::Field(field) | LineKind::Meta(field) => field.value,
             LineKind::MetaStruct(value) => *value,
             LineKind::Edge(_, other) => other.name,
         };
-        line.condition.into_iter().chain([value])
-    });
-    let all_exprs: Vec<ExprId> = std::iter::once(resource.name).chain(lines).collect();
-    all(flow, frame, all_exprs.into_iter())
+        let is_wrong = frame.program.checked.wrong.line(frame.file, id, at);
+        inputs.extend(line.condition.into_iter().chain([value]).map(|part| match is_wrong {
+            true => nowhere(flow, &frame.program),
+            false => expr(flow, frame, part),
+        }));
+    }
+    inputs
 }
 
 /// The rest of an `if` from one of its conditions on.
@@ -143,7 +173,10 @@ fn include(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, ops: &mut Vec<O
     let program = frame.program.clone();
     let place = program.statement(frame.file, id).span;
     let StatementKind::Include(statement) = &program.statement(frame.file, id).kind else { return };
-    let Some(inner) = frame.include(id) else { return };
+    let Some(inner) = frame.include(id) else {
+        ops.extend(left_out(flow, program.statement(frame.file, id)));
+        return;
+    };
     let is_to_be_built = inner.is_to_be_built();
     if is_to_be_built && (flow.is_full() || !program.may_enter()) {
         let refused = flow.constant(Outcome::Failed(too_large(place)));

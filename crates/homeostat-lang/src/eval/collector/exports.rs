@@ -19,7 +19,8 @@ pub(super) struct Exports {
 
 #[derive(Default)]
 struct Offers {
-    by: Vec<(OpId, ExportDecl)>,
+    /// Of the last, whether some of it is not known: it may be equal to anything.
+    by: Vec<(OpId, ExportDecl, bool)>,
     given: Option<Identity>,
 }
 
@@ -30,15 +31,15 @@ fn identity(export: &ExportDecl) -> Identity {
 }
 
 impl Exports {
-    pub(super) fn declare(&mut self, op: OpId, export: ExportDecl) {
+    pub(super) fn declare(&mut self, op: OpId, export: ExportDecl, is_partial: bool) {
         let id = export.resource.id.clone();
-        self.names.entry(id.clone()).or_default().by.push((op, export));
+        self.names.entry(id.clone()).or_default().by.push((op, export, is_partial));
         self.touched.insert(id);
     }
 
     pub(super) fn withdraw(&mut self, op: OpId, id: &ResourceId) {
         let Some(offers) = self.names.get_mut(id) else { return };
-        if let Some(at) = offers.by.iter().rposition(|(by, _)| *by == op) {
+        if let Some(at) = offers.by.iter().rposition(|(by, ..)| *by == op) {
             offers.by.remove(at);
             self.touched.insert(id.clone());
         }
@@ -47,10 +48,11 @@ impl Exports {
     pub(super) fn settle(&mut self) {
         for id in std::mem::take(&mut self.touched) {
             let Some(offers) = self.names.get(&id) else { continue };
-            let first = offers.by.first();
-            let differing = first.and_then(|(_, first)| {
-                let other = offers.by.iter().find(|(_, other)| identity(other) != identity(first));
-                other.map(|(_, other)| (first, other))
+            let mut whole =
+                offers.by.iter().filter(|(.., is_partial)| !is_partial).map(|(_, export, _)| export);
+            let differing = whole.next().and_then(|first| {
+                let other = whole.find(|other| identity(other) != identity(first))?;
+                Some((first, other))
             });
             match differing {
                 Some((first, other)) => {
@@ -72,7 +74,7 @@ impl Exports {
         for id in std::mem::take(&mut self.changed) {
             let Some(offers) = self.names.get_mut(&id) else { continue };
             match offers.by.first() {
-                Some((_, export)) => {
+                Some((_, export, _)) => {
                     let wanted = Some(identity(export));
                     if offers.given != wanted {
                         offers.given = wanted;

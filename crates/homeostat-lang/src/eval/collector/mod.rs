@@ -6,6 +6,7 @@
 
 mod collects;
 mod exports;
+mod hidden;
 mod references;
 mod report;
 mod resources;
@@ -16,13 +17,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use homeostat_model::circle::circles;
 use homeostat_model::suggest::did_you_mean;
-use homeostat_model::{CatalogDelta, Diagnostic, ResourceId};
+use homeostat_model::{CatalogDelta, Diagnostic, ResourceDecl, ResourceId};
 
 use super::flow::OpId;
 use super::outcome::Failure;
 use collects::Collects;
 pub(in crate::eval) use collects::in_order;
 use exports::Exports;
+use hidden::Hidden;
 use references::{EdgeKey, References, SendKey};
 pub use report::{Pieces, Report, Unknown, UnknownPart};
 use resources::Resources;
@@ -49,8 +51,7 @@ pub struct Collector {
     collects: Collects,
     failures: BTreeMap<OpId, Failure>,
     unknown: BTreeMap<OpId, Vec<Unknown>>,
-    /// How many of the unknown things may stand for resources.
-    hiding: usize,
+    hidden: Hidden,
 }
 
 /// What to take back when an operation says something else.
@@ -74,8 +75,13 @@ impl Collector {
             collects: Collects::default(),
             failures: BTreeMap::new(),
             unknown: BTreeMap::new(),
-            hiding: 0,
+            hidden: Hidden::default(),
         }
+    }
+
+    /// Says that something could not be read, which may have declared anything.
+    pub(super) fn may_lack_anything(&mut self) {
+        self.hidden.add_any();
     }
 
     /// Takes what operations have to say, in order.
@@ -129,6 +135,11 @@ impl Collector {
         all
     }
 
+    /// The resources that are declared with nothing unknown, each as often as it is, in the order of their names.
+    pub(super) fn declared(&self) -> Vec<&ResourceDecl> {
+        self.resources.whole()
+    }
+
     /// What is not known, in the order of the places.
     pub fn unknown(&self) -> Vec<&Unknown> {
         let mut all: Vec<&Unknown> = self.unknown.values().flatten().collect();
@@ -143,13 +154,21 @@ impl Collector {
 
     /// Edges without one of their ends. What is not known may be what an edge refers to.
     fn dangling(&self) -> impl Iterator<Item = (&EdgeKey, &Failure)> {
-        (self.hiding == 0).then_some(&self.references.dangling).into_iter().flatten()
+        self.references
+            .dangling
+            .iter()
+            .filter(|(edge, _)| self.missing(edge).is_some_and(|id| !self.hidden.may_be(id)))
+    }
+
+    /// The end of an edge that is not declared, or the first of them.
+    fn missing<'a>(&self, edge: &'a EdgeKey) -> Option<&'a ResourceId> {
+        let is_there = |end: &ResourceId| self.resources.is_declared(end) || self.collects.is_asked_for(end);
+        [&edge.0, &edge.1].into_iter().find(|end| !is_there(end))
     }
 
     /// What an edge without one of its ends may have meant.
     fn close_to(&self, edge: &EdgeKey) -> Option<String> {
-        let is_there = |end: &ResourceId| self.resources.is_declared(end) || self.collects.is_asked_for(end);
-        let missing = [&edge.0, &edge.1].into_iter().find(|end| !is_there(end))?;
+        let missing = self.missing(edge)?;
         let names = self.resources.names_of(&missing.kind);
         let close = did_you_mean(&missing.name, names)?;
         Some(format!("did you mean `{}[{close}]`?", missing.kind))
@@ -164,9 +183,11 @@ impl Collector {
 
     fn declare(&mut self, op: OpId, pieces: Pieces) {
         let mut keys = Keys::default();
+        let partial: BTreeSet<&ResourceId> = pieces.unknown.iter().filter_map(Unknown::part_of).collect();
         for resource in pieces.resources {
             keys.resources.push(resource.id.clone());
-            self.resources.declare(op, resource);
+            let is_partial = partial.contains(&resource.id);
+            self.resources.declare(op, resource, is_partial);
         }
         for edge in pieces.edges {
             keys.edges.push((edge.from.clone(), edge.to.clone()));
@@ -178,13 +199,14 @@ impl Collector {
         }
         for export in pieces.exports {
             keys.exports.push(export.resource.id.clone());
-            self.exports.declare(op, export);
+            let is_partial = partial.contains(&export.resource.id);
+            self.exports.declare(op, export, is_partial);
         }
         if !pieces.collects.is_empty() {
             self.collects.declare(op, pieces.collects);
         }
         if !pieces.unknown.is_empty() {
-            self.hiding += hiding(&pieces.unknown);
+            self.hidden.add(&pieces.unknown);
             self.unknown.insert(op, pieces.unknown);
         }
         self.declared.insert(op, keys);
@@ -193,7 +215,7 @@ impl Collector {
     fn withdraw(&mut self, op: OpId) {
         self.failures.remove(&op);
         if let Some(unknown) = self.unknown.remove(&op) {
-            self.hiding -= hiding(&unknown);
+            self.hidden.remove(&unknown);
         }
         let Some(keys) = self.declared.remove(&op) else { return };
         self.collects.withdraw(op);
@@ -202,8 +224,4 @@ impl Collector {
         keys.sends.iter().for_each(|key| self.references.withdraw_send(op, key));
         keys.exports.iter().for_each(|id| self.exports.withdraw(op, id));
     }
-}
-
-fn hiding(unknown: &[Unknown]) -> usize {
-    unknown.iter().filter(|one| one.hides_resources()).count()
 }

@@ -71,8 +71,11 @@ pub enum UnknownPart {
 }
 
 impl Unknown {
-    /// Whether it may stand for resources.
-    pub(super) fn hides_resources(&self) -> bool {
-        matches!(self.part, UnknownPart::Names(_) | UnknownPart::Block)
+    /// The resource of which it is a part.
+    pub(super) fn part_of(&self) -> Option<&ResourceId> {
+        match &self.part {
+            UnknownPart::Param(id, _) | UnknownPart::Meta(id, _) => Some(id),
+            UnknownPart::Names(_) | UnknownPart::Edge | UnknownPart::Block | UnknownPart::Condition => None,
+        }
     }
 }

@@ -33,6 +33,8 @@ struct Declarations {
 struct Declared {
     op: OpId,
     meaning: Meaning,
+    /// Some of it is not known: it may be equal to anything.
+    is_partial: bool,
 }
 
 #[derive(Clone)]
@@ -60,10 +62,10 @@ fn taken(ids: &mut Vec<ResourceId>) -> Vec<ResourceId> {
 }
 
 impl Resources {
-    pub(super) fn declare(&mut self, op: OpId, resource: ResourceDecl) {
+    pub(super) fn declare(&mut self, op: OpId, resource: ResourceDecl, is_partial: bool) {
         self.touched.push(resource.id.clone());
         let declarations = self.names.entry(resource.id.clone()).or_default();
-        declarations.by.push(Declared { op, meaning: Meaning::of(resource) });
+        declarations.by.push(Declared { op, meaning: Meaning::of(resource), is_partial });
     }
 
     /// Takes one declaration of an operation back.
@@ -79,6 +81,15 @@ impl Resources {
     pub(super) fn is_declared(&self, id: &ResourceId) -> bool {
         let has_meaning = self.names.get(id).is_some_and(|declarations| declarations.meaning.is_some());
         has_meaning || self.conflicts.contains_key(id)
+    }
+
+    /// What is declared with nothing unknown, in the order of the names.
+    pub(super) fn whole(&self) -> Vec<&ResourceDecl> {
+        let declared = self.names.values().flat_map(|declarations| &declarations.by);
+        let whole = declared.filter(|declared| !declared.is_partial);
+        let mut whole: Vec<&ResourceDecl> = whole.map(|declared| &*declared.meaning.resource).collect();
+        whole.sort_by_key(|resource| (&resource.id, resource.origin));
+        whole
     }
 
     /// The names of the resources of a kind, in order.
@@ -139,16 +150,20 @@ impl Resources {
 }
 
 impl Declarations {
-    /// The first that is not hidden, if all of those agree. Hidden ones need not agree: where there are no others, it is
+    /// The first that is not hidden, if all of those agree that are known as a whole. Hidden ones need not agree: where there are no others, it is
     /// one of them, the same whoever declared them first.
     fn meaning(&self) -> Result<Option<Meaning>, Failure> {
-        let all = || self.by.iter().map(|declared| &declared.meaning);
-        let mut visible = all().filter(|meaning| !meaning.is_hidden());
-        let Some(first) = visible.next() else {
-            return Ok(all().min_by_key(|meaning| (meaning.resource.origin, meaning.digest)).cloned());
+        let visible = || self.by.iter().filter(|declared| !declared.meaning.is_hidden());
+        let mut whole = visible().filter(|declared| !declared.is_partial).map(|declared| &declared.meaning);
+        let Some(first) = whole.next() else {
+            let first = |meanings: &mut dyn Iterator<Item = &Declared>| {
+                let first = meanings.min_by_key(|one| (one.meaning.resource.origin, one.meaning.digest));
+                first.map(|declared| declared.meaning.clone())
+            };
+            return Ok(first(&mut visible()).or_else(|| first(&mut self.by.iter())));
         };
         let mut meaning = first.clone();
-        for other in visible.filter(|other| other.digest != first.digest) {
+        for other in whole.filter(|other| other.digest != first.digest) {
             if other.digest != meaning.digest {
                 meaning = Meaning::of(merge(&meaning.resource, &other.resource)?);
             }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use homeostat_model::catalog::ExportDecl;
 use homeostat_model::suggest::did_you_mean;
-use homeostat_model::{Catalog, Diagnostic, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Stage, codes};
+use homeostat_model::{
+    Catalog, Diagnostic, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Span, Stage, codes,
+};
 
-use crate::eval::collector::{Pieces, UnknownPart, in_order};
+use crate::eval::collector::{Pieces, Unknown, UnknownPart, in_order};
 
 /// One catalog of everything that was declared: what is there twice and equal is there once.
 ///
@@ -15,12 +17,12 @@ use crate::eval::collector::{Pieces, UnknownPart, in_order};
 /// What contradicts itself, and what refers to nothing.
 pub fn assemble(pieces: &Pieces) -> Result<Catalog, Vec<Diagnostic>> {
     let mut wrong = Vec::new();
-    let resources = resources(&pieces.resources, &mut wrong);
+    let resources = resources(pieces, &mut wrong);
     let catalog = Catalog {
         name: None,
         edges: edges(pieces, &resources, &mut wrong),
         sends: sends(pieces, &resources, &mut wrong),
-        exports: exports(&pieces.exports, &mut wrong),
+        exports: exports(pieces, &mut wrong),
         collects: in_order(pieces.collects.clone()),
         resources,
     };
@@ -31,11 +33,21 @@ fn error(code: &'static str, message: String) -> Diagnostic {
     Diagnostic::error(code, Stage::Catalog, message)
 }
 
+/// Whether some of a resource is not known: it may be equal to anything.
+fn is_partial(pieces: &Pieces, resource: &ResourceDecl) -> bool {
+    let is_in = |one: &&Unknown| {
+        let within = |origin: Span| origin.start <= one.place.start && one.place.end <= origin.end;
+        resource.origin.is_some_and(within)
+    };
+    let mut inside = pieces.unknown.iter().filter(is_in);
+    inside.any(|one| matches!(one.part, UnknownPart::Param(..) | UnknownPart::Meta(..)))
+}
+
 /// A resource that is hidden stands back for one of its name that is not; of several that are, one is there.
-fn resources(declared: &[ResourceDecl], wrong: &mut Vec<Diagnostic>) -> Vec<ResourceDecl> {
+fn resources(pieces: &Pieces, wrong: &mut Vec<Diagnostic>) -> Vec<ResourceDecl> {
     let mut kept: Vec<ResourceDecl> = Vec::new();
     let mut places: HashMap<&ResourceId, usize> = HashMap::new();
-    for resource in declared {
+    for resource in &pieces.resources {
         let Some(at) = places.get(&resource.id) else {
             places.insert(&resource.id, kept.len());
             kept.push(resource.clone());
@@ -45,16 +57,24 @@ fn resources(declared: &[ResourceDecl], wrong: &mut Vec<Diagnostic>) -> Vec<Reso
         match (first.meta.hidden, resource.meta.hidden) {
             (true, false) => *first = resource.clone(),
             (false, true) => {}
-            (true, true) => {
-                let order = |one: &ResourceDecl| (one.origin, one.digest());
-                if order(resource) < order(first) {
-                    *first = resource.clone();
-                }
-            }
-            (false, false) => wrong.extend(contradiction(first, resource)),
+            (true, true) => replace_later(first, resource),
+            (false, false) => match (is_partial(pieces, first), is_partial(pieces, resource)) {
+                (true, true) => replace_later(first, resource),
+                (true, false) => *first = resource.clone(),
+                (false, true) => {}
+                (false, false) => wrong.extend(contradiction(first, resource)),
+            },
         }
     }
     kept
+}
+
+/// Of two that need not agree, the first in the text is there.
+fn replace_later(kept: &mut ResourceDecl, other: &ResourceDecl) {
+    let order = |one: &ResourceDecl| (one.origin, one.digest());
+    if order(other) < order(kept) {
+        *kept = other.clone();
+    }
 }
 
 fn contradiction(first: &ResourceDecl, second: &ResourceDecl) -> Option<Diagnostic> {
@@ -74,13 +94,20 @@ fn contradiction(first: &ResourceDecl, second: &ResourceDecl) -> Option<Diagnost
 fn edges(pieces: &Pieces, resources: &[ResourceDecl], wrong: &mut Vec<Diagnostic>) -> Vec<EdgeDecl> {
     let known = known(pieces, resources);
     // What is not known may be what an edge refers to.
-    let is_hiding =
-        pieces.unknown.iter().any(|one| matches!(one.part, UnknownPart::Names(_) | UnknownPart::Block));
+    let may_hide = |missing: &ResourceId| {
+        pieces.unknown.iter().any(|one| match &one.part {
+            UnknownPart::Names(kind) => *kind == missing.kind,
+            UnknownPart::Block => true,
+            UnknownPart::Param(..) | UnknownPart::Meta(..) | UnknownPart::Edge | UnknownPart::Condition => {
+                false
+            }
+        })
+    };
     let mut kept: Vec<EdgeDecl> = Vec::new();
     let mut places: HashMap<(&ResourceId, &ResourceId), usize> = HashMap::new();
     for edge in &pieces.edges {
         if let Some(missing) = [&edge.from, &edge.to].into_iter().find(|end| !known.contains(end)) {
-            if !is_hiding {
+            if !may_hide(missing) {
                 wrong.push(dangling(missing, edge, resources));
             }
             continue;
@@ -138,10 +165,15 @@ fn sends(pieces: &Pieces, resources: &[ResourceDecl], wrong: &mut Vec<Diagnostic
     kept.into_values().cloned().collect()
 }
 
-fn exports(declared: &[ExportDecl], wrong: &mut Vec<Diagnostic>) -> Vec<ExportDecl> {
+fn exports(pieces: &Pieces, wrong: &mut Vec<Diagnostic>) -> Vec<ExportDecl> {
     let mut kept: BTreeMap<&ResourceId, &ExportDecl> = BTreeMap::new();
-    for export in declared {
-        let first = kept.entry(&export.resource.id).or_insert(export);
+    let mut whole: BTreeMap<&ResourceId, &ExportDecl> = BTreeMap::new();
+    for export in &pieces.exports {
+        kept.entry(&export.resource.id).or_insert(export);
+        if is_partial(pieces, &export.resource) {
+            continue;
+        }
+        let first = whole.entry(&export.resource.id).or_insert(export);
         let is_same = first.resource.digest() == export.resource.digest() && first.hosts == export.hosts;
         if !is_same {
             let message = format!("`{}` is exported twice, differently", export.resource.id);
