@@ -44,12 +44,12 @@ pub fn check(modules: Modules, kinds: &dyn Kinds) -> Result<Checked, Refused> {
     let resolved = scope::resolve(&modules);
     let mut found = resolved.diagnostics;
     let is_unread = |found: &&Diagnostic| found.stage == Stage::Parse;
-    let unread = Wrong::of(&modules, found.iter().filter(is_unread), []);
+    let left_out = Wrong::of(&modules, found.iter().filter(is_unread), resolved.circular.clone());
     let mut types = Types::default();
     let is_confined = modules.files().all(|(_, file)| file.is_confined());
     let is_followed = is_confined && infer::can_follow(&found);
     if is_followed {
-        let (inferred, wrong) = infer::infer(&modules, &resolved.names, kinds, &unread);
+        let (inferred, wrong) = infer::infer(&modules, &resolved.names, kinds, &left_out);
         types = inferred;
         found.extend(wrong);
     }

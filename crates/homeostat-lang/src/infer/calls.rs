@@ -131,7 +131,7 @@ impl Infer<'_> {
         let StatementKind::Func(_, declared) = &modules.file(file).program.statement(function).kind else {
             return self.fresh();
         };
-        if self.unread.statement(file, function) {
+        if self.left_out.statement(file, function) {
             return self.of_wrong();
         }
         let called = Called {
@@ -256,7 +256,7 @@ impl Infer<'_> {
         let StatementKind::Class(class) = &modules.file(file).program.statement(target.class).kind else {
             return None;
         };
-        if self.unread.statement(at.file, include) || self.unread.statement(file, target.class) {
+        if self.left_out.statement(at.file, include) || self.left_out.statement(file, target.class) {
             return None;
         }
         arguments(&class.params, &written.args)?;

@@ -28,7 +28,7 @@ pub(super) fn infer(
     modules: &Modules,
     names: &Resolution,
     kinds: &dyn Kinds,
-    unread: &Wrong,
+    left_out: &Wrong,
 ) -> (Types, Vec<Diagnostic>) {
     let homes = homes(modules, names);
     let mut inside: HashMap<Home, Vec<ScopeId>> = HashMap::new();
@@ -39,7 +39,7 @@ pub(super) fn infer(
         modules,
         names,
         kinds,
-        unread,
+        left_out,
         usage: usage(modules, names),
         homes,
         inside: inside.into_iter().map(|(home, scopes)| (home, Rc::new(scopes))).collect(),
@@ -54,7 +54,7 @@ pub(super) fn infer(
         signatures: HashMap::new(),
         allowed: HashMap::new(),
         said: HashSet::new(),
-        wrong: Vec::new(),
+        wrong: HashSet::new(),
         diagnostics: Vec::new(),
     };
     let at = At { file: FileId::MAIN, home: Home(None) };
@@ -106,7 +106,7 @@ pub(super) struct Infer<'a> {
     pub(super) modules: &'a Modules,
     pub(super) names: &'a Resolution,
     pub(super) kinds: &'a dyn Kinds,
-    pub(super) unread: &'a Wrong,
+    pub(super) left_out: &'a Wrong,
     pub(super) usage: Usage,
     homes: Vec<Home>,
     /// The scopes of every home.
@@ -126,8 +126,8 @@ pub(super) struct Infer<'a> {
     signatures: HashMap<(&'static str, usize), Option<Rc<FuncType>>>,
     allowed: HashMap<&'static str, Rc<Vec<FuncType>>>,
     said: HashSet<(Option<Span>, String)>,
-    /// What stands for something wrong, about which enough was said.
-    wrong: Vec<TypeVar>,
+    /// What stands for something wrong, about which enough was said, and what is made of that.
+    wrong: HashSet<TypeVar>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
@@ -188,20 +188,28 @@ impl<'a> Infer<'a> {
     /// The type of something that is wrong: it fits everywhere, and nothing is said of it again.
     pub(super) fn of_wrong(&mut self) -> Type {
         let var = self.unifier.fresh();
-        self.wrong.push(var);
+        self.wrong.insert(var);
         Type::Var(var)
     }
 
-    /// The open types in a type; none if one of them stands for something wrong.
+    pub(super) fn is_wrong(&self, var: TypeVar) -> bool {
+        self.wrong.contains(&var)
+    }
+
+    /// The open types in a type.
     pub(super) fn open_types(&mut self, ty: &Type) -> Vec<TypeVar> {
         let mut open = Vec::new();
         self.unifier.resolve(ty).visit_variables(&mut |var| open.push(var));
-        let wrong: Vec<TypeVar> = self.wrong.clone();
-        let is_wrong = wrong.into_iter().any(|var| match self.unifier.shallow(&Type::Var(var)) {
-            Type::Var(root) => open.contains(&root),
-            _ => false,
-        });
-        if is_wrong { Vec::new() } else { open }
+        open
+    }
+
+    /// The same type for one use of it: what is wrong in it fits everywhere, each time.
+    pub(super) fn used_once(&mut self, ty: Type) -> Type {
+        if self.wrong.is_empty() || !self.open_types(&ty).into_iter().any(|var| self.is_wrong(var)) {
+            return ty;
+        }
+        let ty = self.unifier.resolve(&ty);
+        ty.replace(&mut |var| if self.is_wrong(var) { self.of_wrong() } else { Type::Var(var) })
     }
 
     pub(super) fn context(&mut self, home: Home) -> &mut Context {
@@ -227,8 +235,13 @@ impl<'a> Infer<'a> {
         for ty in [expected, found] {
             self.unifier.resolve(ty).visit_variables(&mut |var| open.push(var));
         }
+        let is_of_wrong = open.iter().any(|var| self.is_wrong(*var));
         match self.unifier.unify(expected, found) {
             Ok(()) => {
+                if is_of_wrong {
+                    let open = self.open_types(expected);
+                    self.wrong.extend(open);
+                }
                 for var in open {
                     if !matches!(self.unifier.shallow(&Type::Var(var)), Type::Var(_)) {
                         self.origins.entry(var).or_insert(span);

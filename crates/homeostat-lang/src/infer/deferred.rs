@@ -198,7 +198,7 @@ impl Infer<'_> {
         let mut unsaid = None;
         for ty in types {
             let open = self.open_types(&ty);
-            if open.iter().any(|var| said.contains(var)) {
+            if open.iter().any(|var| said.contains(var) || self.is_wrong(*var)) {
                 return;
             }
             if !open.is_empty() && unsaid.is_none() {

@@ -261,6 +261,7 @@ impl Infer<'_> {
             Some(VariableTarget::Constant(value)) => value.type_of(),
             Some(VariableTarget::Slot(place, slot)) => {
                 let ty = self.slot(place.scope, *slot);
+                let ty = self.used_once(ty);
                 match place.hops.first() {
                     None => {
                         self.capture(at.home, self.home(place.scope), &ty);
@@ -286,7 +287,7 @@ impl Infer<'_> {
         let at = self.at(scope);
         let modules = self.modules;
         let bind = match self.names.scope(scope).slots[slot as usize].kind {
-            SlotKind::Bind(bind) if self.unread.statement(at.file, bind) => {
+            SlotKind::Bind(bind) if self.left_out.statement(at.file, bind) => {
                 let ty = self.of_wrong();
                 self.slots[scope.index()][slot as usize] = Some(ty.clone());
                 return ty;

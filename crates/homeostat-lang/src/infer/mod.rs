@@ -40,17 +40,17 @@ pub trait Kinds {
     fn names(&self) -> Vec<&str>;
 }
 
-/// Finds the types of all that is used in a program, and what is wrong with them, in the order of places. What could not be
-/// read has no type, and nothing is said of it.
+/// Finds the types of all that is used in a program, and what is wrong with them, in the order of places. What is
+/// left out, since it could not be read or needs itself, has no type, and nothing is said of it.
 pub(crate) fn infer(
     modules: &Modules,
     names: &Resolution,
     kinds: &dyn Kinds,
-    unread: &Wrong,
+    left_out: &Wrong,
 ) -> (Types, Vec<Diagnostic>) {
-    let (types, mut found) = context::infer(modules, names, kinds, unread);
-    if !unread.is_empty() {
-        unread.retain_elsewhere(modules, &mut found);
+    let (types, mut found) = context::infer(modules, names, kinds, left_out);
+    if !left_out.is_empty() {
+        left_out.retain_elsewhere(modules, &mut found);
     }
     (types, found)
 }

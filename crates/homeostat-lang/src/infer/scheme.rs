@@ -203,7 +203,7 @@ impl Infer<'_> {
     pub(super) fn instantiate(&mut self, scheme: &Scheme, hops: &[Hop]) -> Mapping {
         let mut mapping = self.through(hops);
         for var in &scheme.vars {
-            let fresh = self.fresh();
+            let fresh = if self.is_wrong(*var) { self.of_wrong() } else { self.fresh() };
             mapping.insert(*var, fresh);
         }
         mapping

@@ -6,30 +6,39 @@ use homeostat_model::{Diagnostic, Span, Stage};
 
 use crate::ast::{Parsed, Part, Parts, StatementKind};
 
-/// The words on the lines with errors, unless those lie in statements that define nothing.
+/// The names that statements with errors define, and all words on lines with errors that are in no statement.
 pub(super) fn words(text: &str, parsed: &Parsed) -> HashSet<String> {
-    let places = unread(&parsed.diagnostics);
+    let is_no_word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
     let parts = Parts::of(&parsed.program);
-    let may_define = |place: &Span| match parts.at(*place) {
-        Part::Line(..) => false,
-        Part::Between => true,
-        Part::Statement(id) => match &parsed.program.statement(id).kind {
-            StatementKind::Bind(_)
-            | StatementKind::Func(..)
-            | StatementKind::Class(_)
-            | StatementKind::Include(_)
-            | StatementKind::Import(_) => true,
+    let mut words = HashSet::new();
+    for place in unread(&parsed.diagnostics) {
+        let statement = match parts.at(place) {
+            Part::Line(..) => continue,
+            Part::Between => {
+                words.extend(lines(text, place).split(is_no_word).map(ToOwned::to_owned));
+                continue;
+            }
+            Part::Statement(id) => parsed.program.statement(id),
+        };
+        let name = match &statement.kind {
+            StatementKind::Bind(bind) => Some(&bind.name),
+            StatementKind::Func(name, _) => Some(name),
+            StatementKind::Class(class) => Some(&class.name),
+            // What they are reached by may have gone with what could not be read.
+            StatementKind::Include(_) | StatementKind::Import(_) => {
+                words.extend(lines(text, place).split(is_no_word).map(ToOwned::to_owned));
+                None
+            }
             StatementKind::Panic(_)
             | StatementKind::Collect(_)
             | StatementKind::Resource(_)
             | StatementKind::Edge(_)
             | StatementKind::If(_)
-            | StatementKind::Loop(_) => false,
-        },
-    };
-    let lines = places.filter(may_define).map(|place| lines(text, place));
-    let is_no_word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-    lines.flat_map(|lines| lines.split(is_no_word)).map(ToOwned::to_owned).collect()
+            | StatementKind::Loop(_) => None,
+        };
+        words.extend(name.map(|name| name.text.to_string()));
+    }
+    words
 }
 
 /// The lines that a place lies on.

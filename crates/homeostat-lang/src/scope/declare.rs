@@ -75,12 +75,14 @@ impl Resolver<'_> {
             let statement = program.statement(*id);
             match &statement.kind {
                 StatementKind::Bind(bind) => {
-                    self.once(&mut seen, (Space::Variable, &bind.name.text), ("variable", statement.span));
+                    let name = (Space::Variable, &bind.name.text);
+                    self.once_in(scope, &mut seen, name, ("variable", statement.span));
                     self.add_slot(scope, &bind.name, SlotKind::Bind(*id));
                     self.define(file, *id, format!("`${}`", bind.name.text), within);
                 }
                 StatementKind::Func(name, _) => {
-                    self.once(&mut seen, (Space::Function, &name.text), ("function", statement.span));
+                    let what = (Space::Function, &name.text);
+                    self.once_in(scope, &mut seen, what, ("function", statement.span));
                     let scope = &mut self.out.scopes[scope.index()];
                     scope.functions.push(*id);
                     scope.names.functions.entry(name.text.clone()).or_insert(*id);
@@ -95,7 +97,8 @@ impl Resolver<'_> {
                 }
                 StatementKind::Include(include) => {
                     let Some(alias) = &include.alias else { continue };
-                    self.once(&mut seen, (Space::Alias, &alias.text), ("name", statement.span));
+                    let name = (Space::Alias, &alias.text);
+                    self.once_in(scope, &mut seen, name, ("name", statement.span));
                     let names = &mut self.out.scopes[scope.index()].names;
                     names.aliases.entry(alias.text.clone()).or_insert(Alias::Include(*id));
                     self.define(file, *id, format!("the include `{}`", alias.text), within);
@@ -125,11 +128,14 @@ impl Resolver<'_> {
         let alias = match &import.alias {
             ast::Alias::Everything => {
                 let names = &mut self.out.scopes[scope.index()].names;
-                imported.into_iter().for_each(|imported| names.stars.insert(0, imported));
+                match imported {
+                    Some(imported) => names.stars.insert(0, imported),
+                    None => names.lacks_star = true,
+                }
                 return;
             }
             ast::Alias::Named(name) => {
-                self.once(seen, (Space::Alias, &name.text), ("name", span));
+                self.once_in(scope, seen, (Space::Alias, &name.text), ("name", span));
                 name.text.clone()
             }
             ast::Alias::Default => {
@@ -142,14 +148,28 @@ impl Resolver<'_> {
                 };
                 let alias: Arc<str> = alias.into();
                 if is_first {
-                    self.once(seen, (Space::Alias, &alias), ("name", span));
+                    self.once_in(scope, seen, (Space::Alias, &alias), ("name", span));
                 }
                 alias
             }
         };
-        if let Some(imported) = imported {
-            let names = &mut self.out.scopes[scope.index()].names;
-            names.aliases.entry(alias).or_insert(Alias::Import(imported));
+        let names = &mut self.out.scopes[scope.index()].names;
+        match imported {
+            Some(imported) => drop(names.aliases.entry(alias).or_insert(Alias::Import(imported))),
+            None => drop(names.doubtful.insert(alias)),
+        }
+    }
+
+    /// The same as [`once`](Self::once); what is there twice has no meaning in the scope.
+    fn once_in(
+        &mut self,
+        scope: ScopeId,
+        seen: &mut HashMap<(Space, Arc<str>), Span>,
+        (space, name): (Space, &Arc<str>),
+        what: (&str, Span),
+    ) {
+        if !self.once(seen, (space, name), what) {
+            self.out.scopes[scope.index()].names.doubtful.insert(name.clone());
         }
     }
 

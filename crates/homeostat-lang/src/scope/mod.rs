@@ -20,7 +20,7 @@ mod lookup;
 mod report;
 mod resolve;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use homeostat_model::{Diagnostic, Span};
@@ -126,6 +126,10 @@ struct Names {
     aliases: HashMap<Arc<str>, Alias>,
     /// What was imported as `*`, the last first.
     stars: Vec<Imported>,
+    /// What stands for nothing, or for one of two, about which enough was said.
+    doubtful: HashSet<Arc<str>>,
+    /// Whether something was to be imported as `*` that is not there.
+    lacks_star: bool,
 }
 
 /// What a name in front of a dot stands for.

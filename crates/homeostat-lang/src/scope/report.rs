@@ -3,9 +3,9 @@
 use homeostat_model::suggest::did_you_mean;
 use homeostat_model::{Diagnostic, Span, Stage, codes};
 
-use super::Alias;
 use super::lookup::Space;
-use super::resolve::{At, Resolver};
+use super::resolve::{At, IncludeClass, Resolver};
+use super::{Alias, Scope, ScopeId};
 use crate::functions;
 use crate::modules::Imported;
 
@@ -28,13 +28,15 @@ impl Resolver<'_> {
         self.diagnostics.push(unknown);
     }
 
-    /// Whether what a name stands for may be hidden by what could not be read.
+    /// Whether enough was said of what a name stands for: it is there twice, or not at all, or may be hidden by what could not
+    /// be read.
     pub(super) fn is_in_doubt(&self, at: At, name: &str) -> bool {
         let head = name.split('.').next().unwrap_or(name);
         self.modules.file(at.file).may_define(head)
+            || self.around(at.scope).any(|scope| scope.names.doubtful.contains(head))
     }
 
-    /// Whether a name may have been defined in what could not be read, about which enough was said.
+    /// Whether a name may have been defined in what could not be read, or is not there, about which enough was said.
     fn is_consequence(&self, at: At, name: &str) -> bool {
         if self.is_in_doubt(at, name) {
             return true;
@@ -44,19 +46,24 @@ impl Resolver<'_> {
             Imported::File(file) => self.modules.file(*file).is_broken(),
             Imported::Library(_) => false,
         };
-        let mut scope = Some(at.scope);
-        while let Some(inner) = scope {
-            let names = &self.out.scope(inner).names;
-            let is_behind = match names.aliases.get(head) {
-                Some(Alias::Import(imported)) => is_dotted && is_broken(imported),
-                Some(Alias::Include(_)) | None => false,
-            };
-            if is_behind || names.stars.iter().any(is_broken) {
-                return true;
-            }
-            scope = self.out.scope(inner).parent;
-        }
-        false
+        self.around(at.scope).any(|scope| {
+            let is_behind = is_dotted
+                && match scope.names.aliases.get(head) {
+                    Some(Alias::Import(imported)) => is_broken(imported),
+                    Some(Alias::Include(include)) => {
+                        let class = self.includes.get(&(scope.file, *include));
+                        matches!(class, Some(IncludeClass::Known(None)))
+                    }
+                    None => false,
+                };
+            is_behind || scope.names.lacks_star || scope.names.stars.iter().any(is_broken)
+        })
+    }
+
+    /// A scope, and those around it.
+    fn around(&self, scope: ScopeId) -> impl Iterator<Item = &Scope> {
+        let outwards = |scope: &&Scope| scope.parent.map(|parent| self.out.scope(parent));
+        std::iter::successors(Some(self.out.scope(scope)), outwards)
     }
 
     fn hint(&mut self, at: At, name: &str, space: Space) -> Option<String> {

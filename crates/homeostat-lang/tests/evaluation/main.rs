@@ -1,6 +1,7 @@
 //! Programs that run: what they desire, now and after the world has said something else.
 
 mod generator;
+mod independent;
 #[path = "../common/kinds.rs"]
 mod kinds;
 mod oracle;

@@ -51,6 +51,8 @@ pub struct Collector {
     collects: Collects,
     failures: BTreeMap<OpId, Failure>,
     unknown: BTreeMap<OpId, Vec<Unknown>>,
+    /// What is not there because it has failed.
+    lacking: BTreeMap<OpId, Vec<Unknown>>,
     hidden: Hidden,
 }
 
@@ -75,6 +77,7 @@ impl Collector {
             collects: Collects::default(),
             failures: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            lacking: BTreeMap::new(),
             hidden: Hidden::default(),
         }
     }
@@ -89,9 +92,20 @@ impl Collector {
         for (op, report) in reports {
             self.withdraw(op);
             match report {
-                Report::Pieces(pieces) => self.declare(op, pieces),
-                Report::Failed(failure) => {
+                Report::Pieces(mut pieces) => {
+                    let unknown = std::mem::take(&mut pieces.unknown);
+                    self.declare(op, pieces, &unknown);
+                    if !unknown.is_empty() {
+                        self.unknown.insert(op, unknown);
+                    }
+                }
+                Report::Failed(failure, mut pieces) => {
                     self.failures.insert(op, failure);
+                    let lacking = std::mem::take(&mut pieces.unknown);
+                    self.declare(op, pieces, &lacking);
+                    if !lacking.is_empty() {
+                        self.lacking.insert(op, lacking);
+                    }
                 }
                 Report::Gone => {}
             }
@@ -181,9 +195,10 @@ impl Collector {
         self.failures.values().chain(of_names).chain(self.references.refused.values())
     }
 
-    fn declare(&mut self, op: OpId, pieces: Pieces) {
+    fn declare(&mut self, op: OpId, pieces: Pieces, unknown: &[Unknown]) {
         let mut keys = Keys::default();
-        let partial: BTreeSet<&ResourceId> = pieces.unknown.iter().filter_map(Unknown::part_of).collect();
+        let partial: BTreeSet<&ResourceId> = unknown.iter().filter_map(Unknown::part_of).collect();
+        self.hidden.add(unknown);
         for resource in pieces.resources {
             keys.resources.push(resource.id.clone());
             let is_partial = partial.contains(&resource.id);
@@ -205,16 +220,12 @@ impl Collector {
         if !pieces.collects.is_empty() {
             self.collects.declare(op, pieces.collects);
         }
-        if !pieces.unknown.is_empty() {
-            self.hidden.add(&pieces.unknown);
-            self.unknown.insert(op, pieces.unknown);
-        }
         self.declared.insert(op, keys);
     }
 
     fn withdraw(&mut self, op: OpId) {
         self.failures.remove(&op);
-        if let Some(unknown) = self.unknown.remove(&op) {
+        for unknown in [self.unknown.remove(&op), self.lacking.remove(&op)].into_iter().flatten() {
             self.hidden.remove(&unknown);
         }
         let Some(keys) = self.declared.remove(&op) else { return };

@@ -12,10 +12,21 @@ use crate::eval::outcome::Failure;
 pub enum Report {
     /// It declares this.
     Pieces(Pieces),
-    /// It cannot say what it declares, and nothing may be said as long as that is so.
-    Failed(Failure),
+    /// It cannot say all that it declares, and nothing may be said as long as that is so. What it would declare as far as that
+    /// is known, so that others are not blamed for what it lacks.
+    Failed(Failure, Pieces),
     /// It is not there any more.
     Gone,
+}
+
+impl Report {
+    /// What is declared, and what of it has failed.
+    pub(in crate::eval) fn of(failed: Option<Failure>, pieces: Pieces) -> Self {
+        match failed {
+            Some(failure) => Self::Failed(failure, pieces),
+            None => Self::Pieces(pieces),
+        }
+    }
 }
 
 /// Parts of a catalog.

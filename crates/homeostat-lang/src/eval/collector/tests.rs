@@ -223,7 +223,7 @@ fn an_error_keeps_what_was_given_and_its_end_brings_what_changed() {
     let (one, other) = (rig.op(), rig.op());
     rig.tell(one, declares(vec![resource("test", "a", None)]));
     let failure = Failure::new(homeostat_model::codes::FAILED, "no such file");
-    assert_eq!(rig.tell(one, Report::Failed(failure)), "held: no such file");
+    assert_eq!(rig.tell(one, Report::Failed(failure, Pieces::default())), "held: no such file");
     assert_eq!(rig.tell(other, declares(vec![resource("test", "b", None)])), "held: no such file");
     assert_eq!(rig.tell(one, declares(vec![resource("test", "c", None)])), "+test[b] +test[c] -test[a]");
 }

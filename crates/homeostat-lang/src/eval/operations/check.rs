@@ -21,7 +21,7 @@ impl Operate for Check {
     fn run(&mut self, step: &mut Step<'_>) -> Outcome {
         let report = match step.all_values() {
             Ok(args) => match self.said(&args) {
-                Some(failure) => Report::Failed(failure),
+                Some(failure) => Report::Failed(failure, Pieces::default()),
                 None => Report::Pieces(Pieces::default()),
             },
             Err(other) => complaint(&other, self.place, UnknownPart::Condition),
@@ -60,7 +60,7 @@ impl Operate for Require {
                 let given = step.input(1).value().map_or(String::new(), |value| format!(" `{value}`"));
                 let message = format!("the value{given} is not allowed for `${}`", self.name);
                 let failure = Failure::new(codes::FAILED, message).at(self.place);
-                Report::Failed(failure.because(self.declared, "this has to hold"))
+                Report::Failed(failure.because(self.declared, "this has to hold"), Pieces::default())
             }
             Err(other) => complaint(&other, self.include, UnknownPart::Condition),
         };

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use homeostat_model::{KindName, KindSchema, ResourceId, Span, codes};
+use homeostat_model::{KindName, KindSchema, ResourceId, Span};
 
 use super::declared::{complaint, names};
-use super::resource::Lines;
+use super::resource::{Lines, no_kind};
 use crate::Value;
 use crate::ast::{Resource, StatementId, StatementKind};
 use crate::eval::collector::{Pieces, Report, UnknownPart};
@@ -35,17 +35,11 @@ impl Operate for Collect {
         let StatementKind::Collect(resource) = &statement.kind else { return Outcome::NOTHING };
         let place = statement.span;
         let report = match program.kinds.schema(&resource.kind.text) {
-            Some(schema) => match collect(step, resource, schema, place) {
-                Ok(pieces) => Report::Pieces(pieces),
-                Err(other) => {
-                    let kind = KindName::new(resource.kind.text.clone());
-                    complaint(&other, place, UnknownPart::Names(kind))
-                }
-            },
-            None => {
-                let message = format!("there is no kind `{}`", resource.kind.text);
-                Report::Failed(Failure::new(codes::UNKNOWN_KIND, message).at(resource.kind.span))
-            }
+            Some(schema) => collect(step, resource, schema, place).unwrap_or_else(|other| {
+                let kind = KindName::new(resource.kind.text.clone());
+                complaint(&other, place, UnknownPart::Names(kind))
+            }),
+            None => no_kind(&resource.kind, place),
         };
         step.report(report);
         Outcome::NOTHING
@@ -57,19 +51,19 @@ fn collect(
     resource: &Resource,
     schema: &KindSchema,
     place: Span,
-) -> Result<Pieces, Outcome> {
+) -> Result<Report, Outcome> {
     let wanted = wanted(step.value(0)?, place).map_err(Outcome::Failed)?;
     let mut pieces = Pieces::default();
     if wanted.is_empty() {
-        return Ok(pieces);
+        return Ok(Report::Pieces(pieces));
     }
     let mut lines = Lines::new(place);
-    lines.read(step, 1, resource, schema).map_err(Outcome::Failed)?;
+    let failed = lines.read(step, 1, resource, schema);
     for (name, host) in wanted {
         let id = ResourceId::new(resource.kind.text.clone(), name);
         lines.gather(id, host, &mut pieces).map_err(Outcome::Failed)?;
     }
-    Ok(pieces)
+    Ok(Report::of(failed, pieces))
 }
 
 /// A name, names, or structs of names and hosts.

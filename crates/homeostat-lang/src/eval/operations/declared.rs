@@ -31,11 +31,10 @@ impl Voice {
 
 /// What to say of something that has no value.
 pub(super) fn complaint(what: &Outcome, place: Span, part: UnknownPart) -> Report {
+    let without = |because| Pieces::unknown(Unknown { place, part, because });
     match what {
-        Outcome::Failed(failure) => Report::Failed(failure.clone()),
-        Outcome::Unknown(because) => {
-            Report::Pieces(Pieces::unknown(Unknown { place, part, because: *because }))
-        }
+        Outcome::Failed(failure) => Report::Failed(failure.clone(), without(None)),
+        Outcome::Unknown(because) => Report::Pieces(without(*because)),
         Outcome::Value(_) => Report::Pieces(Pieces::default()),
     }
 }

@@ -38,7 +38,7 @@ impl Operate for EdgeStatement {
                 });
                 match all {
                     Ok(all) => Report::Pieces(pieces(written, &all, statement.span)),
-                    Err(failure) => Report::Failed(failure),
+                    Err(failure) => Report::Failed(failure, Pieces::default()),
                 }
             }
             Err(other) => complaint(&other, statement.span, UnknownPart::Edge),

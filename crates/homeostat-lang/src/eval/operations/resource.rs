@@ -5,13 +5,13 @@ use std::sync::Arc;
 use homeostat_model::catalog::{CollectDecl, ExportDecl};
 use homeostat_model::schema::Type as Schema;
 use homeostat_model::{
-    EdgeDecl, KindSchema, Meta, ParamSchema, Params, ResourceDecl, ResourceId, Span, codes,
+    EdgeDecl, KindName, KindSchema, Meta, ParamSchema, Params, ResourceDecl, ResourceId, Span, codes,
 };
 
 use super::declared::{complaint, ends, names};
 use super::params::param;
 use crate::Value;
-use crate::ast::{EdgeProperty, Field, Line, LineKind, Resource, StatementId, StatementKind};
+use crate::ast::{EdgeProperty, Field, Line, LineKind, Name, Resource, StatementId, StatementKind};
 use crate::eval::collector::{Pieces, Report, Unknown, UnknownPart};
 use crate::eval::flow::{Operate, Step};
 use crate::eval::frame::Frame;
@@ -36,46 +36,43 @@ impl Operate for ResourceStatement {
         let StatementKind::Resource(resource) = &statement.kind else { return Outcome::NOTHING };
         let kind = &*resource.kind.text;
         let report = match program.kinds.schema(kind) {
-            Some(schema) => match step.value(0) {
-                Ok(name) => {
-                    declare(step, resource, schema, name, statement.span).unwrap_or_else(Report::Failed)
-                }
-                Err(other) => {
-                    let part = UnknownPart::Names(homeostat_model::KindName::new(kind));
-                    complaint(&other, statement.span, part)
-                }
-            },
-            None => {
-                let message = format!("there is no kind `{kind}`");
-                Report::Failed(Failure::new(codes::UNKNOWN_KIND, message).at(resource.kind.span))
-            }
+            Some(schema) => declare(step, resource, schema, statement.span).unwrap_or_else(|other| {
+                complaint(&other, statement.span, UnknownPart::Names(KindName::new(kind)))
+            }),
+            None => no_kind(&resource.kind, statement.span),
         };
         step.report(report);
         Outcome::NOTHING
     }
 }
 
+/// What is said of a kind that there is not.
+pub(super) fn no_kind(kind: &Name, place: Span) -> Report {
+    let message = format!("there is no kind `{}`", kind.text);
+    let failed = Outcome::Failed(Failure::new(codes::UNKNOWN_KIND, message).at(kind.span));
+    complaint(&failed, place, UnknownPart::Names(KindName::new(kind.text.clone())))
+}
+
 fn declare(
     step: &Step<'_>,
     resource: &Resource,
     schema: &KindSchema,
-    name: &Value,
     place: Span,
-) -> Result<Report, Failure> {
-    let names = names(name, resource.kind.span)?;
+) -> Result<Report, Outcome> {
+    let names = names(step.value(0)?, resource.kind.span).map_err(Outcome::Failed)?;
     if names.is_empty() {
         // What they would be is nobody's concern.
         return Ok(Report::Pieces(Pieces::default()));
     }
     let mut body = Lines::new(place);
-    body.read(step, 1, resource, schema)?;
+    let failed = body.read(step, 1, resource, schema);
     body.leave_out_defaults(schema);
     let mut pieces = Pieces::default();
     for name in names {
         let id = ResourceId::new(resource.kind.text.clone(), name);
-        body.declare(id, &mut pieces)?;
+        body.declare(id, &mut pieces).map_err(Outcome::Failed)?;
     }
-    Ok(Report::Pieces(pieces))
+    Ok(Report::of(failed, pieces))
 }
 
 /// What the lines of a resource say.
@@ -108,14 +105,14 @@ impl Lines {
         }
     }
 
-    /// Goes through the lines, whose inputs begin at `at`. What fails keeps none of the others from being looked at.
+    /// Goes through the lines, whose inputs begin at `at`, and says what fails of them: that is as good as unknown.
     pub(super) fn read(
         &mut self,
         step: &Step<'_>,
         mut at: usize,
         resource: &Resource,
         schema: &KindSchema,
-    ) -> Result<(), Failure> {
+    ) -> Option<Failure> {
         let mut failed: Option<Failure> = None;
         let mut fail = |failure: Failure| {
             failed = Some(match failed.take() {
@@ -135,12 +132,20 @@ impl Lines {
                 Some(other) => other,
             };
             match value {
-                Outcome::Value(value) => self.line(line, value, schema).unwrap_or_else(&mut fail),
-                Outcome::Failed(failure) => fail(failure.clone()),
+                Outcome::Value(value) => {
+                    if let Err(failure) = self.line(line, value, schema) {
+                        fail(failure);
+                        self.unknown.push((line.span, part(line), None));
+                    }
+                }
+                Outcome::Failed(failure) => {
+                    fail(failure.clone());
+                    self.unknown.push((line.span, part(line), None));
+                }
                 Outcome::Unknown(because) => self.unknown.push((line.span, part(line), *because)),
             }
         }
-        failed.map_or(Ok(()), Err)
+        failed
     }
 
     fn line(&mut self, line: &Line, value: &Value, schema: &KindSchema) -> Result<(), Failure> {
