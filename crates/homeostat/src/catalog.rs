@@ -73,10 +73,16 @@ impl Read {
         Self { catalog, programs, diagnostics, sources }
     }
 
-    /// Adds what programs declare, as far as it can be told without asking the world anything; the rest is noted.
+    /// Adds what programs declare, as far as it can be told without asking the world anything; the rest is noted. Where
+    /// something was refused before, only what is wrong with them.
     pub(crate) fn foresee(&mut self) {
         let programs = std::mem::take(&mut self.programs);
-        if programs.is_empty() || self.is_refused() {
+        if programs.is_empty() {
+            return;
+        }
+        if self.is_refused() {
+            let found = programs.into_iter().flat_map(|program| mcl::foresee(program).1);
+            self.diagnostics.extend(found.filter(Diagnostic::is_error));
             return;
         }
         let mut catalogs = vec![std::mem::take(&mut self.catalog)];

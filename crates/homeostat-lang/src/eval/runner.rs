@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use homeostat_model::{Catalog, CatalogDelta, Diagnostic};
+use homeostat_model::{Catalog, CatalogDelta, Diagnostic, ResourceDecl};
 
 use super::collector::{Unknown, Unknowns};
 use super::evaluator::Evaluator;
@@ -98,6 +98,11 @@ impl Runner {
     /// What is wrong at present: why nothing is said although the world has answered.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         self.evaluator.diagnostics()
+    }
+
+    /// The resources that are declared at present with all their parameters known, right or wrong.
+    pub fn declared(&self) -> Vec<&ResourceDecl> {
+        self.evaluator.declared()
     }
 
     /// What is waited for.

@@ -17,7 +17,7 @@ use homeostat_lang::eval::{Evaluator, Program};
 use homeostat_lang::infer::Kinds;
 use homeostat_lang::modules::RemoteImport;
 use homeostat_lang::{modules, program};
-use homeostat_model::{Catalog, CatalogDelta, Diagnostic, KindSchema, SourceMap, Stage, codes};
+use homeostat_model::{Catalog, CatalogDelta, Diagnostic, KindSchema, ResourceDecl, SourceMap, Stage, codes};
 
 use crate::inputs::{ProgramInput, read_file};
 use crate::modules::{Cache, LockFile, Places, Prefer};
@@ -145,13 +145,18 @@ fn settled(program: Program, places: &Places) -> (Evaluator, Option<Catalog>) {
 fn wrong_with(evaluator: &Evaluator) -> Vec<Diagnostic> {
     let mut found = evaluator.diagnostics();
     if !found.is_empty() || evaluator.is_of_refused() {
-        let registry = crate::catalog::registry();
-        let refusals = evaluator.declared().into_iter().filter_map(|declared| registry.build(declared).err());
-        let mut refusals: Vec<Diagnostic> = refusals.flatten().collect();
-        refusals.dedup();
-        found.extend(refusals);
+        found.extend(refusals(evaluator.declared()));
     }
     found
+}
+
+/// What kinds refuse of these, each once.
+fn refusals<'a>(declared: impl IntoIterator<Item = &'a ResourceDecl>) -> Vec<Diagnostic> {
+    let registry = crate::catalog::registry();
+    let refused = declared.into_iter().filter_map(|declared| registry.build(declared).err());
+    let mut refused: Vec<Diagnostic> = refused.flatten().collect();
+    refused.dedup();
+    refused
 }
 
 /// Answers what is asked of the program's own files; says whether anything was.

@@ -120,9 +120,14 @@ impl Programs {
         merge([self.fixed.clone()].into_iter().chain(programs.map(Current::catalog)).collect())
     }
 
-    /// What is wrong at present.
+    /// What is wrong at present: where anything is, with what kinds refuse.
     pub(crate) fn diagnostics(&self) -> Vec<Diagnostic> {
-        self.running.iter().flat_map(|running| running.runner.diagnostics()).collect()
+        let mut found: Vec<Diagnostic> =
+            self.running.iter().flat_map(|running| running.runner.diagnostics()).collect();
+        if !found.is_empty() {
+            found.extend(super::refusals(self.running.iter().flat_map(|running| running.runner.declared())));
+        }
+        found
     }
 
     /// What is waited for.
