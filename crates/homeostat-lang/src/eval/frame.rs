@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use homeostat_model::Span;
+
 use self::alike::Alike;
 use super::flow::OpId;
 use super::program::Program;
@@ -15,6 +17,9 @@ use crate::modules::FileId;
 use crate::scope::{Given as Argument, Owner, Place, ScopeId, arguments};
 
 mod alike;
+
+/// So many includes and calls, one within the other, are shown of what has failed.
+const WAY_MAX: usize = 4;
 
 /// An instance of a scope.
 pub(super) struct Frame {
@@ -167,6 +172,29 @@ impl Frame {
             StatementKind::Class(class) => Some(class),
             _ => None,
         }
+    }
+
+    /// The arguments of the include or call that led here, and of those that led to that, the innermost first.
+    pub(super) fn given_at(&self) -> Vec<Span> {
+        let mut places = Vec::new();
+        let mut at = self;
+        while places.len() < WAY_MAX {
+            let mut sites = at.given.iter().filter_map(|given| match given {
+                Given::Expr(site, argument) => Some((site, site.program.expr(site.file, *argument).span)),
+                Given::Op(_) | Given::Default => None,
+            });
+            at = match (sites.next(), &at.parent) {
+                (Some((site, first)), _) => {
+                    let last = sites.map(|(_, span)| span).last().unwrap_or(first);
+                    let (start, end) = (first.start.min(last.start), first.end.max(last.end));
+                    places.push(Span { start, end, ..first });
+                    site
+                }
+                (None, Some(parent)) => parent,
+                (None, None) => break,
+            };
+        }
+        places
     }
 
     /// The parameters of the class or function whose frame this is.

@@ -124,6 +124,15 @@ impl Failure {
         self
     }
 
+    /// Says which arguments led to it.
+    #[must_use]
+    pub fn given_at(self, places: Vec<Span>) -> Self {
+        places.into_iter().fold(self, |failure, place| match failure.0.place == Some(place) {
+            true => failure,
+            false => failure.because(place, "given here"),
+        })
+    }
+
     /// Says what failed beside it, where neither is the reason of the other.
     #[must_use]
     pub fn beside(mut self, other: Failure) -> Self {

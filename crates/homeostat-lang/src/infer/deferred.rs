@@ -257,11 +257,12 @@ impl Infer<'_> {
                 types.iter().zip(args).map(|(ty, arg)| KnownArg { ty, value: arg.value.as_ref() }).collect();
             match check(&known, &result) {
                 Ok(Some(ty)) => {
-                    for (param, arg) in ty.params.iter().zip(args) {
-                        self.unify(&param.ty, &arg.ty, arg.span, &Because::NOTHING);
-                    }
-                    self.unify(&ty.result, &result, deferred.span, &Because::NOTHING);
-                    return Outcome::Done;
+                    let because = Because(deferred.used.map(|used| (used, "used here".to_owned())));
+                    let mut params = ty.params.iter().zip(args);
+                    let is_right = params
+                        .all(|(param, arg)| self.unify(&param.ty, &arg.ty, arg.span, &because))
+                        && self.unify(&ty.result, &result, deferred.span, &because);
+                    return if is_right { Outcome::Done } else { Outcome::Wrong };
                 }
                 Ok(None) => {}
                 Err(misuse) => {
@@ -279,11 +280,12 @@ impl Infer<'_> {
                     return Outcome::Wrong;
                 }
                 [one] if !is_known => {
+                    let because = Because(deferred.used.map(|used| (used, "used here".to_owned())));
                     let form = self.unifier.instantiate(one);
                     for (param, arg) in form.params.iter().zip(args) {
-                        self.unify(&param.ty, &arg.ty, arg.span, &Because::NOTHING);
+                        self.unify(&param.ty, &arg.ty, arg.span, &because);
                     }
-                    self.unify(&form.result, &result, deferred.span, &Because::NOTHING);
+                    self.unify(&form.result, &result, deferred.span, &because);
                     return Outcome::Done;
                 }
                 _ => {}

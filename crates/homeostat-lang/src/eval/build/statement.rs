@@ -67,7 +67,7 @@ fn statement(flow: &mut Flow, frame: &Arc<Frame>, id: StatementId, ops: &mut Vec
             let name = if args.len() == 2 { "panic_debug" } else { "panic" };
             let Some(function) = functions::find(name) else { return };
             let inputs = all(flow, frame, args.iter().map(|arg| arg.value));
-            ops.push(flow.add(Check { place: statement.span, function }, &inputs));
+            ops.push(flow.add(Check { frame: frame.clone(), place: statement.span, function }, &inputs));
         }
         StatementKind::Collect(resource) => {
             let inputs = inputs(flow, frame, id, resource);

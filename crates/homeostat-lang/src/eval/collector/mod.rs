@@ -202,7 +202,7 @@ impl Collector {
         for resource in pieces.resources {
             keys.resources.push(resource.id.clone());
             let is_partial = partial.contains(&resource.id);
-            self.resources.declare(op, resource, is_partial);
+            self.resources.declare(op, resource, (is_partial, pieces.given_at.clone()));
         }
         for edge in pieces.edges {
             keys.edges.push((edge.from.clone(), edge.to.clone()));

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use homeostat_model::{CatalogDelta, Digest, KindName, Params, ResourceDecl, ResourceId, Value, codes};
+use homeostat_model::{CatalogDelta, Digest, KindName, Params, ResourceDecl, ResourceId, Span, Value, codes};
 
 use crate::eval::flow::OpId;
 use crate::eval::outcome::Failure;
@@ -35,6 +35,8 @@ struct Declared {
     meaning: Meaning,
     /// Some of it is not known: it may be equal to anything.
     is_partial: bool,
+    /// The arguments that led to it.
+    given_at: Vec<Span>,
 }
 
 #[derive(Clone)]
@@ -62,10 +64,15 @@ fn taken(ids: &mut Vec<ResourceId>) -> Vec<ResourceId> {
 }
 
 impl Resources {
-    pub(super) fn declare(&mut self, op: OpId, resource: ResourceDecl, is_partial: bool) {
+    pub(super) fn declare(
+        &mut self,
+        op: OpId,
+        resource: ResourceDecl,
+        (is_partial, given_at): (bool, Vec<Span>),
+    ) {
         self.touched.push(resource.id.clone());
         let declarations = self.names.entry(resource.id.clone()).or_default();
-        declarations.by.push(Declared { op, meaning: Meaning::of(resource), is_partial });
+        declarations.by.push(Declared { op, meaning: Meaning::of(resource), is_partial, given_at });
     }
 
     /// Takes one declaration of an operation back.
@@ -154,7 +161,7 @@ impl Declarations {
     /// one of them, the same whoever declared them first.
     fn meaning(&self) -> Result<Option<Meaning>, Failure> {
         let visible = || self.by.iter().filter(|declared| !declared.meaning.is_hidden());
-        let mut whole = visible().filter(|declared| !declared.is_partial).map(|declared| &declared.meaning);
+        let mut whole = visible().filter(|declared| !declared.is_partial);
         let Some(first) = whole.next() else {
             let first = |meanings: &mut dyn Iterator<Item = &Declared>| {
                 let first = meanings.min_by_key(|one| (one.meaning.resource.origin, one.meaning.digest));
@@ -162,10 +169,14 @@ impl Declarations {
             };
             return Ok(first(&mut visible()).or_else(|| first(&mut self.by.iter())));
         };
-        let mut meaning = first.clone();
-        for other in whole.filter(|other| other.digest != first.digest) {
-            if other.digest != meaning.digest {
-                meaning = Meaning::of(merge(&meaning.resource, &other.resource)?);
+        let mut meaning = first.meaning.clone();
+        for other in whole.filter(|other| other.meaning.digest != first.meaning.digest) {
+            if other.meaning.digest != meaning.digest {
+                let merged = merge(&meaning.resource, &other.meaning.resource);
+                let led = |failure: Failure| {
+                    failure.given_at(first.given_at.clone()).given_at(other.given_at.clone())
+                };
+                meaning = Meaning::of(merged.map_err(led)?);
             }
         }
         Ok(Some(meaning))

@@ -8,11 +8,13 @@ use super::declared::complaint;
 use crate::Value;
 use crate::eval::collector::{Pieces, Report, UnknownPart};
 use crate::eval::flow::{Operate, Step};
+use crate::eval::frame::Frame;
 use crate::eval::outcome::{Failure, Outcome};
 use crate::functions::{Args, Body, Function};
 
 /// `panic(condition)`, `panic(condition, message)`
 pub(in crate::eval) struct Check {
+    pub(in crate::eval) frame: Arc<Frame>,
     pub(in crate::eval) place: Span,
     pub(in crate::eval) function: &'static Function,
 }
@@ -37,7 +39,7 @@ impl Check {
         let opened = self.function.open(args);
         let result = body(Args(opened.args().0));
         let error = self.function.close(&opened, result).err()?;
-        Failure::of_call(&error, self.place)
+        Some(Failure::of_call(&error, self.place)?.given_at(self.frame.given_at()))
     }
 }
 

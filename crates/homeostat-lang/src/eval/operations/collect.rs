@@ -35,7 +35,7 @@ impl Operate for Collect {
         let StatementKind::Collect(resource) = &statement.kind else { return Outcome::NOTHING };
         let place = statement.span;
         let report = match program.kinds.schema(&resource.kind.text) {
-            Some(schema) => collect(step, resource, schema, place).unwrap_or_else(|other| {
+            Some(schema) => collect(step, resource, schema, (place, &self.frame)).unwrap_or_else(|other| {
                 let kind = KindName::new(resource.kind.text.clone());
                 complaint(&other, place, UnknownPart::Names(kind))
             }),
@@ -50,14 +50,14 @@ fn collect(
     step: &Step<'_>,
     resource: &Resource,
     schema: &KindSchema,
-    place: Span,
+    (place, frame): (Span, &Frame),
 ) -> Result<Report, Outcome> {
     let wanted = wanted(step.value(0)?, place).map_err(Outcome::Failed)?;
     let mut pieces = Pieces::default();
     if wanted.is_empty() {
         return Ok(Report::Pieces(pieces));
     }
-    let mut lines = Lines::new(place);
+    let mut lines = Lines::new(place, frame.given_at());
     let failed = lines.read(step, 1, resource, schema);
     for (name, host) in wanted {
         let id = ResourceId::new(resource.kind.text.clone(), name);

@@ -50,7 +50,7 @@ impl LibraryCall {
     fn explain(&self, failure: Failure, args: &[Value]) -> Failure {
         let program = self.frame.program.ast(self.frame.file);
         let written = build::argument_exprs(&program.expr(self.id).kind);
-        written.into_iter().zip(args).fold(failure, |failure, (id, value)| {
+        let failure = written.into_iter().zip(args).fold(failure, |failure, (id, value)| {
             let expr = program.expr(id);
             match expr.kind {
                 ExprKind::Bool(_)
@@ -60,7 +60,8 @@ impl LibraryCall {
                 | ExprKind::Lambda(_) => failure,
                 _ => failure.because(expr.span, format!("this is `{}`", shortened(value))),
             }
-        })
+        });
+        failure.given_at(self.frame.given_at())
     }
 
     fn call(&self, step: &mut Step<'_>, args: &[Value]) -> functions::Result<Value> {

@@ -36,9 +36,11 @@ impl Operate for ResourceStatement {
         let StatementKind::Resource(resource) = &statement.kind else { return Outcome::NOTHING };
         let kind = &*resource.kind.text;
         let report = match program.kinds.schema(kind) {
-            Some(schema) => declare(step, resource, schema, statement.span).unwrap_or_else(|other| {
-                complaint(&other, statement.span, UnknownPart::Names(KindName::new(kind)))
-            }),
+            Some(schema) => {
+                declare(step, resource, schema, (statement.span, &self.frame)).unwrap_or_else(|other| {
+                    complaint(&other, statement.span, UnknownPart::Names(KindName::new(kind)))
+                })
+            }
             None => no_kind(&resource.kind, statement.span),
         };
         step.report(report);
@@ -57,17 +59,18 @@ fn declare(
     step: &Step<'_>,
     resource: &Resource,
     schema: &KindSchema,
-    place: Span,
+    (place, frame): (Span, &Frame),
 ) -> Result<Report, Outcome> {
-    let names = names(step.value(0)?, resource.kind.span).map_err(Outcome::Failed)?;
+    let given_at = |failure: Failure| Outcome::Failed(failure.given_at(frame.given_at()));
+    let names = names(step.value(0)?, resource.kind.span).map_err(given_at)?;
     if names.is_empty() {
         // What they would be is nobody's concern.
         return Ok(Report::Pieces(Pieces::default()));
     }
-    let mut body = Lines::new(place);
+    let mut body = Lines::new(place, frame.given_at());
     let failed = body.read(step, 1, resource, schema);
     body.leave_out_defaults(schema);
-    let mut pieces = Pieces::default();
+    let mut pieces = Pieces { given_at: frame.given_at(), ..Pieces::default() };
     for name in names {
         let id = ResourceId::new(resource.kind.text.clone(), name);
         body.declare(id, &mut pieces).map_err(Outcome::Failed)?;
@@ -78,6 +81,8 @@ fn declare(
 /// What the lines of a resource say.
 pub(super) struct Lines {
     place: Span,
+    /// The arguments that led to it.
+    given_at: Vec<Span>,
     params: Params,
     /// Where each parameter is, by its name.
     places: Vec<(Arc<str>, Span)>,
@@ -94,9 +99,10 @@ enum Part {
 }
 
 impl Lines {
-    pub(super) fn new(place: Span) -> Self {
+    pub(super) fn new(place: Span, given_at: Vec<Span>) -> Self {
         Self {
             place,
+            given_at,
             params: Params::new(),
             places: Vec::new(),
             meta: Params::new(),
@@ -114,6 +120,7 @@ impl Lines {
         schema: &KindSchema,
     ) -> Option<Failure> {
         let mut failed: Option<Failure> = None;
+        let given_at = self.given_at.clone();
         let mut fail = |failure: Failure| {
             failed = Some(match failed.take() {
                 Some(first) => first.beside(failure),
@@ -134,7 +141,7 @@ impl Lines {
             match value {
                 Outcome::Value(value) => {
                     if let Err(failure) = self.line(line, value, schema) {
-                        fail(failure);
+                        fail(failure.given_at(given_at.clone()));
                         self.unknown.push((line.span, part(line), None));
                     }
                 }
@@ -289,7 +296,8 @@ impl Lines {
                         None => error.message,
                     })
                     .collect();
-                Err(Failure::new(codes::INVALID_META, messages.join("; ")).at(self.place))
+                let failure = Failure::new(codes::INVALID_META, messages.join("; ")).at(self.place);
+                Err(failure.given_at(self.given_at.clone()))
             }
         }
     }
