@@ -178,7 +178,7 @@ fn counter() -> SourceRequest {
 fn checked(kinds: &dyn Kinds) -> anyhow::Result<Checked> {
     let refused = |wrong: Vec<Diagnostic>| anyhow!("the program is refused: {wrong:?}");
     let modules = load("/main.mcl", &Main, &mut SourceMap::new()).map_err(|wrong| refused(vec![*wrong]))?;
-    check(modules, kinds).map_err(refused)
+    check(modules, kinds).map_err(|wrong| refused(wrong.into()))
 }
 
 /// A program that has said what it desires first.
