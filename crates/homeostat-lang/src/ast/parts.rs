@@ -84,6 +84,8 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// The line that a place is in; the end of the line in the text belongs to it.
 fn line_at(resource: &Resource, place: Span) -> Option<usize> {
-    resource.lines.iter().position(|line| line.span.start <= place.start && place.end <= line.span.end)
+    let line = resource.lines.iter().rposition(|line| line.span.start <= place.start)?;
+    (place.start <= resource.lines[line].span.end + 1).then_some(line)
 }

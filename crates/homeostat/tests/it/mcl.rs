@@ -202,9 +202,10 @@ fn tools_are_told_the_file_and_range_of_every_finding_of_all_modules() {
     );
     place.write("b/metadata.yaml", "main: start.mcl\n");
     place.write("b/start.mcl", "$é = 1\n$known = $neither\n");
-    let found = told(&place, &["line-end", "unknown-character", "unknown-name", "unknown-name"]);
+    let codes = ["line-end", "unknown-character", "unknown-name", "unknown-name", "unknown-param"];
+    let found = told(&place, &codes);
     let files: Vec<&str> = found.iter().map(|one| one.0.as_str()).collect();
-    assert_eq!(files, ["lib/a.mcl", "b/start.mcl", "site.mcl", "b/start.mcl"]);
+    assert_eq!(files, ["lib/a.mcl", "b/start.mcl", "site.mcl", "b/start.mcl", "lib/a.mcl"]);
     place.write(
         "lib/a.mcl",
         "class page($name str) {\n\tfile \"${name}\" {\n\t\tcontnet => \"é\",\n\t\tstate => 1,\n\t}\n}\n",
@@ -218,6 +219,18 @@ fn tools_are_told_the_file_and_range_of_every_finding_of_all_modules() {
     let at = |at: usize| (found[at].0.as_str(), found[at].2.as_str(), found[at].3);
     assert_eq!(at(0), ("lib/a.mcl", "type", [3, 3, 3, 10]));
     assert_eq!(at(1), ("lib/a.mcl", "type", [4, 12, 4, 13]));
+}
+
+#[test]
+fn what_kinds_refuse_is_said_beside_errors_of_all_other_stages() {
+    let place = Place::new();
+    place.write(
+        "site.mcl",
+        "$broken = = 1\nfile \"not/absolute\" {\n\tstate => \"exists\",\n}\nprint \"a\" {\n\tmsg => $nothing,\n}\n\
+         print \"b\" {\n\tmsg => 5,\n}\nprint \"c\" {\n\tmsg => [\"a\"][7],\n}\nfile \"/known/in/part\" {\n\tstate => $broken,\n}\n",
+    );
+    told(&place, &["unexpected", "unknown-name", "wrong-type", "failed", "invalid-param"]);
+    place.homeostat(&["run", "--once", "--prefix", "DIR/prefix", "site.mcl"]).ends_with(2);
 }
 
 #[test]
