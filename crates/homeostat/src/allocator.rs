@@ -1,7 +1,7 @@
 //! The allocator of the program.
 //!
-//! Jobs are made on one thread and end on another, thousands at once, for which the system's allocator takes locks; and what a large
-//! catalog needs comes in large pages, since each small one costs a microsecond or two when it is touched first.
+//! Jobs are made on one thread and end on another, thousands at once, for which the system's allocator takes locks. Large pages are
+//! left to the system: to ask for them costs an agent with little to do ten megabytes, and brings one with much to do nothing.
 
 use mimalloc::MiMalloc;
 

@@ -81,8 +81,8 @@ impl Loader {
         delta.remove.extend(forgotten.cloned().collect::<Vec<_>>());
         let loaded = self.load_difference(graph, &delta, moved, registry);
         if delta.set.len() >= PARALLEL_MIN {
-            // What was made can begin meanwhile.
-            tokio::task::spawn_blocking(move || drop(delta));
+            // What was made can begin meanwhile. Without another thread it is dropped here.
+            std::thread::Builder::new().name("leftovers".to_owned()).spawn(move || drop(delta)).ok();
         }
         loaded
     }

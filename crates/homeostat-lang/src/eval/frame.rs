@@ -185,7 +185,7 @@ impl Frame {
             });
             at = match (sites.next(), &at.parent) {
                 (Some((site, first)), _) => {
-                    let last = sites.map(|(_, span)| span).next_back().unwrap_or(first);
+                    let last = sites.next_back().map_or(first, |(_, span)| span);
                     let (start, end) = (first.start.min(last.start), first.end.max(last.end));
                     places.push(Span { start, end, ..first });
                     site
