@@ -141,7 +141,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                         let (drift, receivers) = *recording;
                         let receivers =
                             receivers.into_iter().filter_map(|key| self.graph.resolve(key)).collect();
-                        self.announce(at, receivers, true);
+                        self.announced_durably(at, receivers);
                         self.counted_ahead(at);
                         if let Some(undo) = self.state_mut(at).undo.take() {
                             self.set_former(at, Some(undo.former));

@@ -161,7 +161,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             let records = undo.into_iter().chain(count).chain(intents).collect();
             let keys = receivers.iter().map(|receiver| self.graph.key(*receiver)).collect();
             // Known from now on, so that a refresh which ends meanwhile does not clear what is just being recorded.
-            self.announce(at, receivers, false);
+            self.announce(at, receivers);
             self.state_mut(at).phase = Phase::Recording(Box::new((drift, keys)));
             self.commands.push(Command::Record(Some(self.ticket(at)), records));
             return;

@@ -51,10 +51,20 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 
     /// These will have to refresh when the vertex has changed.
-    pub(super) fn announce(&mut self, at: u32, receivers: Vec<u32>, durable: bool) {
+    pub(super) fn announce(&mut self, at: u32, receivers: Vec<u32>) {
         let sender = self.graph.at(at).id.clone();
         for receiver in receivers {
-            self.note_owed(receiver, sender.clone(), Owed { fired: false, durable });
+            self.note_owed(receiver, sender.clone(), Owed { fired: false, durable: false });
+        }
+    }
+
+    /// What was announced to these is durable now. Of one that was forgiven meanwhile, it was cleared again right after that.
+    pub(super) fn announced_durably(&mut self, at: u32, receivers: Vec<u32>) {
+        let sender = self.graph.at(at).id.clone();
+        for receiver in receivers {
+            if let Some(owed) = self.state_mut(receiver).owed.get_mut(&sender) {
+                owed.durable = true;
+            }
         }
     }
 

@@ -203,3 +203,36 @@ fn every_schedule_keeps_the_invariants_and_ends_as_declared() {
         panic!("{error}");
     }
 }
+
+/// One of a million schedules: what was made durable ahead of a change is cleared by a receiver that only reports, while it is being
+/// recorded.
+#[test]
+fn an_intent_that_is_forgiven_while_it_is_recorded_is_recorded_again() {
+    let policy = Policy { flapping: None, semaphore: None, ..World::policy(2) };
+    let resources = [
+        (0, Desired { batch: Some(1), ..Desired::default() }),
+        (4, Desired::default()),
+        (5, Desired { noop: true, ..Desired::default() }),
+    ];
+    let text = Text { resources: resources.into(), edges: [((4, 5), false)].into(), ..Text::default() };
+    let batched = Desired { batch: Some(1), semas: 1, reverse: true, ..Desired::default() };
+    let well = |job| Step::End { job, end: End::Well };
+    let steps = [
+        Step::Declare { resource: 4, desired: batched },
+        Step::End { job: 0, end: End::Fails },
+        well(0),
+        well(0),
+        well(0),
+        Step::PassTime,
+        Step::Edge { from: 4, to: 5, notify: Some(true) },
+        well(127),
+        well(0),
+        well(12),
+        Step::Declare { resource: 4, desired: Desired { want: 1, ..Desired::default() } },
+        Step::Meddle { resource: 4, value: 2 },
+        well(28),
+        well(83),
+        Step::Deliver,
+    ];
+    run(policy, false, text, &steps);
+}
