@@ -112,7 +112,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             let lost_notify =
                 kinds.has(EdgeKinds::NOTIFY) && !self.graph.edge(from, to).has(EdgeKinds::NOTIFY);
             let announced = |state: &State<R, D>| state.owed.get(&sender).is_some_and(|owed| !owed.fired);
-            if lost_notify && announced(self.state(to)) && !removed.contains(&to) {
+            // Who goes while something runs for it may be declared again before that ends, and then is the same one.
+            let is_gone = removed.contains(&to) && !self.state(to).phase.is_in_flight();
+            if lost_notify && announced(self.state(to)) && !is_gone {
                 let key = self.graph.key(to);
                 self.state_mut(from).announced.push(key);
             }

@@ -236,3 +236,25 @@ fn an_intent_that_is_forgiven_while_it_is_recorded_is_recorded_again() {
     ];
     run(policy, false, text, &steps);
 }
+
+/// Another one: the receiver is removed and declared again while something runs for it, so it keeps what was announced to it, and the
+/// sender goes without the change that it announced.
+#[test]
+fn what_was_announced_to_one_that_comes_back_goes_with_the_sender() {
+    let resources =
+        [(0, Desired { want: 2, ..Desired::default() }), (1, Desired::default()), (2, Desired::default())];
+    let text = Text { resources: resources.into(), edges: [((0, 2), true)].into(), ..Text::default() };
+    let well = |job| Step::End { job, end: End::Well };
+    let steps = [
+        well(50),
+        Step::Meddle { resource: 0, value: 2 },
+        well(20),
+        Step::Deliver,
+        well(30),
+        well(161),
+        Step::Remove { resource: 2 },
+        Step::Declare { resource: 2, desired: Desired::default() },
+        Step::Remove { resource: 0 },
+    ];
+    run(World::policy(2), false, text, &steps);
+}
