@@ -48,9 +48,11 @@ impl Declared {
         if paths.pending.len() > paths.pending_max {
             paths.sort_in();
         }
+        let before = paths.pending.len();
         paths.pending.extend(paths_of(claims).map(|path| (path.clone(), change)));
         // What comes after a large load is small, and must not wait until all of that is sorted.
-        paths.pending_max = paths.pending_max.max(paths.pending.len() * 2).max(PENDING_MAX);
+        let added = paths.pending.len() - before;
+        paths.pending_max = paths.pending_max.max(added * 2).max(PENDING_MAX);
     }
 
     /// Whether this very path is declared.
@@ -154,5 +156,19 @@ mod tests {
         let contains = |at: usize| declared.contains(&AbsPath::parse(&format!("/many/{at}")).unwrap());
         assert!(contains(0) && contains(PENDING_MAX * 3 - 2));
         assert!(!contains(1) && !contains(PENDING_MAX * 3 - 1));
+    }
+
+    #[test]
+    fn what_nobody_asks_about_does_not_pile_up() {
+        let claim = |at: usize| Claim::Path(AbsPath::parse(&format!("/many/{at}")).unwrap());
+        let declared = Declared::default();
+        let all: Vec<Claim> = (0..PENDING_MAX * 4).map(claim).collect();
+        declared.add(&all);
+        for at in 0..PENDING_MAX * 10 {
+            declared.remove(&[claim(at % all.len())]);
+            declared.add(&[claim(at % all.len())]);
+            assert!(declared.lock().pending.len() <= all.len() * 2 + 1, "after {at} changes");
+        }
+        assert_eq!(declared.sorted().counted.len(), all.len());
     }
 }
