@@ -79,6 +79,14 @@ impl Lone {
         let config = MembersConfig { host: "a".into(), dir: self.cluster_dir(), candidacy, times: times() };
         Membership::start(config, Arc::new(self.store("a")), None).unwrap()
     }
+
+    /// Sets it up, and starts it; returns when it runs.
+    pub(crate) async fn run(&self) -> Membership {
+        self.begin().await.unwrap();
+        let mut membership = self.start();
+        until(&mut membership, |condition| *condition == Condition::Running).await;
+        membership
+    }
 }
 
 async fn until(membership: &mut Membership, is_so: impl FnMut(&Condition) -> bool) -> Condition {

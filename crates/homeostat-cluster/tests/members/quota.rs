@@ -2,7 +2,6 @@
 
 use etcd_client::{AlarmAction, AlarmOptions, AlarmType};
 use homeostat_cluster::EtcdStore;
-use homeostat_cluster::members::Condition;
 use homeostat_engine::Store;
 use tokio::time::{Duration, sleep, timeout};
 
@@ -36,9 +35,7 @@ async fn takes_writes(store: &EtcdStore) {
 async fn a_store_at_its_quota_makes_room_by_itself() {
     let Some(mut lone) = Lone::new(&[]) else { return };
     lone.candidacy.server.quota_bytes = QUOTA_BYTES;
-    lone.begin().await.unwrap();
-    let mut membership = lone.start();
-    membership.condition.wait_for(|condition| *condition == Condition::Running).await.unwrap();
+    let membership = lone.run().await;
     let store = lone.store("a");
     fill(&store).await;
     takes_writes(&store).await;
@@ -48,9 +45,7 @@ async fn a_store_at_its_quota_makes_room_by_itself() {
 #[tokio::test]
 async fn an_alarm_ends_where_all_is_compacted_and_where_its_member_is_gone() {
     let Some(lone) = Lone::new(&[]) else { return };
-    lone.begin().await.unwrap();
-    let mut membership = lone.start();
-    membership.condition.wait_for(|condition| *condition == Condition::Running).await.unwrap();
+    let membership = lone.run().await;
     membership.elected.wait_for(Option::is_some).await.unwrap();
     let (store, mut raw) = (lone.store("a"), lone.raw("a").await);
     let own = store.administration().health().await.unwrap().id;

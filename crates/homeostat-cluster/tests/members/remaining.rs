@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use homeostat_cluster::EtcdStore;
-use homeostat_cluster::members::{self, Condition, Membership};
+use homeostat_cluster::members::{self, Membership};
 use homeostat_engine::Store;
 use homeostat_engine::store::{LeaseId, Operation, WatchItem};
 
@@ -22,9 +22,7 @@ struct Setting {
 impl Setting {
     async fn new() -> Option<Self> {
         let lone = Lone::new(&["b", "c"])?;
-        lone.begin().await.unwrap();
-        let mut membership = lone.start();
-        membership.condition.wait_for(|condition| *condition == Condition::Running).await.unwrap();
+        let membership = lone.run().await;
         let member = lone.store("a");
         for host in ["b", "c"] {
             members::add_host(&member.administration(), host).await.unwrap();

@@ -1,6 +1,6 @@
 //! What a host may do in the store, and what it may not.
 
-use homeostat_cluster::members::{self, Condition};
+use homeostat_cluster::members;
 use homeostat_engine::Store;
 use homeostat_engine::store::{Operation, StoreError};
 
@@ -16,9 +16,7 @@ fn is_refused<T: std::fmt::Debug>(done: Result<T, StoreError>, what: &str) {
 #[tokio::test]
 async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
     let Some(lone) = Lone::new(&["b"]) else { return };
-    lone.begin().await.unwrap();
-    let mut membership = lone.start();
-    membership.condition.wait_for(|condition| *condition == Condition::Running).await.unwrap();
+    let membership = lone.run().await;
     let (member, host) = (lone.store("a"), lone.store("b"));
     let etcd = member.administration();
     assert!(host.get("hosts/b").await.is_err(), "nobody let it in yet");
@@ -121,9 +119,7 @@ async fn a_host_writes_below_its_own_keys_and_reads_what_is_shared() {
 #[tokio::test]
 async fn a_store_that_an_older_version_set_up_lets_hosts_read_what_is_shared_since() {
     let Some(lone) = Lone::new(&["b"]) else { return };
-    lone.begin().await.unwrap();
-    let mut membership = lone.start();
-    membership.condition.wait_for(|condition| *condition == Condition::Running).await.unwrap();
+    let membership = lone.run().await;
     members::add_host(&lone.store("a").administration(), "b").await.unwrap();
     let mut raw = lone.raw("a").await;
     let end = etcd_client::RoleRevokePermissionOptions::new().with_range_end("/homeostat/rollouts0");
@@ -149,9 +145,7 @@ async fn a_certificate_that_was_revoked_opens_nothing_from_then_on() {
     let Some(mut lone) = Lone::new(&["b"]) else { return };
     let list = lone.authority.revoke(&[]);
     lone.candidacy.server.tls.as_mut().unwrap().revoked = Some(list);
-    lone.begin().await.unwrap();
-    let mut membership = lone.start();
-    membership.condition.wait_for(|condition| *condition == Condition::Running).await.unwrap();
+    let membership = lone.run().await;
     let member = lone.store("a");
     members::add_host(&member.administration(), "b").await.unwrap();
     lone.store("b").put("hosts/b", b"1", None).await.unwrap();

@@ -40,13 +40,11 @@ pub(super) async fn give(
     })?;
     let from = match headers.get(RANGE) {
         Some(range) => {
-            range.to_str().ok().and_then(part::parse_asked).ok_or(StatusCode::RANGE_NOT_SATISFIABLE)?
+            let start = range.to_str().ok().and_then(|range| part::start(range, bytes));
+            start.ok_or(StatusCode::RANGE_NOT_SATISFIABLE)?
         }
         None => 0,
     };
-    if from > bytes {
-        return Err(StatusCode::RANGE_NOT_SATISFIABLE);
-    }
     let body = if method == Method::HEAD {
         Body::new(Outgoing::new(Pieces::of_bytes(Vec::new()), bytes))
     } else {

@@ -11,6 +11,11 @@ pub fn parse_asked(range: &str) -> Option<u64> {
     digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
+/// Where to begin in a file of so many bytes; none where that has nothing there.
+pub fn start(range: &str, bytes: u64) -> Option<u64> {
+    parse_asked(range).filter(|offset| *offset < bytes)
+}
+
 /// What is given, of a file of so many bytes.
 pub fn given(offset: u64, bytes: u64) -> String {
     format!("bytes {offset}-{}/{bytes}", bytes.saturating_sub(1))
@@ -40,6 +45,13 @@ mod tests {
         ] {
             assert_eq!(parse_asked(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_range_that_begins_where_the_file_ends_has_nothing() {
+        assert_eq!(start("bytes=16-", 17), Some(16));
+        assert_eq!(start("bytes=17-", 17), None);
+        assert_eq!(start("bytes=0-", 0), None);
     }
 
     #[test]
