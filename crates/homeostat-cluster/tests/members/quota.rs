@@ -45,7 +45,7 @@ async fn a_store_at_its_quota_makes_room_by_itself() {
 #[tokio::test]
 async fn an_alarm_ends_where_all_is_compacted_and_where_its_member_is_gone() {
     let Some(lone) = Lone::new(&[]) else { return };
-    let membership = lone.run().await;
+    let mut membership = lone.run().await;
     membership.elected.wait_for(Option::is_some).await.unwrap();
     let (store, mut raw) = (lone.store("a"), lone.raw("a").await);
     let own = store.administration().health().await.unwrap().id;
