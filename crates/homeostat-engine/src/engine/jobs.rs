@@ -4,7 +4,7 @@
 //! a task of its own.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -35,6 +35,24 @@ pub(super) enum Ended {
 
 pub(super) type Job = Pin<Box<dyn Future<Output = Ended> + Send>>;
 
+/// What is to be run. It becomes a future only where that is polled, so hundreds that wait take no more than what they are made of, and
+/// those that end at once take the same memory one after the other.
+pub(super) enum Work {
+    Check(CheckJob<Managed>),
+    Apply(ApplyJob<Managed, AnyDrift>),
+    Batch(BatchJob<Managed, AnyDrift>),
+}
+
+impl Work {
+    pub(super) fn begin(self, tools: &Arc<Tools>) -> Job {
+        match self {
+            Self::Check(job) => tools.clone().check(job),
+            Self::Apply(job) => tools.clone().apply(job),
+            Self::Batch(job) => tools.clone().batch(job),
+        }
+    }
+}
+
 /// What every job may use.
 pub(super) struct Tools {
     pub(super) registry: Registry,
@@ -53,10 +71,11 @@ impl Drift for AnyDrift {
 }
 
 /// Polls each job once; what is not ready then goes back to become a task of its own.
-pub(super) async fn run_chunk(jobs: Vec<Job>, out: mpsc::WeakSender<Message>) {
-    let mut ended = Vec::with_capacity(jobs.len());
+pub(super) async fn run_chunk(chunk: Vec<Work>, tools: Arc<Tools>, out: mpsc::WeakSender<Message>) {
+    let mut ended = Vec::with_capacity(chunk.len());
     let mut waiting = Vec::new();
-    for mut job in jobs {
+    for work in chunk {
+        let mut job = work.begin(&tools);
         match poll_fn(|cx| Poll::Ready(job.as_mut().poll(cx))).await {
             Poll::Ready(end) => ended.push(end),
             Poll::Pending => waiting.push(job),
@@ -77,36 +96,45 @@ pub(super) async fn run_alone(job: Job, out: mpsc::WeakSender<Message>) {
 }
 
 /// Within the deadline, and without a panic reaching anybody. What is over its deadline has ended when this returns.
+///
+/// The work stays where its caller pinned it: a future that takes another one in holds it once more for each step on its way.
 async fn guarded<T>(
-    work: impl Future<Output = Result<T, Failure>> + Send,
+    mut work: Pin<&mut Option<impl Future<Output = Result<T, Failure>> + Send>>,
     deadline: Option<Duration>,
     host: &Host,
 ) -> Result<T, Failure> {
-    let caught = async {
-        let mut work = std::pin::pin!(work);
-        poll_fn(|cx| caught(|| work.as_mut().poll(cx)).unwrap_or_else(|failure| Poll::Ready(Err(failure))))
-            .await
-    };
-    let Some(deadline) = deadline else { return caught.await };
-    if let Ok(result) = tokio::time::timeout(deadline, caught).await {
+    let Some(deadline) = deadline else { return without_panic(work).await };
+    if let Ok(result) = tokio::time::timeout(deadline, without_panic(work.as_mut())).await {
         return result;
     }
+    work.set(None);
     // Its commands may take a while to end, and the next attempt must not run beside them.
     host.processes().ended().await;
     Err(Failure::transient(format!("not done within its timeout of {} s", deadline.as_secs())))
 }
 
+/// A panic becomes a failure.
+fn without_panic<T>(
+    mut work: Pin<&mut Option<impl Future<Output = Result<T, Failure>> + Send>>,
+) -> impl Future<Output = Result<T, Failure>> + Send {
+    poll_fn(move |cx| match work.as_mut().as_pin_mut() {
+        Some(work) => caught(|| work.poll(cx)).unwrap_or_else(|failure| Poll::Ready(Err(failure))),
+        None => unreachable!("it is taken away only when nobody polls it any more"),
+    })
+}
+
 impl Tools {
-    pub(super) fn check(self: Arc<Self>, job: CheckJob<Managed>) -> Job {
+    fn check(self: Arc<Self>, job: CheckJob<Managed>) -> Job {
         Box::pin(async move {
             let started = Instant::now();
             let ticket = job.ticket;
             let deadline = job.timeout;
             let resource = job.resource.clone();
             let armed = AtomicBool::new(job.arm == Arm::No);
-            let result = guarded(self.look(job, started, &armed), deadline, &self.host).await;
+            let look = pin!(Some(self.look(job, started, &armed)));
+            let result = guarded(look, deadline, &self.host).await;
             let result = result.map_err(|failure| resource.redact_failure(failure));
-            Ended::Check(ticket, result, started.elapsed(), armed.into_inner())
+            Ended::Check(ticket, result, started.elapsed(), armed.load(Ordering::Relaxed))
         })
     }
 
@@ -200,13 +228,13 @@ impl Tools {
         }
     }
 
-    pub(super) fn apply(self: Arc<Self>, job: ApplyJob<Managed, AnyDrift>) -> Job {
+    fn apply(self: Arc<Self>, job: ApplyJob<Managed, AnyDrift>) -> Job {
         Box::pin(async move {
             let started = Instant::now();
             let ticket = job.ticket;
             let deadline = job.timeout;
             let resource = job.resource.clone();
-            let result = guarded(self.change(job), deadline, &self.host).await;
+            let result = guarded(pin!(Some(self.change(job))), deadline, &self.host).await;
             let result = result.map_err(|failure| resource.redact_failure(failure));
             Ended::Apply(ticket, result, started.elapsed())
         })
@@ -248,12 +276,12 @@ impl Tools {
         }
     }
 
-    pub(super) fn batch(self: Arc<Self>, job: BatchJob<Managed, AnyDrift>) -> Job {
+    fn batch(self: Arc<Self>, job: BatchJob<Managed, AnyDrift>) -> Job {
         Box::pin(async move {
             let started = Instant::now();
             let (id, deadline) = (job.id, job.timeout.filter(|deadline| !deadline.is_zero()));
             let members: Vec<Managed> = job.members.iter().map(|member| member.1.clone()).collect();
-            let result = guarded(self.change_batch(job), deadline, &self.host).await;
+            let result = guarded(pin!(Some(self.change_batch(job))), deadline, &self.host).await;
             let redact = |failure, member: &Managed| member.redact_failure(failure);
             let result = result.map_err(|failure| members.iter().fold(failure, redact));
             Ended::Batch(id, result, started.elapsed())

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::jobs::{self, AnyDrift, Ended, Job, Tools};
+use super::jobs::{self, AnyDrift, Ended, Job, Tools, Work};
 use super::loader::Loader;
 use super::looks::Looks;
 use super::subject::Managed;
@@ -332,13 +332,14 @@ impl GraphTask {
     /// Does what the scheduler asks for and tells what happened.
     async fn follow(&mut self) {
         for _ in 0..ALONE_MAX {
-            let mut jobs = self.obey();
-            if jobs.len() != 1 || self.scheduler.in_flight() != 1 {
-                self.spawn(jobs);
+            let mut work = self.obey();
+            if work.len() != 1 || self.scheduler.in_flight() != 1 {
+                self.spawn(work);
                 break;
             }
             // Nothing else could run meanwhile: handing it to another thread would cost more than most jobs take.
-            let Some(mut job) = jobs.pop() else { break };
+            let Some(work) = work.pop() else { break };
+            let mut job = work.begin(&self.tools);
             match poll_fn(|cx| Poll::Ready(job.as_mut().poll(cx))).await {
                 Poll::Ready(end) => {
                     self.set_time();
@@ -349,8 +350,8 @@ impl GraphTask {
                 }
             }
         }
-        let jobs = self.obey();
-        self.spawn(jobs);
+        let work = self.obey();
+        self.spawn(work);
         let events = self.scheduler.take_events();
         if !events.is_empty() {
             self.activity += events.len() as u64;
@@ -364,13 +365,13 @@ impl GraphTask {
     }
 
     /// Takes the scheduler's commands; the jobs among them are still to be run.
-    fn obey(&mut self) -> Vec<Job> {
-        let mut jobs: Vec<Job> = Vec::new();
+    fn obey(&mut self) -> Vec<Work> {
+        let mut work = Vec::new();
         for command in self.scheduler.take_commands() {
             match command {
-                Command::Check(job) => jobs.push(self.tools.clone().check(job)),
-                Command::Apply(job) => jobs.push(self.tools.clone().apply(job)),
-                Command::Batch(job) => jobs.push(self.tools.clone().batch(job)),
+                Command::Check(job) => work.push(Work::Check(job)),
+                Command::Apply(job) => work.push(Work::Apply(job)),
+                Command::Batch(job) => work.push(Work::Batch(job)),
                 Command::Record(ticket, records) => {
                     self.loader.follow(&records);
                     if let Some(queue) = &self.records {
@@ -381,17 +382,17 @@ impl GraphTask {
                 Command::Disarm(key) => self.tools.disarm(key),
             }
         }
-        jobs
+        work
     }
 
     /// Runs jobs in chunks: the larger, the more is under way, as long as every worker has enough of them.
-    fn spawn(&mut self, jobs: Vec<Job>) {
+    fn spawn(&mut self, work: Vec<Work>) {
         let workers = tokio::runtime::Handle::current().metrics().num_workers();
         let size = (self.scheduler.in_flight() / (workers * 2)).clamp(1, CHUNK_MAX);
-        let mut jobs = jobs.into_iter();
-        while jobs.len() > 0 {
-            let chunk = jobs.by_ref().take(size).collect();
-            self.jobs.spawn(jobs::run_chunk(chunk, self.messages.clone()));
+        let mut work = work.into_iter();
+        while work.len() > 0 {
+            let chunk = work.by_ref().take(size).collect();
+            self.jobs.spawn(jobs::run_chunk(chunk, self.tools.clone(), self.messages.clone()));
         }
     }
 

@@ -321,7 +321,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     }
 
     fn state_mut(&mut self, at: u32) -> &mut State<R, D> {
-        self.touched.push(at);
+        // Mostly one is touched many times in a row.
+        if self.touched.last() != Some(&at) {
+            self.touched.push(at);
+        }
         &mut self.graph.at_mut(at).data
     }
 

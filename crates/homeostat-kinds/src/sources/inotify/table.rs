@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use homeostat_engine::{AbsPath, VertexKey};
 use rustix::fs::inotify::WatchFlags;
 
@@ -117,11 +118,14 @@ pub(super) struct Table {
     dirs: Vec<Option<Dir>>,
     free: Vec<DirId>,
     vertices: HashMap<VertexKey, Interests>,
+    /// The directory that was asked for last, by its path: the next watch is mostly in the same.
+    recent: Option<(Box<str>, DirId)>,
 }
 
 impl Table {
     pub(super) fn new() -> Self {
-        Self { dirs: vec![Some(Dir::new(None, "".into()))], free: Vec::new(), vertices: HashMap::new() }
+        let root = Dir::new(None, "".into());
+        Self { dirs: vec![Some(root)], free: Vec::new(), vertices: HashMap::new(), recent: None }
     }
 
     pub(super) fn dir(&self, id: DirId) -> &Dir {
@@ -143,6 +147,9 @@ impl Table {
 
     /// The directory of a path, put into the table with those above it if it is not there.
     pub(super) fn dir_of(&mut self, path: &str) -> DirId {
+        if let Some((_, id)) = self.recent.as_ref().filter(|(recent, _)| **recent == *path) {
+            return *id;
+        }
         let mut at = ROOT;
         for name in path.split('/').filter(|name| !name.is_empty()) {
             at = match self.dir(at).dirs.get(name) {
@@ -150,6 +157,7 @@ impl Table {
                 None => self.add_dir(at, name),
             };
         }
+        self.recent = Some((path.into(), at));
         at
     }
 
@@ -187,6 +195,7 @@ impl Table {
         if let Some(parent) = dir.parent {
             self.dir_mut(parent).dirs.remove(&dir.name);
         }
+        self.recent.take_if(|(_, recent)| *recent == id);
         self.free.push(id);
     }
 
@@ -205,11 +214,10 @@ impl Table {
     pub(super) fn add(&mut self, vertex: VertexKey, interest: Interest) {
         match &interest {
             Interest::Entry(dir, name) => {
-                let entries = &mut self.dir_mut(*dir).entries;
-                match entries.get_mut(name) {
-                    Some(vertices) => vertices.push(vertex),
-                    None => {
-                        entries.insert(name.clone(), Vertices::One(vertex));
+                match self.dir_mut(*dir).entries.entry(name.clone()) {
+                    Entry::Occupied(mut vertices) => vertices.get_mut().push(vertex),
+                    Entry::Vacant(slot) => {
+                        slot.insert(Vertices::One(vertex));
                     }
                 }
             }
@@ -217,10 +225,10 @@ impl Table {
             Interest::Tree(dir) => self.dir_mut(*dir).tree.push(vertex),
         }
         match self.vertices.entry(vertex) {
-            hashbrown::hash_map::Entry::Vacant(slot) => {
+            Entry::Vacant(slot) => {
                 slot.insert(Interests::One(interest));
             }
-            hashbrown::hash_map::Entry::Occupied(mut slot) => match slot.get_mut() {
+            Entry::Occupied(mut slot) => match slot.get_mut() {
                 Interests::Many(many) => many.push(interest),
                 one @ Interests::One(_) => {
                     let Interests::One(first) = std::mem::replace(one, Interests::Many(Vec::new())) else {
