@@ -27,8 +27,8 @@ pub use host::Host;
 pub use journal::{Former, Intent, Journal, Record, Recorded, Undo};
 pub use registry::{Kind, Registry};
 pub use resource::{
-    Applied, Causes, Change, Check, Claim, Context, Drift, Failure, Looks, Need, NoDrift, Obstacle, Outputs,
-    ParamError, Reach, Resource,
+    Applied, Causes, Change, Check, Claim, Context, Description, Drift, Failure, Looks, Need, NoDrift,
+    Obstacle, Outputs, ParamError, Reach, Resource,
 };
 pub use source::{AbsPath, Depth, Source, VertexKey, Wakes, Watch};
 pub use store::{EmbeddedStore, Store};

@@ -19,7 +19,9 @@ use super::run::Message;
 use super::subject::Managed;
 use crate::host::Host;
 use crate::registry::Registry;
-use crate::resource::{Applied, Causes, Change, Check, Drift, DynCheck, DynDrift, Failure, Obstacle};
+use crate::resource::{
+    Applied, Causes, Change, Check, Description, Drift, DynCheck, DynDrift, Failure, Obstacle,
+};
 use crate::scheduler::{ApplyEnd, ApplyJob, Arm, BatchJob, CheckEnd, CheckJob, Foretold, Ticket};
 use crate::source::{Source, VertexKey, Wakes};
 
@@ -67,6 +69,10 @@ pub(super) struct Tools {
 impl Drift for AnyDrift {
     fn changes(&self) -> Vec<Change> {
         (**self).changes()
+    }
+
+    fn description(&self) -> Description {
+        (**self).description()
     }
 }
 
@@ -248,9 +254,10 @@ impl Tools {
         let mut applied = Applied::done();
         let changed = job.drift.is_some();
         if let Some(drift) = job.drift {
-            changes = Drift::changes(&drift);
+            let description = Drift::description(&drift);
             let drift = inner(drift);
             applied = resource.clone().apply(self.host.clone(), job.causes, drift).await.map_err(redact)?;
+            changes = description();
             self.end_look(&managed);
         }
         let refresh = job.refresh && !applied.covers_refresh;
@@ -351,5 +358,10 @@ fn inner(drift: AnyDrift) -> AnyDrift {
 impl Drift for Redacted {
     fn changes(&self) -> Vec<Change> {
         self.managed.redact_changes(Drift::changes(&self.drift))
+    }
+
+    fn description(&self) -> Description {
+        let (managed, description) = (self.managed.clone(), Drift::description(&self.drift));
+        Box::new(move || managed.redact_changes(description()))
     }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use homeostat_model::Params;
 
 use super::{
-    Applied, Causes, Change, Check, Claim, Context, Drift, Failure, Looks, Need, Obstacle, Outputs, Reach,
-    Resource,
+    Applied, Causes, Change, Check, Claim, Context, Description, Drift, Failure, Looks, Need, Obstacle,
+    Outputs, Reach, Resource,
 };
 use crate::host::Host;
 use crate::source::Watch;
@@ -25,6 +25,7 @@ pub(crate) type DynCheck = Check<Box<dyn DynDrift>>;
 /// A drift whose type only its kind knows.
 pub(crate) trait DynDrift: Send {
     fn changes(&self) -> Vec<Change>;
+    fn description(&self) -> Description;
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
     fn type_id_inside(&self) -> std::any::TypeId;
 }
@@ -39,6 +40,10 @@ impl dyn DynDrift {
 impl<D: Drift> DynDrift for D {
     fn changes(&self) -> Vec<Change> {
         Drift::changes(self)
+    }
+
+    fn description(&self) -> Description {
+        Drift::description(self)
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {

@@ -197,7 +197,17 @@ impl<D> Check<D> {
 pub trait Drift: Send + 'static {
     /// Property by property, for people.
     fn changes(&self) -> Vec<Change>;
+
+    /// What [`Drift::changes`] says, kept until after the apply. To put it in words only then brings things in order sooner, where
+    /// that is work and what it needs is cheap to keep.
+    fn description(&self) -> Description {
+        let changes = self.changes();
+        Box::new(move || changes)
+    }
 }
+
+/// What a drift was, to be put in words when it is asked for.
+pub type Description = Box<dyn FnOnce() -> Vec<Change> + Send>;
 
 /// The drift of a kind that is never found different.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use homeostat_engine::host::files::{Identity, OpenFile};
-use homeostat_engine::{Change, Drift};
+use homeostat_engine::{Change, Description, Drift};
 use similar::TextDiff;
 
 use super::tree::Step;
@@ -20,13 +20,13 @@ const ENTRIES_MAX: usize = 20;
 const OTHERS_READ: u32 = 0o004;
 
 /// The difference, with all that the apply needs.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct FileDrift {
     /// What is there.
     pub(super) is: Option<Identity>,
     /// What it should be instead: a file, a directory, a link, nothing.
     pub(super) kind: Option<&'static str>,
-    pub(super) content: Option<ContentDrift>,
+    pub(super) content: Option<Arc<ContentDrift>>,
     /// The target that a link has and should have.
     pub(super) target: Option<(String, String)>,
     pub(super) mode: Option<(u32, u32)>,
@@ -127,6 +127,11 @@ impl FileDrift {
 }
 
 impl Drift for FileDrift {
+    fn description(&self) -> Description {
+        let drift = self.clone();
+        Box::new(move || drift.changes())
+    }
+
     fn changes(&self) -> Vec<Change> {
         let mut changes = Vec::new();
         if let Some(kind) = self.kind {

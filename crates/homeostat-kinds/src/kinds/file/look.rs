@@ -166,11 +166,11 @@ impl Shared {
         if !same {
             let is_mode = found.identity.permissions();
             let want_mode = drift.mode.map_or(is_mode, |(_, want)| want);
-            drift.content = Some(ContentDrift {
+            drift.content = Some(Arc::new(ContentDrift {
                 param: wanted.param(),
                 is: Side::of_file(&open, is_mode & want_mode).map_err(read)?,
                 want: wanted.side(is_mode & want_mode).map_err(read)?,
-            });
+            }));
         }
         if !drift.is_empty() {
             drift.is = Some(found.identity);
@@ -189,8 +189,9 @@ impl Shared {
         };
         let want =
             wanted.side(mode).map_err(|error| FileError::new("read", self.spec.path.as_str(), error))?;
-        let content =
-            wanted.content().map(|_| ContentDrift { param: wanted.param(), is: Side::Nothing, want });
+        let content = wanted
+            .content()
+            .map(|_| Arc::new(ContentDrift { param: wanted.param(), is: Side::Nothing, want }));
         Ok(FileDrift { kind: Some("file"), content, mode: None, ..drift })
     }
 

@@ -213,14 +213,12 @@ impl Table {
 
     pub(super) fn add(&mut self, vertex: VertexKey, interest: Interest) {
         match &interest {
-            Interest::Entry(dir, name) => {
-                match self.dir_mut(*dir).entries.entry(name.clone()) {
-                    Entry::Occupied(mut vertices) => vertices.get_mut().push(vertex),
-                    Entry::Vacant(slot) => {
-                        slot.insert(Vertices::One(vertex));
-                    }
+            Interest::Entry(dir, name) => match self.dir_mut(*dir).entries.entry(name.clone()) {
+                Entry::Occupied(mut vertices) => vertices.get_mut().push(vertex),
+                Entry::Vacant(slot) => {
+                    slot.insert(Vertices::One(vertex));
                 }
-            }
+            },
             Interest::Children(dir) => self.dir_mut(*dir).children.push(vertex),
             Interest::Tree(dir) => self.dir_mut(*dir).tree.push(vertex),
         }
