@@ -83,6 +83,9 @@ impl Resource for Value {
     type Prefetched = ();
 
     fn new(name: &Arc<str>, params: Params) -> Result<Self, Vec<ParamError>> {
+        if params.any.as_ref().is_some_and(|any| !is_read_back(any)) {
+            return Err(vec![ParamError::of("any", "`any` is nested too deeply to be kept")]);
+        }
         Ok(Self { key: keys::value(name), any: params.any })
     }
 
@@ -119,6 +122,11 @@ impl Resource for Value {
     }
 }
 
+/// Whether what is stored of it can be read: the form of the store has a bound of its own for depth.
+fn is_read_back(any: &Any) -> bool {
+    keys::value_of(&keys::value_form(any)).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use homeostat_engine::Causes;
@@ -140,6 +148,14 @@ mod tests {
         assert_eq!(value.check(&cx).await, Ok(Check::Converged(sent)));
         let kept = host.host.own_store().get("values/v").await.unwrap().unwrap();
         assert_eq!(keys::value_of(&kept.value), Some(secret));
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_refused() {
+        let nested = |depth| (0..depth).fold(Any::Int(1), |inner, _| Any::Map([(Any::Int(1), inner)].into()));
+        let made = |depth| Value::new(&"v".into(), Params { any: Some(nested(depth)) });
+        assert!(made(30).is_ok());
+        assert!(made(90).is_err());
     }
 
     #[tokio::test]
