@@ -47,6 +47,7 @@ pub(super) struct Fact {
     status: VertexStatus,
     looks: Looks,
     reach: Reach,
+    provides: Vec<Claim>,
     /// By their position among the facts.
     preds: Vec<(usize, EdgeKinds)>,
     noop: bool,
@@ -101,6 +102,7 @@ pub(super) fn facts(scheduler: &Scheduler<Managed, AnyDrift>, statuses: Vec<Vert
             status,
             looks,
             reach,
+            provides: vertex.data.resource.provides(),
             preds: vertex
                 .preds
                 .iter()
@@ -139,16 +141,21 @@ fn extend_bounded(set: &mut BTreeSet<ResourceId>, more: &BTreeSet<ResourceId>) {
     }
 }
 
-/// What changing resources reach.
+/// What changing resources reach, and what there will be because of them.
 #[derive(Debug, Default)]
 struct Reached {
     exactly: BTreeMap<Claim, BTreeSet<ResourceId>>,
     trees: Vec<(AbsPath, ResourceId)>,
+    /// By those of whom it is known what they will do.
+    provided: Provided,
+    /// By those of whom it is not.
+    perhaps_provided: Provided,
 }
 
 impl Reached {
-    fn add(&mut self, id: &ResourceId, reach: &Reach) {
-        match reach {
+    fn add(&mut self, fact: &Fact, known: bool) {
+        let id = &fact.status.id;
+        match &fact.reach {
             Reach::Declared(claims) => {
                 for claim in claims {
                     self.exactly.entry(claim.clone()).or_default().insert(id.clone());
@@ -157,6 +164,18 @@ impl Reached {
             Reach::Trees(paths) => self.trees.extend(paths.iter().map(|path| (path.clone(), id.clone()))),
             Reach::Anything => {}
         }
+        let provided = if known { &mut self.provided } else { &mut self.perhaps_provided };
+        provided.0.extend(fact.provides.iter().map(|claim| (claim.clone(), id.clone())));
+    }
+
+    /// Those of whom it is not known whether they take away what only `claim` takes away.
+    fn who_perhaps_provides(&self, claim: &Claim) -> impl Iterator<Item = &ResourceId> {
+        let path = match claim {
+            Claim::Path(path) | Claim::Directory(path) => Some(path),
+            Claim::User(_) | Claim::Group(_) => None,
+        };
+        let trees = self.trees.iter().filter(move |(tree, _)| path.is_some_and(|path| tree.is_above(path)));
+        self.perhaps_provided.who(claim).chain(trees.map(|(_, id)| id))
     }
 
     fn who(&self, path: &AbsPath) -> BTreeSet<ResourceId> {
@@ -165,19 +184,27 @@ impl Reached {
         who.extend(above.map(|(_, id)| id.clone()));
         who
     }
+}
 
-    /// Whether somebody provides it. Whoever makes a path makes sure of the directories above it.
-    fn has(&self, claim: &Claim) -> bool {
-        if self.exactly.contains_key(claim) {
-            return true;
-        }
-        let Claim::Path(path) = claim else { return false };
-        let below = |reached: &AbsPath| reached == path || path.is_above(reached);
-        let beginning = self.exactly.range(claim..).map_while(|(claim, _)| match claim {
-            Claim::Path(reached) if reached.as_str().starts_with(path.as_str()) => Some(reached),
-            Claim::Path(_) | Claim::Directory(_) | Claim::User(_) | Claim::Group(_) => None,
+/// Who provides what.
+#[derive(Debug, Default)]
+struct Provided(BTreeMap<Claim, ResourceId>);
+
+impl Provided {
+    /// Those who take away what only `claim` takes away. Whoever provides a path makes sure of the directories above it.
+    fn who(&self, claim: &Claim) -> impl Iterator<Item = &ResourceId> {
+        let above = match claim {
+            Claim::Path(path) | Claim::Directory(path) => Some(path),
+            Claim::User(_) | Claim::Group(_) => None,
+        };
+        let paths = above.into_iter().flat_map(|above| {
+            let beginning = self.0.range(Claim::Path(above.clone())..).map_while(|(claim, id)| match claim {
+                Claim::Path(path) if path.as_str().starts_with(above.as_str()) => Some((path, id)),
+                Claim::Path(_) | Claim::Directory(_) | Claim::User(_) | Claim::Group(_) => None,
+            });
+            beginning.filter(|(path, _)| above.is_above(path)).map(|(_, id)| id)
         });
-        beginning.into_iter().any(below) || self.trees.iter().any(|(tree, _)| below(tree))
+        self.0.get(claim).into_iter().chain(paths)
     }
 }
 
@@ -188,13 +215,13 @@ fn foretell(facts: Vec<Fact>) -> Vec<Planned> {
     for mut fact in facts {
         let mut so_far = Before::default();
         fact.preds.iter().for_each(|(pred, _)| so_far.add(&before[*pred]));
-        let unknown_until = unknown_until(&fact, &so_far, &reached, &planned);
-        let known = unknown_until.is_empty();
-        if known {
-            will_fail(&mut fact, &reached, &planned);
+        let mut unknown_until = unknown_until(&fact, &so_far, &reached, &planned);
+        if unknown_until.is_empty() {
+            unknown_until = will_fail(&mut fact, &reached, &planned);
         } else if matches!(fact.status.outcome, Outcome::Failed | Outcome::Blocked) {
             fact.status = undecided(fact.status);
         }
+        let known = unknown_until.is_empty();
         let would_refresh = would_refresh(&fact, &planned);
         let changes = fact.status.outcome == Outcome::WouldChange || would_refresh;
         if (changes || !known) && !fact.noop {
@@ -205,7 +232,7 @@ fn foretell(facts: Vec<Fact>) -> Vec<Planned> {
             if fact.reach == Reach::Anything && so_far.anything.len() < NAMED_MAX {
                 so_far.anything.insert(id.clone());
             }
-            reached.add(id, &fact.reach);
+            reached.add(&fact, known);
         }
         before.push(so_far);
         planned.push(Planned { status: fact.status, would_refresh, unknown_until });
@@ -244,8 +271,9 @@ fn unknown_until(fact: &Fact, before: &Before, reached: &Reached, planned: &[Pla
     until.into_iter().take(NAMED_MAX).collect()
 }
 
-/// What is found different, but could not be brought in order, fails, and blocks what comes after it.
-fn will_fail(fact: &mut Fact, reached: &Reached, planned: &[Planned]) {
+/// What is found different, but could not be brought in order, fails, and blocks what comes after it. Says who decides whether it
+/// could, where that is not known yet.
+fn will_fail(fact: &mut Fact, reached: &Reached, planned: &[Planned]) -> Vec<ResourceId> {
     let status = &mut fact.status;
     let blocks = |pred: &&Planned| {
         pred.is_known() && matches!(pred.status.outcome, Outcome::Failed | Outcome::Blocked)
@@ -260,16 +288,27 @@ fn will_fail(fact: &mut Fact, reached: &Reached, planned: &[Planned]) {
         status.blocked_by = by.into_iter().collect();
         status.outcome = Outcome::Blocked;
         status.changes.clear();
-        return;
+        return Vec::new();
     }
     if fact.noop || status.outcome != Outcome::WouldChange {
-        return;
+        return Vec::new();
     }
-    let lifted = |obstacle: &&Obstacle| obstacle.lifted_by.as_ref().is_some_and(|claim| reached.has(claim));
-    if let Some(obstacle) = fact.obstacles.iter().find(|obstacle| !lifted(obstacle)) {
-        status.outcome = Outcome::Failed;
-        status.error = Some(Failure::message(&obstacle.failure).into());
+    let mut undecided: BTreeSet<ResourceId> = BTreeSet::new();
+    for obstacle in &fact.obstacles {
+        let lifted_by = obstacle.lifted_by.as_ref();
+        if lifted_by.is_some_and(|claim| reached.provided.who(claim).next().is_some()) {
+            continue;
+        }
+        let perhaps = lifted_by.into_iter().flat_map(|claim| reached.who_perhaps_provides(claim));
+        let perhaps: Vec<ResourceId> = perhaps.take(NAMED_MAX).cloned().collect();
+        if perhaps.is_empty() {
+            status.outcome = Outcome::Failed;
+            status.error = Some(Failure::message(&obstacle.failure).into());
+            return Vec::new();
+        }
+        undecided.extend(perhaps);
     }
+    undecided.into_iter().take(NAMED_MAX).collect()
 }
 
 /// It failed, or was held up, in a world that others will have changed by then.

@@ -140,6 +140,20 @@ async fn a_plan_knows_what_will_have_been_made_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_only_somebody_makes_of_whom_nothing_is_known_is_unknown() {
+    let anything = ("reaches_anything", Value::Bool(true));
+    let mut text = catalog(vec![
+        script("plan-perhaps", "command", &[want("v"), anything]),
+        script("plan-perhaps", "dir", &[want("v")]),
+        script("plan-perhaps", "inside", &[want("w"), ("needs_made", Value::from("dir"))]),
+    ]);
+    text.edges = vec![EdgeDecl::before(id("command"), id("dir"))];
+    let plan = planned(text).await;
+    assert_eq!(of(&plan, "dir").unknown_until, [id("command")]);
+    assert_eq!(of(&plan, "inside").unknown_until, [id("dir")]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_checked_before_a_command_ran_has_not_failed() {
     let anything = ("reaches_anything", Value::Bool(true));
     let mut text = catalog(vec![

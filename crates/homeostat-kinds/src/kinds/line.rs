@@ -49,7 +49,7 @@ use homeostat_engine::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::file::{missing_dirs, parent_of};
+use super::file::{in_the_way, missing_dirs, parent_of};
 
 /// What is declared of a `line`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -170,7 +170,8 @@ impl Resource for Line {
     }
 
     async fn obstacles(&self, cx: &Context<'_>, _drift: &LineDrift) -> Vec<Obstacle> {
-        missing_dirs(cx.host.files(), &self.path)
+        let files = cx.host.files();
+        in_the_way(files, &self.path).into_iter().chain(missing_dirs(files, &self.path)).collect()
     }
 
     fn batch_key(&self) -> Option<String> {

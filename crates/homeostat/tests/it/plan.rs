@@ -78,7 +78,24 @@ resources:
     content: x
   - name: DIR/full/
     state: absent
+  - name: DIR/plain/below
+    content: x
+  - name: DIR/plain/far/below/
+    state: exists
+    recurse: true
+  - name: DIR/nowhere-link/below
+    content: x
+  - name: DIR/was-plain/
+    state: exists
+    force: true
+  - name: DIR/was-plain/below
+    content: x
   line:
+  - name: no directory
+    file: DIR/plain/line
+    content: x
+    state: exists
+    meta: {retry: 0}
   - name: nowhere
     file: DIR/nowhere/file
     content: x
@@ -113,6 +130,9 @@ fn a_plan_fails_where_the_run_will_and_says_the_same() {
     std::fs::create_dir(place.path("dir")).unwrap();
     std::fs::create_dir(place.path("full")).unwrap();
     place.write("full/entry", "");
+    place.write("plain", "");
+    place.write("was-plain", "");
+    std::os::unix::fs::symlink("nowhere", place.path("nowhere-link")).unwrap();
     let text = place.homeostat(&["plan", "--prefix", "DIR/prefix", "site.yaml"]);
     let said_of = |id: &str| text.stdout.matches(&place.fill(id)).count();
     assert_eq!(said_of(" file[DIR/missing/deeper/file]: "), 1, "{text:#?}");
@@ -121,7 +141,7 @@ fn a_plan_fails_where_the_run_will_and_says_the_same() {
     let plan = plan.ends_with(3).json();
     place.run(&["--once", "--report", "report.json", "site.yaml"]).ends_with(1);
     let report = place.json("report.json");
-    assert_eq!(plan["totals"]["failed"], 8, "{plan:#}");
+    assert_eq!(plan["totals"]["failed"], 12, "{plan:#}");
     for planned in plan["resources"].as_array().unwrap() {
         let mut ran = report["resources"].as_array().unwrap().iter();
         let ran = ran.find(|ran| ran["id"] == planned["id"]).unwrap();

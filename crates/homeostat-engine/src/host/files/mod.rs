@@ -188,6 +188,20 @@ impl Files {
         missing
     }
 
+    /// What is on the way to a path, is no directory and leads to none.
+    pub fn in_the_way_of(&self, path: &AbsPath) -> Option<(AbsPath, Identity)> {
+        let mut above = std::iter::successors(path.parent(), AbsPath::parent);
+        let (dir, is) =
+            above.find_map(|dir| Some((self.stat(&dir).ok()??, dir))).map(|(is, dir)| (dir, is))?;
+        let leads_on = || match self.stat_source(&dir) {
+            Ok(leads_to) => leads_to.is_some_and(|is| is.is_dir()),
+            // Whoever follows it says why it may not be followed.
+            Err(_) => true,
+        };
+        let is_way = is.is_dir() || is.is_symlink() && leads_on();
+        (!is_way).then_some((dir, is))
+    }
+
     /// How many times something was looked at by name alone, and opened: for tests of what a check costs.
     pub fn looks_taken(&self) -> (u64, u64) {
         (self.stats.load(Ordering::Relaxed), self.opens.load(Ordering::Relaxed))

@@ -71,7 +71,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use drift::FileDrift;
-pub(super) use obstacles::missing_dirs;
+pub(super) use obstacles::{in_the_way, missing_dirs};
 pub(super) use put::{make_parents, parent_of};
 use spec::{Body, Spec, Want};
 

@@ -7,7 +7,7 @@ use homeostat_engine::{AbsPath, Claim, Failure, Host, Obstacle};
 
 use super::Shared;
 use super::drift::FileDrift;
-use super::put::{missing_dir, not_empty};
+use super::put::{missing_dir, no_dir, not_empty};
 use super::spec::Want;
 
 impl Shared {
@@ -15,8 +15,11 @@ impl Shared {
     pub(super) fn obstacles(&self, host: &Host, drift: &FileDrift) -> Vec<Obstacle> {
         let files = host.files();
         let mut obstacles = Vec::new();
-        if drift.is.is_none() && !self.makes_parents() {
-            obstacles.extend(missing_dirs(files, &self.spec.path));
+        if drift.is.is_none() {
+            obstacles.extend(in_the_way(files, &self.spec.path));
+            if !self.makes_parents() {
+                obstacles.extend(missing_dirs(files, &self.spec.path));
+            }
         }
         let owners = [(&self.spec.owner, Claim::User as fn(_) -> _), (&self.spec.group, Claim::Group)];
         for (name, claim) in owners {
@@ -73,12 +76,18 @@ impl Shared {
     }
 }
 
+/// What is no directory on the way to a path, until somebody else puts one there.
+pub(in crate::kinds) fn in_the_way(files: &Files, path: &AbsPath) -> Option<Obstacle> {
+    let (at, is) = files.in_the_way_of(path)?;
+    Some(Obstacle { failure: no_dir(&at, &is), lifted_by: Some(Claim::Directory(at)) })
+}
+
 /// The directories that are missing above a path, from the top: each is for its own declaration to make.
 pub(in crate::kinds) fn missing_dirs(files: &Files, path: &AbsPath) -> Vec<Obstacle> {
     let Some(top) = files.missing_above(path) else { return Vec::new() };
     let above = std::iter::successors(path.parent(), AbsPath::parent);
     let mut missing: Vec<AbsPath> = above.take_while(|dir| *dir == top || top.is_above(dir)).collect();
     missing.reverse();
-    let obstacle = |dir| Obstacle { failure: missing_dir(&dir), lifted_by: Some(Claim::Path(dir)) };
+    let obstacle = |dir| Obstacle { failure: missing_dir(&dir), lifted_by: Some(Claim::Directory(dir)) };
     missing.into_iter().map(obstacle).collect()
 }

@@ -214,9 +214,23 @@ pub(super) fn not_empty(error: &FileError) -> Failure {
 /// to say.
 pub(in crate::kinds) fn parent_of<'f>(files: &'f Files, path: &AbsPath) -> Result<Dir<'f>, Failure> {
     files.parent(path).map_err(|error| {
-        let missing = error.is_missing().then(|| files.missing_above(path)).flatten();
-        missing.map_or_else(|| error.into(), |missing| missing_dir(&missing))
+        if !error.is_missing() {
+            return error.into();
+        }
+        match (files.in_the_way_of(path), files.missing_above(path)) {
+            (Some((at, is)), _) => no_dir(&at, &is),
+            (None, Some(missing)) => missing_dir(&missing),
+            (None, None) => error.into(),
+        }
     })
+}
+
+/// Something on the way to a path that is no directory.
+pub(super) fn no_dir(at: &AbsPath, is: &Identity) -> Failure {
+    let (at, is) = (at.as_str(), is.describe());
+    Failure::permanent(format!(
+        "`{at}` is a {is} and leads to no directory, so there can be nothing below it"
+    ))
 }
 
 /// A directory that is missing on the way to a path.
@@ -230,7 +244,7 @@ pub(super) fn missing_dir(missing: &AbsPath) -> Failure {
 /// Makes the directories above a path, with the permissions of the system's default.
 pub(in crate::kinds) fn make_parents(files: &Files, path: &AbsPath) -> Result<(), Failure> {
     while let Some(missing) = files.missing_above(path) {
-        let made = files.parent(&missing)?.make_dir(missing.file_name(), &Attributes::default());
+        let made = parent_of(files, &missing)?.make_dir(missing.file_name(), &Attributes::default());
         match made {
             Err(error) if error.source().kind() != std::io::ErrorKind::AlreadyExists => {
                 return Err(error.into());
