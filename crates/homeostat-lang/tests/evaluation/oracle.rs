@@ -33,8 +33,9 @@ fn naive(checked: &Checked, world: &World) -> Evaluated {
 
 /// What is said of edges that lead back to where they began.
 fn circles_of(catalog: &Catalog) -> BTreeSet<String> {
-    let before = catalog.edges.iter().map(Before::from).chain(catalog.sends.iter().map(Before::from));
-    circles(before).into_iter().map(|circle| circle.message).collect()
+    let mut edges: Vec<_> = catalog.edges.iter().collect();
+    edges.sort_by_key(|edge| (&edge.from, &edge.to));
+    circles(edges.into_iter().map(Before::from)).into_iter().map(|circle| circle.message).collect()
 }
 
 /// One program and a history of its world.

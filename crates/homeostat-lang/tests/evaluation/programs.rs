@@ -228,7 +228,10 @@ fn lines_count_while_their_condition_holds() {
 
 #[test]
 fn values_are_held_to_the_bounds_of_parameters() {
-    shows("test \"t\" {\n\tint8 => 1000,\n}\n", &["error: `1000` cannot be the value of `int8`"]);
+    shows(
+        "test \"t\" {\n\tint8 => 1000,\n}\n",
+        &["error: `1000` cannot be the value of `int8`: it is a number from -128 to 127"],
+    );
     shows("test \"\" {}\n", &["error: the name of a resource is empty"]);
     shows("test \"\\$x\" {}\n", &["error: the name of `test[$x]` begins with `$`"]);
     shows(

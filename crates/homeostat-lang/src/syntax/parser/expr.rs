@@ -411,6 +411,10 @@ impl Parser<'_> {
             self.complete(variable, K::Variable);
             return true;
         }
+        if (self.at(K::Capitalized) || self.kind().starts_type()) && self.nth(1) == K::Dollar {
+            self.unexpected_help("a variable", "the type follows the name: `$name str`");
+            self.bump_wrong();
+        }
         let is_variable = self.expect(K::Dollar, "a variable") && self.name_part("the name of a variable");
         if is_variable && self.at(K::Dot) {
             let message = "expected a name without dots";
