@@ -27,7 +27,9 @@ fn possible(ty: &Schema) -> String {
     match ty {
         Schema::Int { min, max } => format!(": it is a number from {min} to {max}"),
         Schema::Choice(texts) => {
-            let texts: Vec<String> = texts.iter().map(|text| format!("`{text}`")).collect();
+            // An empty one is as good as none.
+            let texts = texts.iter().filter(|text| !text.is_empty());
+            let texts: Vec<String> = texts.map(|text| format!("`{text}`")).collect();
             format!(": it is {}", texts.join(" or "))
         }
         _ => String::new(),
