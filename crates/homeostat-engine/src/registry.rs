@@ -93,7 +93,9 @@ impl Registry {
     pub fn build(&self, decl: &ResourceDecl) -> Result<Built, Vec<Diagnostic>> {
         let Some(registered) = self.kinds.get(decl.id.kind.as_str()) else {
             let message = format!("there is no kind `{}`", decl.id.kind);
-            return Err(vec![Diagnostic::error(codes::UNKNOWN_KIND, Stage::Type, message).at(decl.origin)]);
+            return Err(vec![
+                Diagnostic::error(codes::UNKNOWN_KIND, Stage::Catalog, message).at(decl.origin),
+            ]);
         };
         // A mistake of one kind must not end the engine. What it says may hold secrets.
         let built = catch_unwind(|| (registered.kind.build)(decl)).unwrap_or_else(|_| {
@@ -111,10 +113,13 @@ fn diagnostic(decl: &ResourceDecl, error: ParamError) -> Diagnostic {
     let span = error.param.map_or(decl.origin, |param| decl.span_of(param));
     let mut diagnostic = Diagnostic::error(
         codes::INVALID_PARAM,
-        Stage::Type,
+        Stage::Catalog,
         format!("{}: {}", decl.id, redact(&error.message, &secrets)),
     )
     .at(span);
+    for place in decl.given_at.iter().filter(|place| Some(**place) != span) {
+        diagnostic = diagnostic.label(*place, "given here");
+    }
     diagnostic.help = error.help.map(|help| redact(&help, &secrets));
     diagnostic
 }

@@ -22,12 +22,15 @@ pub struct ResourceDecl {
     pub origin: Option<Span>,
     /// Where the parameters were, in their order; empty when nobody knows.
     pub param_spans: Vec<Span>,
+    /// The arguments that led to it, the innermost first.
+    pub given_at: Arc<[Span]>,
 }
 
 impl ResourceDecl {
     /// A resource with default meta parameters, from nowhere in particular.
     pub fn new(id: ResourceId, params: Params) -> Self {
-        Self { id, params, meta: Meta::shared_default(), origin: None, param_spans: Vec::new() }
+        let (meta, given_at) = (Meta::shared_default(), Arc::default());
+        Self { id, params, meta, origin: None, param_spans: Vec::new(), given_at }
     }
 
     /// Over parameters and meta: equal when nothing of what it should be has changed, wherever it stands in its text.

@@ -19,9 +19,9 @@ pub struct CatalogDelta {
     pub set_sends: Vec<SendDecl>,
     /// Sends that go, by receiver and its parameter.
     pub remove_sends: Vec<(ResourceId, std::sync::Arc<str>)>,
-    /// Exports that are new or different.
+    /// Exports that are new or different: all forms in which a name is offered. They come after what is withdrawn.
     pub set_exports: Vec<ExportDecl>,
-    /// Exports that are withdrawn.
+    /// Exports that are withdrawn, in all their forms.
     pub remove_exports: Vec<ResourceId>,
     /// All that is collected, if that is not what it was.
     pub collects: Option<Vec<CollectDecl>>,

@@ -86,10 +86,11 @@ impl Desired {
         for export in &catalog.exports {
             let resource = ResourceDecl { origin: None, param_spans: Vec::new(), ..export.resource.clone() };
             let offer = Offer { from: mine.clone(), resource, hosts: export.hosts.clone() };
-            self.pool
-                .entry(export.resource.id.clone())
-                .or_default()
-                .insert(mine.clone(), Ok(Arc::new(offer)));
+            let found = self.pool.entry(export.resource.id.clone()).or_default();
+            // Of several forms, ours is the one for us.
+            if !matches!(found.get(&mine), Some(Ok(known)) if is_for(known, &mine)) {
+                found.insert(mine.clone(), Ok(Arc::new(offer)));
+            }
         }
         self.pool.retain(|_, found| !found.is_empty());
         let (hidden, open): (Vec<_>, Vec<_>) = catalog.resources.iter().partition(|decl| decl.meta.hidden);
@@ -301,8 +302,7 @@ impl Desired {
         problems: &mut Vec<String>,
     ) {
         let (from, resource) = (&offer.from, &offer.resource);
-        let hosts = offer.hosts.iter().map(|host| &**host);
-        if !(offer.hosts.is_empty() || hosts::any_matches(hosts, &self.host)) {
+        if !is_for(offer, &self.host) {
             return;
         }
         for collect in collects {
@@ -335,6 +335,10 @@ impl Declared {
         };
         Self { digest, is_shared }
     }
+}
+
+fn is_for(offer: &Offer, host: &str) -> bool {
+    offer.hosts.is_empty() || hosts::any_matches(offer.hosts.iter().map(|pattern| &**pattern), host)
 }
 
 fn trusts(collect: &CollectDecl, from: &str) -> bool {

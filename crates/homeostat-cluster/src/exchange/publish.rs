@@ -27,12 +27,14 @@ pub(super) struct Publisher {
     turns: watch::Receiver<u64>,
     /// Those that were said to be too large.
     too_large: BTreeSet<String>,
+    /// Those that were said to have other forms besides.
+    in_forms: BTreeSet<String>,
     has_key_there: bool,
 }
 
 impl Publisher {
     pub(super) fn new(side: Side, turns: watch::Receiver<u64>) -> Self {
-        Self { side, turns, too_large: BTreeSet::new(), has_key_there: false }
+        Self { side, turns, too_large: BTreeSet::new(), in_forms: BTreeSet::new(), has_key_there: false }
     }
 
     /// Follows what is wanted until nobody wants anything any more.
@@ -79,8 +81,10 @@ impl Publisher {
     async fn publish(&mut self, exports: &[ExportDecl]) -> Result<Option<Watching>, StoreError> {
         let store = self.side.party.store.clone();
         self.put_key().await?;
-        let drafts: Vec<(String, &ExportDecl, Draft)> = exports
-            .iter()
+        let (first, others) = first_forms(exports);
+        self.say_in_forms(&others).await;
+        let drafts: Vec<(String, &ExportDecl, Draft)> = first
+            .into_iter()
             .map(|export| {
                 let key = keys::export(&self.side.party.host, &export.resource.id);
                 let draft = Draft::new(&key, export);
@@ -158,6 +162,19 @@ impl Publisher {
         all
     }
 
+    /// A key of the store holds one form.
+    async fn say_in_forms(&mut self, others: &[&ExportDecl]) {
+        let keys = others.iter().map(|export| export.resource.id.to_string());
+        let new: BTreeSet<String> = keys.filter(|id| !self.in_forms.contains(id)).collect();
+        self.in_forms = others.iter().map(|export| export.resource.id.to_string()).collect();
+        for id in new {
+            let note = format!(
+                "{id} is exported in several forms: only the first one in the text is offered, to the hosts that it is for; give the others names of their own"
+            );
+            self.side.teller.send(News::Note(note)).await.ok();
+        }
+    }
+
     async fn say_too_large(&mut self, key: String, export: &ExportDecl, bytes: usize) {
         if self.too_large.insert(key) {
             let id = &export.resource.id;
@@ -175,6 +192,12 @@ pub fn parse_recipient(stored: &[u8]) -> Option<Recipient> {
         Some((&KEY_FORM, text)) => Recipient::from_text(std::str::from_utf8(text).ok()?).ok(),
         _ => None,
     }
+}
+
+/// The first form of each resource, and all others.
+fn first_forms(exports: &[ExportDecl]) -> (Vec<&ExportDecl>, Vec<&ExportDecl>) {
+    let mut seen = BTreeSet::new();
+    exports.iter().partition(|export| seen.insert(&export.resource.id))
 }
 
 /// The hosts that an export is for. We ourselves can always read what we wrote.

@@ -132,6 +132,22 @@ async fn of_hosts_that_nobody_named_nothing_is_followed() {
 }
 
 #[tokio::test]
+async fn of_several_forms_of_a_resource_the_first_goes_out_and_a_note_says_so() {
+    let place = Place::new();
+    let (mut a, _) = Exchange::start(place.party("a"), Filter::default()).await;
+    let form = |host: &str| ExportDecl { hosts: vec![host.into()], ..exports(0..1, host).remove(0) };
+    a.want(vec![form("b"), form("c")], Filter::default());
+    match a.next().await.unwrap() {
+        News::Note(note) => assert!(note.starts_with("file[f0] is exported in several forms"), "{note}"),
+        News::Changes(_) => panic!("nothing is collected"),
+    }
+    until_calm(&a).await;
+    let (entries, _) = place.shared.range("exports/").await.unwrap();
+    let stored: Vec<_> = entries.iter().map(|entry| String::from_utf8_lossy(&entry.value)).collect();
+    assert!(matches!(&*stored, [one] if one.contains("\"b\"") && !one.contains("\"c\"")), "{stored:?}");
+}
+
+#[tokio::test]
 async fn what_one_host_wants_to_export_reaches_the_other_and_only_its_own_goes_again() {
     let place = Place::new();
     let (a, _) = Exchange::start(place.party("a"), Filter::default()).await;

@@ -98,7 +98,8 @@ impl<'a> File<'a> {
         let id = ResourceId { kind: kind.name.clone(), name: name.into() };
         // Which parameters are received is not known before the end, so a missing one is for the kind to report.
         let (params, param_spans) = self.given.take();
-        let resource = ResourceDecl { id, params, meta, origin: Some(origin), param_spans };
+        let resource =
+            ResourceDecl { meta, origin: Some(origin), param_spans, ..ResourceDecl::new(id, params) };
         let (draft, findings) = (&mut *self.reader.draft, &mut *self.reader.findings);
         if is_export {
             let hosts = hosts.into_iter().map(Into::into).collect();

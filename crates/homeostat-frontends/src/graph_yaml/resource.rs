@@ -50,7 +50,8 @@ impl<'a> Document<'a, '_> {
         }
         self.leave_out_idle_content(kind);
         let (params, param_spans) = self.given.take();
-        let resource = ResourceDecl { id, params, meta, origin: Some(origin), param_spans };
+        let resource =
+            ResourceDecl { meta, origin: Some(origin), param_spans, ..ResourceDecl::new(id, params) };
         let (draft, findings) = (&mut *self.reader.draft, &mut *self.reader.findings);
         if is_exported {
             draft.offer(&resource, Some(origin), findings);

@@ -65,7 +65,8 @@ fn declare(topology: &Topology, reader: &mut Reader<'_>) {
         let meta = reader.meta(method.meta, defaults);
         let (params, param_spans) = method.params();
         let origin = Some(method.span);
-        let resource = ResourceDecl { id: id_of(component, method), params, meta, origin, param_spans };
+        let id = id_of(component, method);
+        let resource = ResourceDecl { meta, origin, param_spans, ..ResourceDecl::new(id, params) };
         let draft = if is_ours(&place) {
             &mut *reader.draft
         } else {

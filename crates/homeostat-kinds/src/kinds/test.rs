@@ -102,7 +102,10 @@ pub(super) struct Params {
     /// Another text.
     anotherstr: String,
     /// A function of the language. It can be declared, and its type is checked; nothing calls it.
-    #[schemars(extend("x-function" = {"params": [{"type": "integer"}], "result": {"type": "string"}}))]
+    #[schemars(extend(
+        "type" = "null",
+        "x-function" = {"params": [{"type": "integer"}], "result": {"type": "string"}}
+    ))]
     func1: Option<Value>,
     /// Refuse the resource.
     #[serde(alias = "validate_bool")]

@@ -126,10 +126,10 @@ impl Failure {
 
     /// Says which arguments led to it.
     #[must_use]
-    pub fn given_at(self, places: Vec<Span>) -> Self {
-        places.into_iter().fold(self, |failure, place| match failure.0.place == Some(place) {
+    pub fn given_at(self, places: &[Span]) -> Self {
+        places.iter().fold(self, |failure, place| match failure.0.place == Some(*place) {
             true => failure,
-            false => failure.because(place, "given here"),
+            false => failure.because(*place, "given here"),
         })
     }
 
@@ -159,7 +159,9 @@ impl Failure {
     /// For the user; without what failed beside it.
     pub fn diagnostic(&self) -> Diagnostic {
         let Inner { code, message, place, because, .. } = &*self.0;
-        let stage = if *code == codes::FAILED { Stage::Evaluation } else { Stage::Catalog };
+        // Meta parameters are put together while values are computed.
+        let is_of_values = [codes::FAILED, codes::DUPLICATE_NAME].contains(code);
+        let stage = if is_of_values { Stage::Evaluation } else { Stage::Catalog };
         let diagnostic = Diagnostic::error(code, stage, message.clone()).at(*place);
         because.iter().fold(diagnostic, |diagnostic, (span, words)| diagnostic.label(*span, words.clone()))
     }

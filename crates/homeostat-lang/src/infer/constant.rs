@@ -23,6 +23,9 @@ impl Call for Nobody {
     }
 }
 
+/// What is computed beforehand, in all. Beyond it nothing is known before evaluation, which does all of it anyway.
+const FOLDED_BYTES_MAX: usize = 256 << 20;
+
 /// How the name of a resource is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NameForm {
@@ -56,7 +59,7 @@ impl Infer<'_> {
                     }
                     bounds::text(Some(text.len())).ok()?;
                 }
-                Some(Value::from(text))
+                self.folded(Value::from(text))
             }
             ExprKind::List(items) => {
                 let items: Option<Vec<Value>> = items.iter().map(|item| self.constant(file, *item)).collect();
@@ -69,7 +72,7 @@ impl Infer<'_> {
             },
             ExprKind::Binary(op, _, left, right) => {
                 let args = [self.constant(file, *left)?, self.constant(file, *right)?];
-                call(operator(*op), &args)
+                self.folded(call(operator(*op), &args)?)
             }
             ExprKind::If(arms, otherwise) => {
                 for (condition, value) in arms {
@@ -83,10 +86,16 @@ impl Infer<'_> {
                 let FunctionTarget::Library(function) = self.names.function(file, id)? else { return None };
                 let args: Option<Vec<Value>> =
                     args.iter().map(|arg| self.constant(file, arg.value)).collect();
-                call(function, &args?)
+                self.folded(call(function, &args?)?)
             }
             _ => None,
         }
+    }
+
+    /// What was computed, as long as it is not too much in all.
+    fn folded(&mut self, value: Value) -> Option<Value> {
+        self.folded_bytes = self.folded_bytes.saturating_add(value.own_bytes());
+        (self.folded_bytes <= FOLDED_BYTES_MAX).then_some(value)
     }
 
     fn constant_slot(&mut self, scope: ScopeId, slot: u32) -> Option<Value> {

@@ -21,8 +21,7 @@ use crate::wrong::Wrong;
 /// That many errors are enough.
 pub(super) const ERRORS_MAX: usize = 1000;
 
-const NUMBER_AS_TEXT: &str =
-    "a number as text is written `\"80\"`; `\"${$n}\"` prints that of a variable, `\"${n}\"` takes text only";
+const NUMBER_AS_TEXT: &str = "in quotes it is text: `\"…\"`; `\"${$n}\"` prints a number that a variable has, `\"${n}\"` takes text only";
 
 pub(super) fn infer(
     modules: &Modules,
@@ -49,6 +48,7 @@ pub(super) fn infer(
         schemes: HashMap::new(),
         known_uses: HashMap::new(),
         constants: HashMap::new(),
+        folded_bytes: 0,
         name_forms: HashMap::new(),
         origins: HashMap::new(),
         signatures: HashMap::new(),
@@ -119,6 +119,8 @@ pub(super) struct Infer<'a> {
     /// Uses of schemes whose types were all known, by the types of their arguments.
     pub(super) known_uses: HashMap<(ScopeId, Vec<Type>), Rc<Use>>,
     pub(super) constants: HashMap<(ScopeId, u32), Option<Value>>,
+    /// What the values of constants take that were computed.
+    pub(super) folded_bytes: usize,
     /// How variables are written as names of resources, by scope and slot.
     pub(super) name_forms: HashMap<(ScopeId, u32), NameForm>,
     /// Where a type was fixed.

@@ -261,7 +261,7 @@ impl Infer<'_> {
                     let mut params = ty.params.iter().zip(args);
                     let is_right = params
                         .all(|(param, arg)| self.unify(&param.ty, &arg.ty, arg.span, &because))
-                        && self.unify(&ty.result, &result, deferred.span, &because);
+                        && self.unify(&result, &ty.result, deferred.span, &because);
                     return if is_right { Outcome::Done } else { Outcome::Wrong };
                 }
                 Ok(None) => {}

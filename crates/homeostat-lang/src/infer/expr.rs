@@ -6,7 +6,7 @@ use super::constant::operator;
 use super::context::{At, Because, Infer, without_numbers};
 use super::deferred::{Deferred, KnownOperand, What};
 use crate::ast::{
-    Callee, Comprehension, ExprId, ExprKind, LoopKind, LoopVariables, Name, Piece, StatementKind,
+    BinaryOp, Callee, Comprehension, ExprId, ExprKind, LoopKind, LoopVariables, Name, Piece, StatementKind,
 };
 use crate::functions;
 use crate::scope::{Owner, ScopeId, SlotKind, VariableTarget};
@@ -90,6 +90,9 @@ impl Infer<'_> {
             }
             ExprKind::Binary(op, _, left, right) => {
                 let args = [*left, *right].map(|arg| (self.expr(at, arg), self.span(at.file, arg), None));
+                if *op == BinaryOp::In && self.looks_into_no_list(&args[1], span) {
+                    return Type::Bool;
+                }
                 self.library(at, id, operator(*op), &args, span)
             }
             ExprKind::Index(from, index) => {
@@ -115,6 +118,19 @@ impl Infer<'_> {
                 result.map_or(Type::Variant, |(ty, _)| ty)
             }
         }
+    }
+
+    /// `in` with a text or a map on its right.
+    fn looks_into_no_list(&mut self, (ty, place, _): &(Type, Span, Option<Value>), span: Span) -> bool {
+        let help = match self.unifier.shallow(ty) {
+            Type::Str => "whether a text has another in it is asked by `strings.contains`",
+            Type::Map(..) => "whether a map has a key is asked of its keys: `$key in map.keys($map)`",
+            _ => return false,
+        };
+        let message = format!("`in` looks into lists, and this is `{}`", self.shown(ty));
+        let wrong = self.wrong(message, span).label(*place, "no list").help(help);
+        self.say(wrong);
+        true
     }
 
     /// A form of the grammar that is a function of the library.

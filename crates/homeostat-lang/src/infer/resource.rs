@@ -46,7 +46,8 @@ impl Infer<'_> {
         let message = format!("there is no kind `{}`", kind.text);
         let mut unknown = Diagnostic::error(codes::UNKNOWN_KIND, Stage::Type, message).at(kind.span);
         let close = did_you_mean(&kind.text, self.kinds.names());
-        unknown.help = close.map(|close| format!("did you mean `{close}`?"));
+        let close = close.map(|close| format!("did you mean `{close}`?"));
+        unknown.help = close.or_else(|| Some("`homeostat doc` lists the kinds".into()));
         self.say(unknown);
     }
 
@@ -59,7 +60,8 @@ impl Infer<'_> {
             let names = params.iter().map(|param| &*param.name);
             unknown.help = did_you_mean(&field.name.text, names)
                 .map(|close| format!("did you mean `{close}`?"))
-                .or_else(|| not_a_parameter(&field.name.text));
+                .or_else(|| not_a_parameter(&field.name.text, params))
+                .or_else(|| Some(format!("`homeostat doc {}` lists its parameters", kind.text)));
             self.say(unknown);
             return;
         };
@@ -191,8 +193,16 @@ impl Infer<'_> {
 }
 
 /// What every resource can say in another way.
-fn not_a_parameter(name: &str) -> Option<String> {
+fn not_a_parameter(name: &str, params: &[ParamSchema]) -> Option<String> {
     const EDGES: [&str; 4] = ["Before", "Depend", "Listen", "Notify"];
+    const ELSEWHERE: [(&str, &str); 3] = [("ensure", "state"), ("command", "cmd"), ("target", "source")];
+    if ["count", "for_each", "loop", "with_items"].contains(&name) {
+        return Some("several are declared by a list of names, or in a `for`".to_owned());
+    }
+    let here = ELSEWHERE.iter().find(|(there, _)| *there == name).map(|(_, here)| *here);
+    if let Some(here) = here.filter(|here| params.iter().any(|param| *param.name == **here)) {
+        return Some(format!("it is called `{here}` here"));
+    }
     if Meta::schema().iter().any(|param| *param.name == *name) {
         return Some(format!("it is a meta parameter: `Meta:{name} => …`"));
     }

@@ -72,6 +72,14 @@ impl Resolver<'_> {
             return None;
         }
         let sign = if space == Space::Variables { "$" } else { "" };
+        if space == Space::Variables
+            && let Some((value, field)) = name.rsplit_once('.')
+            && self.find(at.scope, value, Space::Variables).is_some()
+        {
+            return Some(format!(
+                "a field of a struct is read by `->`: `${value}->{field}`, a value of a map by its key: `${value}[\"{field}\"]`"
+            ));
+        }
         if let Some((module, _)) = name.rsplit_once('.')
             && let Some(import) = self.missing_import(at, module)
         {
@@ -81,19 +89,14 @@ impl Resolver<'_> {
         if let Some(close) = did_you_mean(name, candidates.iter().map(String::as_str)) {
             return Some(format!("did you mean `{sign}{close}`?"));
         }
-        if space == Space::Variables
-            && let Some((value, field)) = name.rsplit_once('.')
-            && self.find(at.scope, value, Space::Variables).is_some()
-        {
-            return Some(format!("a field of a struct is read by `->`: `${value}->{field}`"));
-        }
         let mut is = |other: Space| self.find(at.scope, name, other).is_some();
         match space {
             Space::Functions if is(Space::Variables) => Some(format!("it is a variable: `${name}(…)`")),
             Space::Functions if is(Space::Classes) => Some(format!("it is a class: `include {name}(…)`")),
             Space::Variables if is(Space::Functions) => {
-                Some(format!("it is a function: `{name}(…)`; as a value, `func() {{ {name}() }}`"))
+                Some(format!("it is a function: `{name}(…)`; as a value, `func($x) {{ {name}($x) }}`"))
             }
+            Space::Functions => of_some_module(name),
             Space::Classes if is(Space::Functions) => Some("it is a function, and no class".to_owned()),
             _ => None,
         }
@@ -112,4 +115,12 @@ impl Resolver<'_> {
         let name = functions::modules().iter().find(is_module)?;
         Some(format!("add `import \"{name}\"`"))
     }
+}
+
+/// A function of the library by the name that it has in its module.
+fn of_some_module(name: &str) -> Option<String> {
+    let mut all = functions::registry().iter().filter(|function| !function.module().is_empty());
+    let module = all.find(|function| function.short_name() == name)?.module();
+    let alias = module.rsplit('/').next().unwrap_or(module);
+    Some(format!("did you mean `{alias}.{name}`, with `import \"{module}\"`?"))
 }

@@ -49,6 +49,17 @@ pub(crate) fn lex(text: &str, source: SourceId) -> (Vec<Token>, Vec<Diagnostic>)
 /// How many strings whose end was forgotten are told from those that are only thought to be strings since then.
 const FORGOTTEN_MAX: usize = 16;
 
+/// What people look for who write `File <| … |>`.
+pub(super) const COLLECT: &str = "resources of other hosts are gathered by `collect file …`";
+
+/// How many bytes behind a `|` belong to the parameters of a function: `|x, y|`.
+fn closure(rest: &str) -> usize {
+    let is_part = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || "$_, ".contains(*c);
+    let params: usize = rest.chars().take_while(is_part).map(char::len_utf8).sum();
+    let is_tight = !rest[..params].starts_with(' ') && !rest[..params].ends_with(' ');
+    if params > 0 && is_tight && rest[params..].starts_with('|') { params + 1 } else { 0 }
+}
+
 struct Lexed<'a> {
     text: &'a str,
     source: SourceId,
@@ -80,6 +91,11 @@ impl Lexed<'_> {
                     let name = lexer.remainder().bytes().take_while(|byte| is_name_byte(*byte)).count();
                     lexer.bump(name);
                     self.underscore(range.start..range.end + name);
+                }
+                Err(()) if self.text[range.start..].starts_with('|') => {
+                    let more = closure(lexer.remainder());
+                    lexer.bump(more);
+                    self.bar(range.start..range.end + more);
                 }
                 Err(()) => self.unknown(range),
             }
@@ -134,6 +150,23 @@ impl Lexed<'_> {
         self.say(codes::UNKNOWN_CHARACTER, "`_` means nothing here", range.start..range.start + 1, help);
     }
 
+    /// Whether `File <| … |>` is on this line.
+    fn is_in_collector(&self, at: usize) -> bool {
+        let line = self.text[..at].rsplit('\n').next().unwrap_or_default().trim_start();
+        line.starts_with(|c: char| c.is_ascii_uppercase()) && line.contains(" <")
+    }
+
+    /// `|`, or all of `|x, y|`.
+    fn bar(&mut self, range: Range<usize>) {
+        if range.len() == 1 {
+            return self.unknown(range);
+        }
+        self.push(K::Unknown, range.start);
+        let message = format!("`{}` means nothing here", &self.text[range.clone()]);
+        let help = "functions without a name are written `func($x) { … }`";
+        self.say(codes::UNKNOWN_CHARACTER, message, range, help);
+    }
+
     fn push(&mut self, kind: K, start: usize) {
         self.tokens.push(Token { kind, start: u32::try_from(start).unwrap_or(u32::MAX) });
     }
@@ -178,6 +211,10 @@ impl Lexed<'_> {
             return;
         }
         self.push(K::Unknown, range.start);
+        if found == "|" && self.is_in_collector(range.start) {
+            // All of it is said where its name is expected.
+            return;
+        }
         let next = &self.text[range.start..];
         let help = match found.chars().next() {
             Some('&') => "the word for both is `and`",
@@ -187,6 +224,7 @@ impl Lexed<'_> {
             Some('?') => {
                 "a choice is written `if … { … } else { … }`, and a field with a condition `field => … ?: …,`"
             }
+            Some('@') => "a program offers a resource to other hosts by `Meta:export => [\"*\"]`",
             Some('<') if next.len() > 1 => "the operators are `<|>` and `?:`",
             Some('~') => {
                 "edges are written `->`; who is to be notified is named in the resource: `Notify => …`"

@@ -14,7 +14,7 @@ use crate::eval::{Evaluator, Given, Program};
 use crate::functions::{Answer, Error, SourceRequest};
 use crate::infer::Kinds;
 use crate::modules::{self, FileId, Files, Unreadable};
-use crate::program::{self, Checked};
+use crate::program::{self, Checked, Refused};
 use crate::scope::FunctionTarget;
 use crate::syntax::Mode;
 
@@ -76,7 +76,8 @@ impl Bench<'_> {
         let own = modules.file(FileId::MAIN).program.source;
         let here =
             |wrong: Vec<Diagnostic>| wrong.into_iter().map(|one| moved(one, own, self.source)).collect();
-        let checked = program::check(modules, &*self.kinds).map_err(|wrong| refused(here(wrong.found)))?;
+        let checked = program::check(modules, &*self.kinds)
+            .map_err(|wrong| refused(here(self.all_that_is_wrong(wrong, &files))))?;
         let (given, hostname) = given(&checked).map_err(|wrong| refused(here(wrong)))?;
         let program = Program::new(checked, self.kinds.clone(), hostname).with_given(given);
         let mut evaluator = Evaluator::new(program, Unknowns::Wait);
@@ -88,6 +89,19 @@ impl Bench<'_> {
                 Err(Stop::Failed(here(wrong)))
             }
         }
+    }
+
+    /// What was found before the evaluation, and what that finds wrong with the rest.
+    fn all_that_is_wrong(&self, refused: Refused, files: &View<'_>) -> Vec<Diagnostic> {
+        let Refused { mut found, rest } = refused;
+        let Some(rest) = rest else { return found };
+        // What is given and cannot be was mostly said of its type.
+        let Ok((given, hostname)) = given(&rest) else { return found };
+        let program = Program::new(*rest, self.kinds.clone(), hostname).with_given(given);
+        let mut evaluator = Evaluator::new(program, Unknowns::LeaveOut);
+        settled(&mut evaluator, files);
+        found.extend(evaluator.diagnostics());
+        found
     }
 
     fn moved(&self, diagnostic: Diagnostic, from: &SourceId) -> Diagnostic {

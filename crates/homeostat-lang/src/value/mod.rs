@@ -6,6 +6,7 @@
 mod convert;
 mod display;
 mod func;
+mod own;
 mod parse;
 mod shape;
 

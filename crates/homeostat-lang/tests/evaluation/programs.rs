@@ -228,7 +228,10 @@ fn lines_count_while_their_condition_holds() {
 
 #[test]
 fn values_are_held_to_the_bounds_of_parameters() {
-    shows("test \"t\" {\n\tint8 => 1000,\n}\n", &["error: `1000` cannot be the value of `int8`"]);
+    shows(
+        "test \"t\" {\n\tint8 => 1000,\n}\n",
+        &["error: `1000` cannot be the value of `int8`: it is a number from -128 to 127"],
+    );
     shows("test \"\" {}\n", &["error: the name of a resource is empty"]);
     shows("test \"\\$x\" {}\n", &["error: the name of `test[$x]` begins with `$`"]);
     shows(
@@ -382,4 +385,22 @@ fn a_meta_parameter_may_be_said_twice_where_only_one_holds() {
         let shown = Rig::start(&text(conditions)).shows();
         assert!(shown[0].starts_with("error: the meta parameter `"), "{shown:?}");
     }
+}
+
+#[test]
+fn one_name_is_offered_in_other_forms_to_other_hosts() {
+    let offer = |n: u32, hosts: &str| {
+        format!("test \"t\" {{\n\tint => {n},\n\tMeta:hidden => true,\n\tMeta:export => [{hosts}],\n}}\n")
+    };
+    shows(
+        &(offer(1, "\"a\"") + &offer(2, "\"b\"") + &offer(1, "\"c\"") + &offer(3, "\"*\"")),
+        &[
+            "test[t] {\"int\":1} hidden",
+            "exports test[t] {\"int\":1} to a,c",
+            "exports test[t] {\"int\":2} to b",
+            "exports test[t] {\"int\":3} to ",
+        ],
+    );
+    let error = "error: `test[t]` is exported twice to the same host, differently";
+    shows(&(offer(1, "\"a\"") + &offer(2, "\"b\", \"a\"")), &[error]);
 }

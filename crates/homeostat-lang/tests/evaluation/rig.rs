@@ -67,7 +67,7 @@ pub(crate) struct Given {
     pub(crate) resources: BTreeMap<ResourceId, ResourceDecl>,
     edges: BTreeMap<(ResourceId, ResourceId), bool>,
     sends: BTreeMap<(ResourceId, Arc<str>), (ResourceId, Arc<str>)>,
-    exports: BTreeMap<ResourceId, String>,
+    exports: BTreeMap<ResourceId, Vec<String>>,
     collects: Vec<CollectDecl>,
 }
 
@@ -92,7 +92,7 @@ impl Given {
         for export in &delta.set_exports {
             let params = serde_json::to_string(&export.resource.params).expect("parameters are data");
             let line = format!("{params} to {}", export.hosts.join(","));
-            self.exports.insert(export.resource.id.clone(), line);
+            self.exports.entry(export.resource.id.clone()).or_default().push(line);
         }
         if let Some(collects) = &delta.collects {
             self.collects.clone_from(collects);
@@ -126,7 +126,10 @@ impl Given {
         });
         let sends =
             self.sends.iter().map(|((to, param), (from, key))| format!("{from}.{key} -> {to}.{param}"));
-        let exports = self.exports.iter().map(|(id, offer)| format!("exports {id} {offer}"));
+        let exports = self
+            .exports
+            .iter()
+            .flat_map(|(id, forms)| forms.iter().map(move |form| format!("exports {id} {form}")));
         let collects = self.collects.iter().map(|collect| {
             let said = [&collect.params, &collect.meta].map(|given| format!("{given:?}"));
             format!("collects {}[{:?}] of {:?} {said:?}", collect.kind, collect.name, collect.from)

@@ -14,7 +14,8 @@ pub(super) struct Current {
     resources: BTreeMap<ResourceId, ResourceDecl>,
     edges: BTreeMap<(ResourceId, ResourceId), EdgeDecl>,
     sends: BTreeMap<(ResourceId, Arc<str>), SendDecl>,
-    exports: BTreeMap<ResourceId, ExportDecl>,
+    /// Each in all forms that it is offered in.
+    exports: BTreeMap<ResourceId, Vec<ExportDecl>>,
     collects: Vec<CollectDecl>,
     has_collected: bool,
 }
@@ -38,8 +39,9 @@ impl Current {
             .extend(delta.set_edges.into_iter().map(|edge| ((edge.from.clone(), edge.to.clone()), edge)));
         self.sends
             .extend(delta.set_sends.into_iter().map(|send| ((send.to.clone(), send.param.clone()), send)));
-        let exports = delta.set_exports.into_iter().map(|export| (export.resource.id.clone(), export));
-        self.exports.extend(exports);
+        for export in delta.set_exports {
+            self.exports.entry(export.resource.id.clone()).or_default().push(export);
+        }
         if let Some(collects) = delta.collects {
             self.has_collected |= !collects.is_empty();
             self.collects = collects;
@@ -53,7 +55,7 @@ impl Current {
 
     /// What it offers to others.
     pub(super) fn exports(&self) -> impl Iterator<Item = &ExportDecl> {
-        self.exports.values()
+        self.exports.values().flatten()
     }
 
     pub(super) fn catalog(&self) -> Catalog {
@@ -72,7 +74,7 @@ impl Current {
             resources: self.resources.values().cloned().collect(),
             edges: edges.cloned().collect(),
             sends: sends.cloned().collect(),
-            exports: self.exports.values().cloned().collect(),
+            exports: self.exports().cloned().collect(),
             collects: self.collects.clone(),
             ..Catalog::default()
         }

@@ -18,15 +18,32 @@ fn a_plan_of_each_example_foretells_its_run() {
     }
 }
 
+/// Puts an example into a place, where it makes what it makes; gives its name there and the text that says what it shows.
+fn put(path: &Path, place: &Place, at: &str) -> (String, String) {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = entry.file_name().unwrap().to_str().unwrap();
+            put(&entry, place, &format!("{at}/{name}"));
+        }
+        let main = std::fs::read_to_string(path.join("main.mcl")).unwrap_or_default();
+        return (at.to_owned(), main);
+    }
+    let text = std::fs::read_to_string(path).unwrap();
+    let text = text.replace("/tmp/homeostat-demo", "DIR/demo").replace("sleep 10s", "sleep 0.1");
+    place.write(at, &text);
+    (at.to_owned(), place.fill(&text))
+}
+
 fn foretells(path: &Path) {
     let name = path.file_name().unwrap().to_str().unwrap();
-    let text = std::fs::read_to_string(path).unwrap();
     let place = Place::new();
-    let text = text.replace("/tmp/homeostat-demo", "DIR/demo").replace("sleep 10s", "sleep 0.1");
     std::fs::create_dir(place.path("demo")).unwrap();
     let site = path.extension().map_or("site", |kind| if kind == "mcl" { "site.mcl" } else { "site.yaml" });
-    place.write(site, &text);
-    let text = place.fill(&text);
+    let (site, text) = put(path, &place, site);
+    let site = &*site;
+    if path.is_dir() {
+        place.homeostat(&["test", site]).ends_with(0);
+    }
     let unknown_allowed: BTreeSet<&str> = text
         .lines()
         .find_map(|line| line.strip_prefix("# plan-unknown:"))

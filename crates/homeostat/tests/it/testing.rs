@@ -156,6 +156,13 @@ fn a_file_of_tests_that_cannot_be_meant_is_refused() {
 }
 
 #[test]
+fn what_is_wrong_with_a_test_before_and_while_it_is_evaluated_is_said_together() {
+    let both = "test \"both\" {\n\tprint \"a\" {\n\t\tmsg => 3,\n\t}\n\tprint \"b\" {\n\t\tmsg => [\"x\"][1],\n\t}\n\texpect {\n\t\tprint \"a\" {}\n\t}\n}\n";
+    let place = place(&(TESTS.to_owned() + both));
+    assert_eq!(found(&place, 2), [("wrong-type".to_owned(), 42), ("failed".to_owned(), 45)]);
+}
+
+#[test]
 fn files_of_tests_have_a_canonical_form() {
     let place = place(TESTS);
     place.homeostat(&["fmt", "--check", "site_test.mcl"]).ends_with(0);

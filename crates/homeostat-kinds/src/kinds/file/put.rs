@@ -207,7 +207,7 @@ impl Shared {
 
 /// A directory cannot be removed with what is in it.
 pub(super) fn not_empty(error: &FileError) -> Failure {
-    Failure::permanent(format!("{error}: it is not empty; set `recurse: true` to remove what is in it"))
+    Failure::permanent(format!("{error}: it is not empty; with `recurse` what is in it is removed, too"))
 }
 
 /// The directory of a path. A missing one is not made: who should own it, and with which permissions, is for its own declaration
@@ -236,7 +236,7 @@ pub(super) fn no_dir(at: &AbsPath, is: &Identity) -> Failure {
 /// A directory that is missing on the way to a path.
 pub(super) fn missing_dir(missing: &AbsPath) -> Failure {
     Failure::permanent(format!(
-        "the directory `{missing}` does not exist; declare it too, as `file[{missing}/]` with `state: exists`",
+        "the directory `{missing}` does not exist; declare `file[{missing}/]` too, and that its `state` is `exists`",
         missing = missing.as_str()
     ))
 }

@@ -162,7 +162,7 @@ fn check_together(params: &Params, is_dir: bool, errors: &mut Vec<ParamError>) {
         }
     }
     if params.purge && !params.recurse {
-        errors.push(ParamError::of("purge", "`purge` needs `recurse: true`, since it removes what is below"));
+        errors.push(ParamError::of("purge", "`purge` needs `recurse`, since it removes what is below"));
     }
     if params.purge && !is_dir {
         errors.push(ParamError::of("purge", "`purge` is for directories, whose path ends with a slash"));

@@ -407,7 +407,7 @@ fn an_absent_directory_goes_with_its_content_only_when_told() {
     place.write("d/sub/f", "x");
     symlink("/etc", place.path("d/sub/link")).unwrap();
     let failure = place.try_put(&place.file("d/", json!({"state": "absent"}))).unwrap_err();
-    assert!(failure.message().contains("`recurse: true`"), "{failure}");
+    assert!(failure.message().contains("with `recurse`"), "{failure}");
     place.put(&place.file("d/", json!({"state": "absent", "recurse": true})));
     assert!(Path::new("/etc/passwd").exists());
     place.write("d", "now a file");
@@ -624,7 +624,7 @@ fn what_cannot_be_meant_is_refused() {
         ("/f", json!({"source": "s"}), "must be absolute"),
         ("/f", json!({"source": "/s/"}), "both end with a slash"),
         ("/d/", json!({"source": "/d/e/"}), "within each other"),
-        ("/d/", json!({"purge": true}), "needs `recurse: true`"),
+        ("/d/", json!({"purge": true}), "needs `recurse`"),
         ("/f", json!({"mode": "999"}), "is no mode"),
         ("/", json!({"state": "absent"}), "cannot be absent"),
         ("/f", json!({"symlink": true}), "from `source`"),

@@ -24,6 +24,7 @@ use super::outcome::Failure;
 use collects::Collects;
 pub(in crate::eval) use collects::in_order;
 use exports::Exports;
+pub(in crate::eval) use exports::forms;
 use hidden::Hidden;
 use references::{EdgeKey, References, SendKey};
 pub use report::{Pieces, Report, Unknown, UnknownPart};
@@ -202,7 +203,7 @@ impl Collector {
         for resource in pieces.resources {
             keys.resources.push(resource.id.clone());
             let is_partial = partial.contains(&resource.id);
-            self.resources.declare(op, resource, (is_partial, pieces.given_at.clone()));
+            self.resources.declare(op, resource, is_partial);
         }
         for edge in pieces.edges {
             keys.edges.push((edge.from.clone(), edge.to.clone()));

@@ -44,8 +44,6 @@ pub struct Pieces {
     pub collects: Vec<CollectDecl>,
     /// What is not known yet.
     pub unknown: Vec<Unknown>,
-    /// The arguments that led to all of this.
-    pub given_at: Vec<Span>,
 }
 
 impl Pieces {

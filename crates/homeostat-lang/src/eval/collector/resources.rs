@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use homeostat_model::{CatalogDelta, Digest, KindName, Params, ResourceDecl, ResourceId, Span, Value, codes};
+use homeostat_model::{CatalogDelta, Digest, KindName, Params, ResourceDecl, ResourceId, Value, codes};
 
 use crate::eval::flow::OpId;
 use crate::eval::outcome::Failure;
@@ -35,8 +35,6 @@ struct Declared {
     meaning: Meaning,
     /// Some of it is not known: it may be equal to anything.
     is_partial: bool,
-    /// The arguments that led to it.
-    given_at: Vec<Span>,
 }
 
 #[derive(Clone)]
@@ -64,15 +62,11 @@ fn taken(ids: &mut Vec<ResourceId>) -> Vec<ResourceId> {
 }
 
 impl Resources {
-    pub(super) fn declare(
-        &mut self,
-        op: OpId,
-        resource: ResourceDecl,
-        (is_partial, given_at): (bool, Vec<Span>),
-    ) {
+    /// Takes a declaration; `is_partial` says that some of it is not known.
+    pub(super) fn declare(&mut self, op: OpId, resource: ResourceDecl, is_partial: bool) {
         self.touched.push(resource.id.clone());
         let declarations = self.names.entry(resource.id.clone()).or_default();
-        declarations.by.push(Declared { op, meaning: Meaning::of(resource), is_partial, given_at });
+        declarations.by.push(Declared { op, meaning: Meaning::of(resource), is_partial });
     }
 
     /// Takes one declaration of an operation back.
@@ -174,7 +168,9 @@ impl Declarations {
             if other.meaning.digest != meaning.digest {
                 let merged = merge(&meaning.resource, &other.meaning.resource);
                 let led = |failure: Failure| {
-                    failure.given_at(first.given_at.clone()).given_at(other.given_at.clone())
+                    failure
+                        .given_at(&first.meaning.resource.given_at)
+                        .given_at(&other.meaning.resource.given_at)
                 };
                 meaning = Meaning::of(merged.map_err(led)?);
             }

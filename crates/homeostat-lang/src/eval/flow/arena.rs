@@ -33,6 +33,8 @@ pub(super) struct Operation {
     pub(super) reports: bool,
     /// How many keep it: operations that have it as an input, and holds.
     users: u32,
+    /// The bytes that nobody else holds of the value.
+    pub(super) own_bytes: u32,
     pub(super) outcome: Outcome,
     /// Most have two at most, of either.
     inputs: SmallVec<[Input; 2]>,
@@ -111,6 +113,7 @@ impl Arena {
             is_queued: false,
             reports: false,
             users: 0,
+            own_bytes: 0,
             outcome,
             inputs: SmallVec::with_capacity(inputs.len()),
             dependents: SmallVec::new(),

@@ -23,8 +23,12 @@ pub use arena::OpId;
 pub use step::Step;
 pub use subscriptions::{Asking, SubscriptionId};
 
+use homeostat_model::{Span, codes};
+
 use super::Outcome;
 use super::collector::Report;
+use super::outcome::Failure;
+use crate::Value;
 use crate::functions::Answer;
 use arena::{Arena, Operation, Work};
 use queue::Queue;
@@ -40,6 +44,11 @@ pub trait Operate: Send {
         Vec::new()
     }
 
+    /// Where in the text it makes a value, if it does.
+    fn place(&self) -> Option<Span> {
+        None
+    }
+
     /// Whether it gives the same for the same inputs and does nothing else, so that it is computed once if they are constant.
     fn is_pure(&self) -> bool {
         false
@@ -50,6 +59,12 @@ pub trait Operate: Send {
 /// operation takes some 200 to 400 bytes with all that belongs to it, so this is about a GiB.
 pub(in crate::eval) const OPERATIONS_MAX: usize = 3_000_000;
 
+/// What the values of a program may take together, besides what they share.
+const VALUES_BYTES_MAX: usize = 1 << 30;
+
+/// Values up to this size are counted and never refused: as many as there may be operations take no more than the bound.
+const SMALL_BYTES: usize = 256;
+
 /// Operations and what they have.
 #[derive(Default)]
 pub struct Flow {
@@ -59,6 +74,8 @@ pub struct Flow {
     reports: Vec<(OpId, Report)>,
     /// Operations that ran since the start.
     runs: u64,
+    /// What the values of all operations take.
+    bytes: usize,
 }
 
 impl Flow {
@@ -190,8 +207,24 @@ impl Flow {
         let outcome = operate.run(&mut step);
         let asked = step.into_asked();
         self.subscriptions.keep_only(index, &asked);
+        let outcome = match operate.place() {
+            Some(place) => self.bounded(index, outcome, place),
+            None => outcome,
+        };
         self.arena.get_mut(index).work = Work::Run(Some(operate));
         self.set(index, outcome);
+    }
+
+    /// The same, unless all values together would be too large with it.
+    fn bounded(&self, index: u32, outcome: Outcome, place: Span) -> Outcome {
+        let own = outcome.value().map_or(0, Value::own_bytes);
+        let others = self.bytes - self.arena.get(index).own_bytes as usize;
+        if own <= SMALL_BYTES || others + own <= VALUES_BYTES_MAX {
+            return outcome;
+        }
+        let message =
+            format!("the values of the program are too large: they take more than {VALUES_BYTES_MAX} bytes");
+        Outcome::Failed(Failure::new(codes::TOO_LARGE, message).at(place))
     }
 
     fn set(&mut self, index: u32, outcome: Outcome) {
@@ -199,6 +232,10 @@ impl Flow {
         if operation.outcome == outcome {
             return;
         }
+        let own = outcome.value().map_or(0, Value::own_bytes);
+        let own = u32::try_from(own).unwrap_or(u32::MAX);
+        self.bytes = self.bytes - operation.own_bytes as usize + own as usize;
+        operation.own_bytes = own;
         operation.outcome = outcome;
         let dependents: Vec<u32> = self.arena.dependents(index).collect();
         for dependent in dependents {
@@ -208,6 +245,7 @@ impl Flow {
 
     fn bury(&mut self, id: OpId, removed: Operation) {
         self.subscriptions.keep_only(id.index, &[]);
+        self.bytes -= removed.own_bytes as usize;
         if removed.reports {
             self.reports.push((id, Report::Gone));
         }

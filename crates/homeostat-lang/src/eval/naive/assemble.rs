@@ -9,7 +9,7 @@ use homeostat_model::{
     Catalog, Diagnostic, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Span, Stage, codes,
 };
 
-use crate::eval::collector::{Pieces, Unknown, UnknownPart, in_order};
+use crate::eval::collector::{Pieces, Unknown, UnknownPart, forms, in_order};
 
 /// One catalog of everything that was declared: what is there twice and equal is there once.
 ///
@@ -166,20 +166,34 @@ fn sends(pieces: &Pieces, resources: &[ResourceDecl], wrong: &mut Vec<Diagnostic
 }
 
 fn exports(pieces: &Pieces, wrong: &mut Vec<Diagnostic>) -> Vec<ExportDecl> {
-    let mut kept: BTreeMap<&ResourceId, &ExportDecl> = BTreeMap::new();
-    let mut whole: BTreeMap<&ResourceId, &ExportDecl> = BTreeMap::new();
+    let mut by_id: BTreeMap<&ResourceId, Vec<&ExportDecl>> = BTreeMap::new();
     for export in &pieces.exports {
-        kept.entry(&export.resource.id).or_insert(export);
-        if is_partial(pieces, &export.resource) {
-            continue;
-        }
-        let first = whole.entry(&export.resource.id).or_insert(export);
-        let is_same = first.resource.digest() == export.resource.digest() && first.hosts == export.hosts;
-        if !is_same {
-            let message = format!("`{}` is exported twice, differently", export.resource.id);
-            let twice = error(codes::DUPLICATE_RESOURCE, message).at(export.resource.origin);
-            wrong.push(twice.label(first.resource.origin, "first here"));
-        }
+        by_id.entry(&export.resource.id).or_default().push(export);
     }
-    kept.into_values().cloned().collect()
+    let mut all = Vec::new();
+    for offers in by_id.into_values() {
+        let whole: Vec<&ExportDecl> =
+            offers.iter().copied().filter(|export| !is_partial(pieces, &export.resource)).collect();
+        for (at, later) in whole.iter().enumerate() {
+            let first = whole[..at].iter().find(|earlier| {
+                let is_same = earlier.resource.digest() == later.resource.digest();
+                !is_same && have_a_host_in_common(earlier, later)
+            });
+            if let Some(first) = first {
+                let message = format!("`{}` is exported twice, differently", later.resource.id);
+                let twice = error(codes::DUPLICATE_RESOURCE, message).at(later.resource.origin);
+                wrong.push(twice.label(first.resource.origin, "first here"));
+            }
+        }
+        all.extend(forms(if whole.is_empty() { offers } else { whole }));
+    }
+    all
+}
+
+fn have_a_host_in_common(one: &ExportDecl, other: &ExportDecl) -> bool {
+    match (one.hosts.is_empty(), other.hosts.is_empty()) {
+        (true, true) => true,
+        (false, false) => one.hosts.iter().any(|host| other.hosts.contains(host)),
+        _ => false,
+    }
 }

@@ -66,11 +66,10 @@ impl Eval<'_> {
                 self.line_edge(&id, edge);
             }
             let decl = ResourceDecl {
-                id,
-                params: params.clone(),
                 meta: meta.clone(),
                 origin: Some(span),
                 param_spans: spans.clone(),
+                ..ResourceDecl::new(id, params.clone())
             };
             let pieces = &mut self.output.borrow_mut().pieces;
             if !meta.export.is_empty() {

@@ -39,7 +39,7 @@ impl Check {
         let opened = self.function.open(args);
         let result = body(Args(opened.args().0));
         let error = self.function.close(&opened, result).err()?;
-        Some(Failure::of_call(&error, self.place)?.given_at(self.frame.given_at()))
+        Some(Failure::of_call(&error, self.place)?.given_at(&self.frame.given_at()))
     }
 }
 

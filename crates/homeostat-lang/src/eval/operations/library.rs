@@ -61,7 +61,7 @@ impl LibraryCall {
                 _ => failure.because(expr.span, format!("this is `{}`", shortened(value))),
             }
         });
-        failure.given_at(self.frame.given_at())
+        failure.given_at(&self.frame.given_at())
     }
 
     fn call(&self, step: &mut Step<'_>, args: &[Value]) -> functions::Result<Value> {
@@ -94,6 +94,10 @@ impl Operate for LibraryCall {
 
     fn is_pure(&self) -> bool {
         self.function.is_pure()
+    }
+
+    fn place(&self) -> Option<Span> {
+        Some(LibraryCall::place(self))
     }
 }
 

@@ -58,6 +58,10 @@ impl Operate for Make {
     fn is_pure(&self) -> bool {
         true
     }
+
+    fn place(&self) -> Option<Span> {
+        Some(self.1)
+    }
 }
 
 fn text(parts: &[Part], values: &[Value]) -> Result<Value> {

@@ -15,8 +15,24 @@ pub(super) fn param(declared: &ParamSchema, value: &Value, place: Span) -> Resul
     match misfit(&declared.ty, &model) {
         None => Ok(model),
         Some((code, what)) => {
-            Err(Failure::new(code, format!("{what} cannot be the value of `{}`", declared.name)).at(place))
+            let possible = possible(&declared.ty);
+            let message = format!("{what} cannot be the value of `{}`{possible}", declared.name);
+            Err(Failure::new(code, message).at(place))
         }
+    }
+}
+
+/// Which values there are, where that can be said in a few words.
+fn possible(ty: &Schema) -> String {
+    match ty {
+        Schema::Int { min, max } => format!(": it is a number from {min} to {max}"),
+        Schema::Choice(texts) => {
+            // An empty one is as good as none.
+            let texts = texts.iter().filter(|text| !text.is_empty());
+            let texts: Vec<String> = texts.map(|text| format!("`{text}`")).collect();
+            format!(": it is {}", texts.join(" or "))
+        }
+        _ => String::new(),
     }
 }
 

@@ -61,7 +61,7 @@ fn declare(
     schema: &KindSchema,
     (place, frame): (Span, &Frame),
 ) -> Result<Report, Outcome> {
-    let given_at = |failure: Failure| Outcome::Failed(failure.given_at(frame.given_at()));
+    let given_at = |failure: Failure| Outcome::Failed(failure.given_at(&frame.given_at()));
     let names = names(step.value(0)?, resource.kind.span).map_err(given_at)?;
     if names.is_empty() {
         // What they would be is nobody's concern.
@@ -70,7 +70,7 @@ fn declare(
     let mut body = Lines::new(place, frame.given_at());
     let failed = body.read(step, 1, resource, schema);
     body.leave_out_defaults(schema);
-    let mut pieces = Pieces { given_at: frame.given_at(), ..Pieces::default() };
+    let mut pieces = Pieces::default();
     for name in names {
         let id = ResourceId::new(resource.kind.text.clone(), name);
         body.declare(id, &mut pieces).map_err(Outcome::Failed)?;
@@ -82,7 +82,7 @@ fn declare(
 pub(super) struct Lines {
     place: Span,
     /// The arguments that led to it.
-    given_at: Vec<Span>,
+    given_at: Arc<[Span]>,
     params: Params,
     /// Where each parameter is, by its name.
     places: Vec<(Arc<str>, Span)>,
@@ -102,7 +102,7 @@ impl Lines {
     pub(super) fn new(place: Span, given_at: Vec<Span>) -> Self {
         Self {
             place,
-            given_at,
+            given_at: given_at.into(),
             params: Params::new(),
             places: Vec::new(),
             meta: Params::new(),
@@ -141,7 +141,7 @@ impl Lines {
             match value {
                 Outcome::Value(value) => {
                     if let Err(failure) = self.line(line, value, schema) {
-                        fail(failure.given_at(given_at.clone()));
+                        fail(failure.given_at(&given_at));
                         self.unknown.push((line.span, part(line), None));
                     }
                 }
@@ -255,6 +255,7 @@ impl Lines {
             meta: meta.clone(),
             origin: Some(self.place),
             param_spans: spans.collect(),
+            given_at: self.given_at.clone(),
         };
         if !meta.export.is_empty() {
             pieces.exports.push(export(&resource));
@@ -297,7 +298,7 @@ impl Lines {
                     })
                     .collect();
                 let failure = Failure::new(codes::INVALID_META, messages.join("; ")).at(self.place);
-                Err(failure.given_at(self.given_at.clone()))
+                Err(failure.given_at(&self.given_at))
             }
         }
     }

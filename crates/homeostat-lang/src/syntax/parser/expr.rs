@@ -35,6 +35,8 @@ fn level_of(kind: K) -> Option<u8> {
 }
 
 /// What to do without.
+const NO_SLICE: &str =
+    "parts of a text are taken by `strings.substr`, those of a list by `[$v for $i, $v in $list if $i < 2]`";
 const NO_EMPTY: &str =
     "no value is empty: leave the field out, give it by `condition ?: value`, or choose by `if`";
 
@@ -138,6 +140,9 @@ impl Parser<'_> {
                     self.bump();
                     if !self.expr() {
                         self.skip(&[]);
+                    } else if self.at(K::Colon) {
+                        self.unexpected_help("`]`", NO_SLICE);
+                        self.skip(&[K::CloseBracket]);
                     }
                     self.close(open, K::CloseBracket);
                     left = self.complete(index, K::Index);
@@ -259,6 +264,9 @@ impl Parser<'_> {
                 self.unexpected_help("an expression", help);
             }
             K::EqualsEquals => self.unexpected_help("an expression", "a definition has a single `=`"),
+            K::Comma if self.follows(&[K::Rocket]) => {
+                self.unexpected_help("an expression", "add the value, or remove the line");
+            }
             K::Comma => {
                 let message = "expected an expression, found `,`";
                 self.say(self.error(codes::UNEXPECTED, message));
@@ -272,6 +280,13 @@ impl Parser<'_> {
                 self.unexpected_help("an expression", "powers are computed by `math.pow(…)`");
             }
             K::Less if self.nth(1) == K::Less => self.here_document(),
+            K::Newline if self.follows(&[K::Equals, K::Rocket]) => {
+                self.unexpected_help("an expression", "the value stands on the same line");
+            }
+            K::CloseBracket if self.follows(&[K::OpenBracket]) => {
+                let help = "an index or a key stands between the brackets: `$list[0]`";
+                self.unexpected_help("an expression", help);
+            }
             K::Capitalized if matches!(self.found(), "True" | "False") => {
                 self.unexpected_help("an expression", "`true` and `false` are written in small letters");
                 self.bump_wrong();
@@ -395,6 +410,10 @@ impl Parser<'_> {
             self.bump_wrong();
             self.complete(variable, K::Variable);
             return true;
+        }
+        if (self.at(K::Capitalized) || self.kind().starts_type()) && self.nth(1) == K::Dollar {
+            self.unexpected_help("a variable", "the type follows the name: `$name str`");
+            self.bump_wrong();
         }
         let is_variable = self.expect(K::Dollar, "a variable") && self.name_part("the name of a variable");
         if is_variable && self.at(K::Dot) {

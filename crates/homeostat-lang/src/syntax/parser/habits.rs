@@ -5,6 +5,8 @@ use homeostat_model::{codes, suggest};
 use super::resource::JOINED;
 use super::{Completed, K, Parser, Token};
 
+pub(super) const NO_YAML: &str =
+    "a resource is written `kind \"name\" { … }`; YAML is read from files that end with `.yaml`";
 const ADD_BRACE: &str = "add `{` at the end of this line";
 
 impl Parser<'_> {
@@ -95,9 +97,7 @@ impl Parser<'_> {
     pub(super) fn yaml(&mut self) {
         let key = self.found();
         let message = format!("expected a statement, found `{key}:`");
-        let help =
-            "a resource is written `kind \"name\" { … }`; YAML is read from files that end with `.yaml`";
-        self.say(self.error(codes::UNEXPECTED, message).help(help));
+        self.say(self.error(codes::UNEXPECTED, message).help(NO_YAML));
         let indent = self.indent(self.at);
         let wrong = self.start();
         self.bump();

@@ -2,6 +2,7 @@
 
 use homeostat_model::codes;
 
+use super::super::lexer::COLLECT;
 use super::{Completed, K, Marker, Parser};
 
 /// What joins the two sides of a field.
@@ -350,6 +351,9 @@ impl Parser<'_> {
             self.skip_one_wrong();
             self.complete(half, K::EdgeHalf);
             return true;
+        } else if self.at(K::Less) || (self.at(K::Unknown) && self.found().starts_with('<')) {
+            self.unexpected_help("`[` and the name of a resource", COLLECT);
+            self.rest_of_line();
         } else {
             self.unexpected("`[` and the name of a resource");
         }

@@ -2,6 +2,7 @@
 
 use homeostat_model::{codes, suggest};
 
+use super::habits::NO_YAML;
 use super::{Completed, K, Parser};
 
 /// The words that statements begin with.
@@ -189,6 +190,9 @@ impl Parser<'_> {
         );
         if self.at(K::Minus) && self.nth(1) == K::Minus && self.is_glued(1) {
             self.unexpected_help("a statement", "comments begin with `#`");
+            self.rest_of_line();
+        } else if self.at(K::Minus) && self.nth(1) == K::Identifier && self.nth(2) == K::Colon {
+            self.unexpected_help("a statement", NO_YAML);
             self.rest_of_line();
         } else if is_operator {
             self.unexpected_help(
