@@ -187,7 +187,7 @@ impl Leading {
         for some in left.chunks(OPERATIONS_MAX) {
             let take_back = |host: &Arc<str>| Operation::Delete(keys::rollout_go(host, number).into());
             self.commit(some.iter().map(take_back).collect()).await?;
-            some.iter().for_each(|host| drop(self.told.remove(host)));
+            self.told.retain(|host| !some.contains(host));
         }
         let Word { go, failed_on, everywhere, over } = word(&self.manifest, fleet, &self.told);
         if (&failed_on, everywhere, over) != (&self.said.failed_on, self.said.everywhere, self.said.over) {

@@ -34,8 +34,9 @@ pub(super) async fn summarize(
     let mut progress = engine.progress();
     let mut since: Option<(u64, Instant)> = None;
     loop {
-        let now = progress.borrow_and_update().clone();
+        // A release is told of when it is loaded: what is known of progress after that is of that release.
         let facts_now = facts.borrow_and_update().clone();
+        let now = progress.borrow_and_update().clone();
         since = now.settled.then(|| since.unwrap_or_else(|| (now_ms(), Instant::now())));
         let totals = now.totals;
         let mut why: Vec<String> = if now.settled && totals.failed + totals.blocked + totals.waiting > 0 {

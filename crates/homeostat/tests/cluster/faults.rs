@@ -121,11 +121,9 @@ fn a_host_that_runs_writes_again_what_an_old_copy_of_the_store_has_not() {
     let mut rig = rig!(4);
     rig.grow(3);
     rig.until_members(&[1, 2, 3]);
-    let token = rig.token(1, &[]);
+    let token = rig.token(1, &["--member"]);
     rig.join(4, &token).ends_with(0);
     // The old copy knows the fourth host, and nothing of what it says later.
-    rig.start(4, &[]);
-    rig.until("its key is there", |rig| rig.run(1, &["hosts"]).stdout.contains("h4"));
     rig.kill(1);
     let (data, old) = (rig.host(1).join("prefix/cluster/etcd"), rig.host(1).join("old"));
     copy(&data, &old);
@@ -134,24 +132,31 @@ fn a_host_that_runs_writes_again_what_an_old_copy_of_the_store_has_not() {
     rig.declare(
         4,
         "  - {name: '@@offered', path: DIR/files/offered, content: x}\n  \
+         - {name: told, path: DIR/told, content: x, meta: {publish: true}}\n  \
          kv:\n  - {name: own, key: place, value: here, mapped: true}\n",
     );
+    rig.start(4, &[]);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let said = |rig: &Rig| {
         let store = rig.store(1);
         runtime.block_on(async {
-            let exports = store.range(&keys::exports_of("h4")).await.map_or(0, |(entries, _)| entries.len());
-            let value = store.get(&keys::kv_of("place", "h4")).await.is_ok_and(|value| value.is_some());
-            let summary = store.get(&keys::host("h4")).await.is_ok_and(|summary| summary.is_some());
-            (exports, value, summary)
+            let below =
+                async |prefix: String| store.range(&prefix).await.map_or(0, |(entries, _)| entries.len());
+            let is_there = async |key: String| store.get(&key).await.is_ok_and(|value| value.is_some());
+            let own = [keys::kv_of("place", "h4"), keys::host("h4"), keys::key_of("h4"), keys::member("h4")];
+            let mut all = vec![below(keys::exports_of("h4")).await, below(keys::vertices_of("h4")).await];
+            for key in own {
+                all.push(usize::from(is_there(key).await));
+            }
+            all
         })
     };
-    rig.until("all of it is there", |rig| said(rig) == (1, true, true));
+    rig.until("all of it is there", |rig| said(rig) == [1; 6]);
 
     (1..=3).for_each(|host| rig.kill(host));
     std::fs::remove_dir_all(&data).unwrap();
     copy(&old, &data);
     rig.run(1, &["cluster", "recover", "--yes"]).ends_with(0);
     rig.start(1, &[]);
-    rig.until("all of it is there again", |rig| said(rig) == (1, true, true));
+    rig.until("all of it is there again", |rig| said(rig) == [1; 6]);
 }
