@@ -67,6 +67,8 @@ impl Server {
         add("initial-cluster-state", existing);
         if *begin == Begin::Survivor {
             add("force-new-cluster", "true");
+            // See `lone`: what it has is to reach others as a whole.
+            add("snapshot-count", "1");
         }
         add("strict-reconfig-check", "true");
         // A member that was cut off does not make the others elect when it returns.

@@ -110,6 +110,24 @@ fn the_last_member_goes_on_alone_when_it_is_told_to() {
     (2..=3).for_each(|host| rig.start(host, &[]));
     rig.until_members(&[1, 2, 3]);
     assert_eq!(rig.kv(2, &["get", "before"]).ends_with(0).stdout, "yes");
+    // Whoever is asked has the same: a member that was killed has more than its log says.
+    rig.kv(1, &["put", "last", "yes"]).ends_with(0);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let read = |member: usize| {
+        let store = rig.store_at(1, member);
+        let (entries, _) = runtime.block_on(store.range(keys::KV)).unwrap();
+        entries.into_iter().map(|entry| (entry.key, entry.value, entry.mod_revision)).collect::<Vec<_>>()
+    };
+    let first = read(1);
+    assert!(first.len() >= 3, "{first:?}");
+    for member in 2..=3 {
+        assert_eq!(read(member), first, "{}", name(member));
+    }
+    // So nothing changes when the one that survived goes.
+    rig.run(2, &["cluster", "remove", "h1"]).ends_with(0);
+    rig.kill(1);
+    rig.until("the others go on", |rig| rig.kv(2, &["put", "after", "yes"]).code == Some(0));
+    assert_eq!(rig.kv(3, &["get", "last"]).ends_with(0).stdout, "yes");
 }
 
 fn copy(from: &Path, to: &Path) {
