@@ -183,7 +183,7 @@ async fn close_log(
         if since.elapsed() > PATIENCE {
             return Err(LoneError::Open);
         }
-        store.transaction(vec![], vec![records::put(keys::CLUSTER_MEMBERS, roster)]).await?;
+        store.put(keys::CLUSTER_MEMBERS, &records::encode(roster), None).await?;
         sleep(about(Duration::from_millis(100))).await;
     }
     Ok(())

@@ -262,6 +262,18 @@ fn a_program_that_asks_the_world_has_not_arrived_before_it_is_answered() {
 }
 
 #[test]
+fn a_host_that_nothing_was_released_for_keeps_nobody_waiting() {
+    let Some(fleet) = Fleet::new(&["a"]) else { return };
+    let agent = fleet.agents(&["a"]).remove(0);
+    fleet.place.write("x.yaml", "graph: x\nresources:\n  file:\n  - {name: DIR/x, content: x}\n");
+    let etcd = fleet.server.url();
+    let run = ["run", "--prefix", "DIR/b", "--hostname", "b", "--etcd", &etcd, "--converged-timeout", "0"];
+    let whole = ["--cluster-converged", "--max-runtime", "60", "DIR/x.yaml"];
+    fleet.place.homeostat(&[&run[..], &whole].concat()).ends_with(0);
+    stop(agent).ends_with(0);
+}
+
+#[test]
 fn an_agent_begins_with_what_it_took_last_while_the_store_is_away() {
     let Some(mut fleet) = Fleet::new(&["a"]) else { return };
     let mut agents = fleet.agents(&["a"]);
