@@ -130,6 +130,39 @@ fn the_last_member_goes_on_alone_when_it_is_told_to() {
     assert_eq!(rig.kv(3, &["get", "last"]).ends_with(0).stdout, "yes");
 }
 
+#[test]
+fn a_store_that_runs_lets_everybody_in_when_the_authority_is_replaced_and_the_old_one_dropped() {
+    let Some(mut rig) = cluster(3) else { return };
+    let files = |rig: &Rig, name: &str| {
+        (1..=3).map(|host| rig.read(host, &format!("prefix/cluster/{name}"))).collect::<Vec<_>>()
+    };
+    let trusts = |rig: &Rig, count: usize| {
+        files(rig, "authority.pem")
+            .iter()
+            .all(|trusted| trusted.matches("BEGIN CERTIFICATE").count() == count)
+    };
+    let is_renewed = |rig: &Rig, before: &[String]| {
+        files(rig, "host.pem").iter().zip(before).all(|(now, before)| now != before)
+    };
+    for (args, count) in [(&["--drop-older"][..0], 2), (&["--drop-older"], 1)] {
+        let before = files(&rig, "host.pem");
+        rig.run(1, &[&["cluster", "authority", "renew"], args].concat()).ends_with(0);
+        rig.until("all have new certificates", |rig| trusts(rig, count) && is_renewed(rig, &before));
+    }
+    // Whoever comes anew is taken by every member that has run all the time.
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    for (host, member) in [(1, 2), (2, 3), (3, 1)] {
+        let read = runtime.block_on(rig.store_at(host, member).get(&keys::host("h1")));
+        assert!(read.is_ok_and(|entry| entry.is_some()), "{} at {}", name(host), name(member));
+    }
+    for host in 1..=3 {
+        rig.kill(host);
+        rig.start(host, &[]);
+        rig.until_members(&[1, 2, 3]);
+        rig.kv(host, &["put", "round", &name(host)]).ends_with(0);
+    }
+}
+
 fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
 }
