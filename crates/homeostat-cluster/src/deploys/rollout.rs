@@ -104,8 +104,15 @@ impl Rollout {
     }
 }
 
-/// The hosts that a release is for, in the order in which they take it.
+/// The hosts that a release is for, in the order in which they take it; nobody waits for one that has got to a later release.
 pub fn order<'a>(manifest: &Manifest, fleet: &'a Fleet) -> Vec<&'a Arc<str>> {
+    let mut order = selected(manifest, fleet);
+    order.retain(|host| !fleet[*host].is_past(manifest.number));
+    order
+}
+
+/// All hosts that a release is for, in an order that all know.
+fn selected<'a>(manifest: &Manifest, fleet: &'a Fleet) -> Vec<&'a Arc<str>> {
     let place = |host: &str| Hash::of(format!("{}/{}/{host}", manifest.cluster, manifest.number).as_bytes());
     let mut selected: Vec<&Arc<str>> = fleet.keys().filter(|host| manifest.rollout.selects(host)).collect();
     selected.sort_by_cached_key(|host| (place(host), (*host).clone()));
@@ -121,12 +128,11 @@ pub fn is_everywhere(manifest: &Manifest, own: HostStanding, fleet: &Fleet) -> b
 /// under way, whether they have begun or not.
 pub fn word(manifest: &Manifest, fleet: &Fleet, told: &BTreeSet<Arc<str>>) -> Word {
     let (rollout, number) = (&manifest.rollout, manifest.number);
-    let order = order(manifest, fleet);
+    let (selected, order) = (selected(manifest, fleet), order(manifest, fleet));
     let failed_on =
-        order.iter().find(|host| fleet[**host].failed == Some(number)).map(|host| (*host).clone());
+        selected.iter().find(|host| fleet[**host].failed == Some(number)).map(|host| (*host).clone());
     let everywhere = !order.is_empty() && order.iter().all(|host| fleet[*host].has(number));
-    let is_done = |host: &&Arc<str>| fleet[*host].has(number) || fleet[*host].is_past(number);
-    let over = !order.is_empty() && order.iter().all(is_done);
+    let over = !selected.is_empty() && order.iter().all(|host| fleet[*host].has(number));
     let mut go = Vec::new();
     if failed_on.is_none() {
         let canaries = rollout.canary.map_or(0, |canary| canary.of(order.len()));
@@ -179,7 +185,7 @@ pub fn heed(manifest: &Manifest, us: &Arc<str>, own: HostStanding, heard: &Heard
     let failed_on = if own.failed == Some(number) { Some(us) } else { heard.failed_on.as_ref() };
     match failed_on {
         Some(host) if own.runs == number && rollout.rollback_on_failure => Decision::GoBack(host.clone()),
-        _ if own.runs == number || own.failed == Some(number) => Decision::Nothing,
+        _ if own.runs == number || own.failed == Some(number) || own.is_past(number) => Decision::Nothing,
         Some(host) => Decision::Stopped(host.clone()),
         None if heard.go => Decision::Take,
         None => Decision::Wait(Vec::new()),
@@ -194,13 +200,15 @@ pub fn decide(manifest: &Manifest, us: &str, own: HostStanding, fleet: &Fleet) -
     }
     let mut fleet = fleet.clone();
     fleet.insert(us.into(), own);
-    let order = order(manifest, &fleet);
-    let failed = order.iter().find(|host| fleet[**host].failed == Some(number));
+    let (selected, order) = (selected(manifest, &fleet), order(manifest, &fleet));
+    let failed = selected.iter().find(|host| fleet[**host].failed == Some(number));
     match failed {
         Some(host) if own.runs == number && rollout.rollback_on_failure => {
             return Decision::GoBack((*host).clone());
         }
-        _ if own.runs == number || own.failed == Some(number) => return Decision::Nothing,
+        _ if own.runs == number || own.failed == Some(number) || own.is_past(number) => {
+            return Decision::Nothing;
+        }
         Some(host) if rollout.is_staged() => return Decision::Stopped((*host).clone()),
         _ => {}
     }
