@@ -77,7 +77,13 @@ impl Server {
         add("enable-v2", "false");
         add("auto-compaction-mode", "periodic");
         add("auto-compaction-retention", &format!("{}s", self.retention.as_secs().max(1)));
-        add("quota-backend-bytes", &self.quota_bytes.to_string());
+        // A new member goes through what the others went through, and may not make room before it has a vote: full of what they have
+        // thrown away since, it would close the store that they have just opened. They have their quotas meanwhile.
+        let quota = match begin {
+            Begin::Among(_) => "-1".to_owned(),
+            Begin::Alone | Begin::Survivor => self.quota_bytes.to_string(),
+        };
+        add("quota-backend-bytes", &quota);
         add("log-outputs", "stderr");
         all.push(joined("--data-dir=", data));
         if let Some(tls) = &self.tls {
@@ -147,9 +153,12 @@ mod tests {
             "--initial-cluster=a=https://10.0.0.1:2380,b=u",
             "--initial-cluster-state=existing",
             "--data-dir=/p/etcd",
+            "--quota-backend-bytes=-1",
         ] {
             assert!(arguments.contains(&wanted.into()), "{wanted} is not in {arguments:?}");
         }
         assert!(!arguments.contains(&"--force-new-cluster=true".into()));
+        let again = server.arguments("b", &path("etcd"), &Begin::Alone);
+        assert!(again.contains(&"--quota-backend-bytes=1073741824".into()));
     }
 }
