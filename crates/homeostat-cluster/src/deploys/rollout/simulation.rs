@@ -136,7 +136,7 @@ proptest! {
                 (Decision::GoBack(us), Decision::GoBack(_)) if own.failed == Some(2) => prop_assert_eq!(&us, name),
                 (led, alone) => prop_assert_eq!(led, alone, "{}", name),
             }
-            prop_assert_eq!(everywhere, is_everywhere(&manifest, *own, &fleet));
+            prop_assert_eq!(everywhere && own.has(2), is_everywhere(&manifest, *own, &fleet));
             prop_assert!(over || !everywhere);
             prop_assert!(!over || own.is_past(2) || own.has(2), "{}", name);
         }
