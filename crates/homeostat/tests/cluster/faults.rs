@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use homeostat_engine::Store;
 use homeostat_engine::store::keys;
@@ -99,6 +100,9 @@ fn the_last_member_goes_on_alone_when_it_is_told_to() {
     for round in 0..20 {
         rig.kv(1, &["put", "later", &round.to_string()]).ends_with(0);
     }
+    // etcd writes into its file ten times a second; that an entry was decided it writes into its log with the next one.
+    let written = Instant::now();
+    rig.until("all is on disk", |_| written.elapsed() > Duration::from_secs(1));
     (1..=3).for_each(|host| rig.kill(host));
     let asked = rig.run(1, &["cluster", "recover"]);
     assert!(asked.ends_with(2).stderr.contains("goes on alone"), "{asked:?}");
