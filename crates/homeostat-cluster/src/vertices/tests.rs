@@ -120,7 +120,7 @@ async fn a_store_that_went_back_is_told_again_how_vertices_stand() {
     let dir = tempfile::tempdir().unwrap();
     let open = |name: &str| -> Arc<dyn Store> {
         std::fs::create_dir(dir.path().join(name)).unwrap();
-        Arc::new(EmbeddedStore::open(&dir.path().join(name)))
+        Arc::new(EmbeddedStore::open(dir.path().join(name)))
     };
     let (first, copy) = (open("first"), open("copy"));
     // The copy has what was said before, under a lease that it knows as well.

@@ -380,7 +380,7 @@ async fn a_store_that_went_back_is_told_again_which_large_files_a_host_has() {
     let dir = tempfile::tempdir().unwrap();
     let open = |name: &str| -> Arc<dyn Store> {
         std::fs::create_dir(dir.path().join(name)).unwrap();
-        Arc::new(EmbeddedStore::open(&dir.path().join(name)))
+        Arc::new(EmbeddedStore::open(dir.path().join(name)))
     };
     let (first, copy) = (open("first"), open("copy"));
     let key = OperatorKey::generate();
