@@ -78,12 +78,12 @@ impl Server {
         add("auto-compaction-mode", "periodic");
         add("auto-compaction-retention", &format!("{}s", self.retention.as_secs().max(1)));
         // A new member goes through what the others went through, and may not make room before it has a vote: full of what they have
-        // thrown away since, it would close the store that they have just opened. They have their quotas meanwhile.
-        let quota = match begin {
-            Begin::Among(_) => "-1".to_owned(),
-            Begin::Alone | Begin::Survivor => self.quota_bytes.to_string(),
+        // thrown away since, it would close the store that they have just opened.
+        let quota_bytes = match begin {
+            Begin::Among(_) => self.quota_bytes.saturating_mul(2),
+            Begin::Alone | Begin::Survivor => self.quota_bytes,
         };
-        add("quota-backend-bytes", &quota);
+        add("quota-backend-bytes", &quota_bytes.to_string());
         add("log-outputs", "stderr");
         all.push(joined("--data-dir=", data));
         if let Some(tls) = &self.tls {
@@ -153,7 +153,7 @@ mod tests {
             "--initial-cluster=a=https://10.0.0.1:2380,b=u",
             "--initial-cluster-state=existing",
             "--data-dir=/p/etcd",
-            "--quota-backend-bytes=-1",
+            "--quota-backend-bytes=2147483648",
         ] {
             assert!(arguments.contains(&wanted.into()), "{wanted} is not in {arguments:?}");
         }
