@@ -1,5 +1,5 @@
-//! Any bytes as what another agent asks for and gives of a large file: the hash in the path, and the headers that say from where on. Reading
-//! ends without a panic, and what is read is written as it was. `cargo fuzz run blob_request`
+//! Any bytes as what another agent asks for and gives of a large file: the hash in the path, the headers that say from where on, and why it
+//! is not taken. Reading ends without a panic, what is read is written as it was, and what people read has no control characters. `cargo fuzz run blob_request`
 #![no_main]
 
 use homeostat_cluster::deploys::Hash;
@@ -8,6 +8,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
+    assert!(!homeostat_model::suggest::printable(&text).contains(char::is_control));
     if let Ok(hash) = text.parse::<Hash>() {
         assert!(hash.to_string().eq_ignore_ascii_case(&text));
     }

@@ -57,7 +57,13 @@ fn look_at_key(text: &str) {
     if let Some((host, of)) = keys::parse_kv_each(&key) {
         assert_eq!(keys::kv_of(of, &host), key);
     }
-    if let Some(number) = keys::parse_number(&format!("{}{text}", keys::DEPLOYS)) {
-        assert_eq!(keys::deploy(number), format!("{}{text}", keys::DEPLOYS));
+    for (prefix, key_of) in [(keys::DEPLOYS, keys::deploy as fn(u64) -> String), (keys::OPERATORS, keys::operators)] {
+        let key = format!("{prefix}{text}");
+        if let Some(number) = keys::parse_number(&key) {
+            assert_eq!(key_of(number), key);
+        }
+    }
+    if let Some(hash) = keys::parse_blob(&format!("{}{text}", keys::BLOBS)) {
+        assert!(text.starts_with(hash) && !hash.contains('/'));
     }
 }

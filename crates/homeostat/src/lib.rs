@@ -55,6 +55,12 @@ pub fn socket_line_written_again(line: &[u8]) -> Option<Vec<u8>> {
     place::socket::written_again(line)
 }
 
+/// What `git` lists of a commit and says of its contents, read: paths with what is in them; none where it is not understood. For tests
+/// that take any bytes.
+pub fn commit_told(listed: &[u8], answer: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    modules::commit_told(listed, answer)
+}
+
 /// Help goes to standard output and ends well; bad usage to standard error with exit code 2.
 fn refuse(error: &clap::Error) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);

@@ -34,16 +34,19 @@ const SILENT: Duration = BEAT.saturating_mul(3);
 /// What a host knows of a release in stages.
 pub(super) enum Sight {
     /// What it was told.
-    Told(Heard, Everywhere),
+    Told(Heard, Progress),
     /// What it sees itself, which is enough to act on from then on, if nothing happens.
     Seen(Fleet, Option<Instant>),
 }
 
-/// Whether the release is in order on every host that it is for.
+/// How far a release in stages is, as whoever looks at all hosts says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Everywhere {
-    Yes,
-    NotYet,
+pub(super) enum Progress {
+    OnItsWay,
+    /// Nobody who is there is to take it any more.
+    Over,
+    /// The same, and it is in order on every host that it is for.
+    Everywhere,
 }
 
 /// The guide of one host.
@@ -72,7 +75,7 @@ struct Course {
 #[derive(Debug, Clone)]
 struct News {
     lead: Option<Lead>,
-    /// It is our turn: once it is, it stays so.
+    /// It is our turn: once it is, it stays so, unless whoever gave it takes it back since we were away.
     go: bool,
     /// When the store was last heard to say who looks, or that nobody does.
     at: Instant,
@@ -114,19 +117,20 @@ impl Guide {
         });
     }
 
-    /// Sees to it that somebody looks for all. Whether the release is everywhere, and when to come again if nothing happens; nothing where
+    /// Sees to it that somebody looks for all. How far the release is, and when to come again if nothing happens; nothing where
     /// no release is cared for.
-    pub(super) fn tend(&mut self) -> Option<(Everywhere, Instant)> {
+    pub(super) fn tend(&mut self) -> Option<(Progress, Instant)> {
         let (may_lead, store, host) = (self.may_lead, &self.store, &self.host);
         let course = self.course.as_mut()?;
-        let (heard, everywhere, mut again) = {
+        let (heard, progress, mut again) = {
             let news = course.news.borrow_and_update();
             let is_vacant = news.is_heard && news.lead.is_none();
-            let everywhere = match &news.lead {
-                Some(lead) if lead.everywhere => Everywhere::Yes,
-                Some(_) | None => Everywhere::NotYet,
+            let progress = match &news.lead {
+                Some(lead) if lead.everywhere => Progress::Everywhere,
+                Some(lead) if lead.over => Progress::Over,
+                Some(_) | None => Progress::OnItsWay,
             };
-            (is_vacant.then_some(news.at), everywhere, news.patience())
+            (is_vacant.then_some(news.at), progress, news.patience())
         };
         if may_lead
             && course.leading.is_empty()
@@ -139,12 +143,12 @@ impl Guide {
                 again = again.min(begin_at);
             }
         }
-        Some((everywhere, again.max(Instant::now() + PAUSE)))
+        Some((progress, again.max(Instant::now() + PAUSE)))
     }
 
     /// What is known now, and when to look again if nothing happens; nothing where no release is cared for.
     pub(super) fn look(&mut self) -> Option<(Sight, Instant)> {
-        let (everywhere, again) = self.tend()?;
+        let (progress, again) = self.tend()?;
         let course = self.course.as_mut()?;
         let news = course.news.borrow().clone();
         let now = Instant::now();
@@ -159,7 +163,7 @@ impl Guide {
             ));
         }
         let failed_on = news.lead.and_then(|lead| lead.failed_on);
-        Some((Sight::Told(Heard { go: news.go, failed_on }, everywhere), again))
+        Some((Sight::Told(Heard { go: news.go, failed_on }, progress), again))
     }
 
     /// Returns when something may be known anew. Cancel-safe.
@@ -230,7 +234,8 @@ async fn go_on([mut leads, mut goes]: [Watching; 2], [lead, go]: &[String; 2], t
                 if *changed.key == **lead {
                     hears(news, changed.value.as_deref());
                 } else if *changed.key == **go {
-                    news.go |= changed.value.is_some();
+                    // What goes with whoever said it, says nothing.
+                    news.go = changed.value.is_some() || (news.go && news.lead.is_none());
                 }
             }
         });

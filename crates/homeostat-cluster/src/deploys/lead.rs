@@ -37,6 +37,9 @@ pub(crate) struct Lead {
     pub(crate) failed_on: Option<Arc<str>>,
     /// The release is in order on every host that it is for.
     pub(crate) everywhere: bool,
+    /// Nobody who is there is to take it any more.
+    #[serde(default)]
+    pub(crate) over: bool,
 }
 
 impl Lead {
@@ -81,7 +84,7 @@ struct Leading {
     keep_at: Instant,
     beat_at: Instant,
     /// Those who were told to go.
-    gone: BTreeSet<Arc<str>>,
+    told: BTreeSet<Arc<str>>,
 }
 
 /// Why somebody looks no longer.
@@ -105,7 +108,7 @@ impl Leading {
         manifest: Manifest,
     ) -> Result<Option<Self>, StoreError> {
         let lease = store.grant(LEASE).await?;
-        let said = Lead { host: host.clone(), beat: 0, failed_on: None, everywhere: false };
+        let said = Lead { host: host.clone(), beat: 0, failed_on: None, everywhere: false, over: false };
         let key: Arc<str> = keys::rollout_lead(manifest.number).into();
         let put = Operation::Put { key: key.clone(), value: said.to_bytes().into(), lease: Some(lease) };
         match store.transaction(vec![Compare::Missing(key)], vec![put]).await {
@@ -122,7 +125,7 @@ impl Leading {
                     revision,
                     keep_at: next_keep(),
                     beat_at: Instant::now() + BEAT,
-                    gone: BTreeSet::new(),
+                    told: BTreeSet::new(),
                 }))
             }
             Ok(Commit::Refused) => store.revoke(lease).await.map(|()| None),
@@ -177,19 +180,28 @@ impl Leading {
 
     /// Says what is new.
     async fn look(&mut self, fleet: &Fleet) -> Result<(), Ended> {
-        let Word { go, failed_on, everywhere } = word(&self.manifest, fleet);
-        if (&failed_on, everywhere) != (&self.said.failed_on, self.said.everywhere) {
-            self.say(Lead { failed_on, everywhere, ..self.said.clone() }).await?;
+        let number = self.manifest.number;
+        // Whose turn it was when it went away, waits for another one: others take theirs meanwhile.
+        let left: Vec<Arc<str>> =
+            self.told.iter().filter(|host| !fleet.contains_key(*host)).cloned().collect();
+        for some in left.chunks(OPERATIONS_MAX) {
+            let take_back = |host: &Arc<str>| Operation::Delete(keys::rollout_go(host, number).into());
+            self.commit(some.iter().map(take_back).collect()).await?;
+            self.told.retain(|host| !some.contains(host));
         }
-        let new: Vec<Arc<str>> = go.into_iter().filter(|host| !self.gone.contains(host)).collect();
+        let Word { go, failed_on, everywhere, over } = word(&self.manifest, fleet, &self.told);
+        if (&failed_on, everywhere, over) != (&self.said.failed_on, self.said.everywhere, self.said.over) {
+            self.say(Lead { failed_on, everywhere, over, ..self.said.clone() }).await?;
+        }
+        let new: Vec<Arc<str>> = go.into_iter().filter(|host| !self.told.contains(host)).collect();
         for some in new.chunks(OPERATIONS_MAX) {
             let put = |host: &Arc<str>| Operation::Put {
-                key: keys::rollout_go(host, self.manifest.number).into(),
+                key: keys::rollout_go(host, number).into(),
                 value: [FORM].into(),
                 lease: Some(self.lease),
             };
             self.commit(some.iter().map(put).collect()).await?;
-            self.gone.extend(some.iter().cloned());
+            self.told.extend(some.iter().cloned());
         }
         Ok(())
     }

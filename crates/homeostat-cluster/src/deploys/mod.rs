@@ -10,6 +10,7 @@
 //! The way of a release: files → [`Draft`] → [`publish`] (a number, a signature, the store) → [`Follower`] (checked,
 //! decided by [`rollout`], its large files brought by [`blobs`], put on the [`Shelf`]) → whoever runs it.
 
+mod aside;
 pub mod blobs;
 mod chain;
 mod draft;
@@ -39,6 +40,8 @@ pub use operators::{Roster, RosterError, current_roster, publish_roster};
 pub use path::{BundlePath, NotABundlePath};
 pub use shelf::{Ledger, Shelf, ShelfError, Shelved};
 pub use signed::{OperatorKey, Untrusted};
+#[cfg(feature = "testing")]
+pub(crate) use store::piece_written_again;
 pub use store::{
     FetchError, KEPT, Large, PublishError, ReleaseError, Stored, Terms, fetch, prune, publish, releases,
 };

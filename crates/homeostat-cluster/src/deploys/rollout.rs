@@ -6,7 +6,7 @@
 //! a host has got further can only be seen late, not early; so who waits, waits a little too long, and never too short. For the same
 //! reason a turn never becomes wrong by coming late: one host looks for all ([`Word`]), and the others heed what it said ([`heed`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use homeostat_model::hosts;
@@ -54,6 +54,8 @@ pub struct Word {
     pub failed_on: Option<Arc<str>>,
     /// It is in order on every host that it is for.
     pub everywhere: bool,
+    /// No host that is there is to take it any more: each has it in order, or has got to a later one.
+    pub over: bool,
 }
 
 /// What a host has heard of that.
@@ -74,6 +76,11 @@ impl HostStanding {
 
     fn has(&self, number: u64) -> bool {
         self.runs == number && self.in_order
+    }
+
+    /// It runs or refused a later one.
+    fn is_past(&self, number: u64) -> bool {
+        self.runs.max(self.failed.unwrap_or_default()) > number
     }
 }
 
@@ -97,8 +104,15 @@ impl Rollout {
     }
 }
 
-/// The hosts that a release is for, in the order in which they take it.
+/// The hosts that a release is for, in the order in which they take it; nobody waits for one that has got to a later release.
 pub fn order<'a>(manifest: &Manifest, fleet: &'a Fleet) -> Vec<&'a Arc<str>> {
+    let mut order = selected(manifest, fleet);
+    order.retain(|host| !fleet[*host].is_past(manifest.number));
+    order
+}
+
+/// All hosts that a release is for, in an order that all know.
+fn selected<'a>(manifest: &Manifest, fleet: &'a Fleet) -> Vec<&'a Arc<str>> {
     let place = |host: &str| Hash::of(format!("{}/{}/{host}", manifest.cluster, manifest.number).as_bytes());
     let mut selected: Vec<&Arc<str>> = fleet.keys().filter(|host| manifest.rollout.selects(host)).collect();
     selected.sort_by_cached_key(|host| (place(host), (*host).clone()));
@@ -110,24 +124,55 @@ pub fn is_everywhere(manifest: &Manifest, own: HostStanding, fleet: &Fleet) -> b
     own.has(manifest.number) && order(manifest, fleet).iter().all(|host| fleet[*host].has(manifest.number))
 }
 
-/// What is to be said to the hosts: the same as each of them would [`decide`] with what is seen here.
-pub fn word(manifest: &Manifest, fleet: &Fleet) -> Word {
+/// What is to be said to the hosts: the same as each of them would [`decide`] with what is seen here. Those who were told to go count as
+/// under way, whether they have begun or not.
+pub fn word(manifest: &Manifest, fleet: &Fleet, told: &BTreeSet<Arc<str>>) -> Word {
     let (rollout, number) = (&manifest.rollout, manifest.number);
-    let order = order(manifest, fleet);
+    let (selected, order) = (selected(manifest, fleet), order(manifest, fleet));
     let failed_on =
-        order.iter().find(|host| fleet[**host].failed == Some(number)).map(|host| (*host).clone());
+        selected.iter().find(|host| fleet[**host].failed == Some(number)).map(|host| (*host).clone());
     let everywhere = !order.is_empty() && order.iter().all(|host| fleet[*host].has(number));
-    if failed_on.is_some() {
-        return Word { go: Vec::new(), failed_on, everywhere };
+    let over = !selected.is_empty() && order.iter().all(|host| fleet[*host].has(number));
+    let mut go = Vec::new();
+    if failed_on.is_none() {
+        let canaries = rollout.canary.map_or(0, |canary| canary.of(order.len()));
+        let is_tried = order[..canaries].iter().all(|host| fleet[*host].has(number));
+        let most = rollout.max_unavailable.map_or(usize::MAX, |most| most.of(order.len()).max(1));
+        let missing = missing(number, &order, fleet, |host| told.contains(host));
+        let mut later = missing.iter().filter(|one| one.is_under_way).count();
+        for (before, one) in missing.iter().enumerate() {
+            later -= usize::from(one.is_under_way);
+            let is_its_turn = before + later < most && (is_tried || one.place < canaries);
+            if is_its_turn && fleet[one.host].runs != number {
+                go.push(one.host.clone());
+            }
+        }
     }
-    let canaries = rollout.canary.map_or(0, |canary| canary.of(order.len()));
-    let is_tried = order[..canaries].iter().all(|host| fleet[*host].has(number));
-    let most = rollout.max_unavailable.map_or(usize::MAX, |most| most.of(order.len()).max(1));
-    let behind = order.iter().enumerate().filter(|(_, host)| !fleet[**host].has(number)).take(most);
-    let may_go =
-        |(at, host): &(usize, &&Arc<str>)| (is_tried || *at < canaries) && fleet[**host].runs != number;
-    let go = behind.filter(may_go).map(|(_, host)| (*host).clone()).collect();
-    Word { go, failed_on, everywhere }
+    Word { go, failed_on, everywhere, over }
+}
+
+/// A host that is without a release or not in order with it.
+struct Missing<'a> {
+    host: &'a Arc<str>,
+    /// Where it stands in the order.
+    place: usize,
+    /// It has begun, or was told to. Those that are later in the order count for who comes before them: that one was not there when it was
+    /// its turn.
+    is_under_way: bool,
+}
+
+fn missing<'a>(
+    number: u64,
+    order: &[&'a Arc<str>],
+    fleet: &Fleet,
+    is_told: impl Fn(&Arc<str>) -> bool,
+) -> Vec<Missing<'a>> {
+    let all = order.iter().enumerate().filter(|(_, host)| !fleet[**host].has(number));
+    all.map(|(place, host)| {
+        let is_under_way = fleet[*host].runs == number || is_told(host);
+        Missing { host, place, is_under_way }
+    })
+    .collect()
 }
 
 /// What the host `us` does about a release in stages, for which another one looks at all hosts.
@@ -140,7 +185,7 @@ pub fn heed(manifest: &Manifest, us: &Arc<str>, own: HostStanding, heard: &Heard
     let failed_on = if own.failed == Some(number) { Some(us) } else { heard.failed_on.as_ref() };
     match failed_on {
         Some(host) if own.runs == number && rollout.rollback_on_failure => Decision::GoBack(host.clone()),
-        _ if own.runs == number || own.failed == Some(number) => Decision::Nothing,
+        _ if own.runs == number || own.failed == Some(number) || own.is_past(number) => Decision::Nothing,
         Some(host) => Decision::Stopped(host.clone()),
         None if heard.go => Decision::Take,
         None => Decision::Wait(Vec::new()),
@@ -155,13 +200,15 @@ pub fn decide(manifest: &Manifest, us: &str, own: HostStanding, fleet: &Fleet) -
     }
     let mut fleet = fleet.clone();
     fleet.insert(us.into(), own);
-    let order = order(manifest, &fleet);
-    let failed = order.iter().find(|host| fleet[**host].failed == Some(number));
+    let (selected, order) = (selected(manifest, &fleet), order(manifest, &fleet));
+    let failed = selected.iter().find(|host| fleet[**host].failed == Some(number));
     match failed {
         Some(host) if own.runs == number && rollout.rollback_on_failure => {
             return Decision::GoBack((*host).clone());
         }
-        _ if own.runs == number || own.failed == Some(number) => return Decision::Nothing,
+        _ if own.runs == number || own.failed == Some(number) || own.is_past(number) => {
+            return Decision::Nothing;
+        }
         Some(host) if rollout.is_staged() => return Decision::Stopped((*host).clone()),
         _ => {}
     }
@@ -173,10 +220,12 @@ pub fn decide(manifest: &Manifest, us: &str, own: HostStanding, fleet: &Fleet) -
         before.extend(order[..canaries].iter().filter(is_missing).map(|host| (*host).clone()));
     }
     if let Some(most) = rollout.max_unavailable {
-        let missing: Vec<&&Arc<str>> = order.iter().filter(is_missing).collect();
-        let at = missing.iter().position(|host| &****host == us).unwrap_or_default();
-        if at >= most.of(order.len()).max(1) {
-            before.extend(missing[..at].iter().map(|host| (**host).clone()));
+        let missing = missing(number, &order, &fleet, |_| false);
+        let at = missing.iter().position(|one| **one.host == *us).unwrap_or_default();
+        let later = missing.iter().skip(at + 1).filter(|one| one.is_under_way);
+        let in_the_way: Vec<_> = missing[..at].iter().chain(later).map(|one| one.host.clone()).collect();
+        if in_the_way.len() >= most.of(order.len()).max(1) {
+            before.extend(in_the_way);
         }
     }
     before.sort();

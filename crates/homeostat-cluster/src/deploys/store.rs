@@ -272,15 +272,26 @@ async fn fetch_one(store: &dyn Store, file: &FileEntry) -> Result<Option<Vec<u8>
             None if at == 0 => return Ok(None),
             None => return Err(FetchError::Missing(file.path.to_string())),
         };
-        match entry.value.split_first() {
-            Some((&FORM, chunk)) if bytes.len() + chunk.len() <= size => bytes.extend_from_slice(chunk),
-            _ => return Err(FetchError::Different(file.path.to_string())),
+        match piece(&entry.value) {
+            Some(chunk) if bytes.len() + chunk.len() <= size => bytes.extend_from_slice(chunk),
+            Some(_) | None => return Err(FetchError::Different(file.path.to_string())),
         }
     }
     if bytes.len() != size || Hash::of(&bytes) != file.hash {
         return Err(FetchError::Different(file.path.to_string()));
     }
     Ok(Some(bytes))
+}
+
+/// What a piece of a file holds; none if it has a form that this version does not know.
+fn piece(stored: &[u8]) -> Option<&[u8]> {
+    stored.strip_prefix(&[FORM])
+}
+
+/// A piece of a file, read as hosts read it and written again; none where nobody would read it.
+#[cfg(feature = "testing")]
+pub(crate) fn piece_written_again(stored: &[u8]) -> Option<Vec<u8>> {
+    piece(stored).map(|chunk| [&[FORM], chunk].concat())
 }
 
 /// Removes all but the last [`KEPT`] releases, those that run somewhere, and the files that no release refers to any more. Says

@@ -9,11 +9,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::aside::Aside;
 use super::blobs::GatherError;
 use super::chain::Chain;
 use super::draft::Draft;
 use super::follow::{Offer, Party, View};
-use super::guide::{Everywhere, Guide, Sight as Rollout};
+use super::guide::{Guide, Progress, Sight as Rollout};
 use super::manifest::{Hash, Manifest};
 use super::operators::{Roster, RosterError};
 use super::rollout::{Decision, Fleet, HostStanding, decide, heed, is_everywhere};
@@ -33,10 +34,8 @@ pub(super) struct Watcher {
     party: Party,
     sight: Sight,
     guide: Guide,
-    /// For a release in stages that is not for us: others may have nobody who may look for them.
-    aside: Guide,
-    /// The greatest number of such a release that was in order everywhere.
-    aside_done: u64,
+    /// For releases in stages that are for others, where this host may look for them.
+    aside: Option<Aside>,
     /// The large files of this host.
     stock: Stock,
     /// The release whose files are got together now.
@@ -97,8 +96,7 @@ impl Watcher {
             everywhere: mark(Mark::Everywhere),
             stock: Stock::new(&party),
             guide: Guide::new(party.store.clone(), party.host.clone(), party.may_lead),
-            aside: Guide::new(party.store.clone(), party.host.clone(), party.may_lead),
-            aside_done: 0,
+            aside: party.may_lead.then(|| Aside::new(party.store.clone(), party.host.clone())),
             party,
             sight,
             gathering: None,
@@ -125,7 +123,7 @@ impl Watcher {
             let goes_on = tokio::select! {
                 changed = self.sight.view.changed() => changed.is_ok(),
                 () = self.guide.changed() => true,
-                () = self.aside.changed() => true,
+                () = changed(&mut self.aside) => true,
                 changed = self.sight.standing.changed() => changed.is_ok(),
                 changed = arrivals.changed() => {
                     self.later = None;
@@ -154,7 +152,9 @@ impl Watcher {
         };
         self.again = self.stock.look(&view, &operators).await;
         let (ours, aside) = self.candidate(&view.releases, &operators, own);
-        self.stand_aside(aside.as_ref());
+        if let Some(at) = self.aside.as_mut().and_then(|others| others.tend(&aside)) {
+            self.look_again(at);
+        }
         let Some((stored, manifest)) = ours else {
             self.guide.care_for(None);
             return true;
@@ -221,45 +221,38 @@ impl Watcher {
         Ok(operators)
     }
 
-    /// The newest release that is for us, not older than what runs or what was seen; and the newest one in stages that came after it and
-    /// is for others.
+    /// The newest release that is for us, not older than what runs or what was seen; and, where this host may look for others, those in
+    /// stages that may be the newest one for some of them.
     fn candidate(
         &mut self,
         releases: &[Stored],
         operators: &[Operator],
         own: HostStanding,
-    ) -> (Option<(Stored, Manifest)>, Option<Manifest>) {
+    ) -> (Option<(Stored, Manifest)>, Vec<Manifest>) {
         let least = own.runs.max(self.seen);
-        let mut aside = None;
+        let (mut ours, mut is_found, mut aside) = (None, false, Vec::new());
         for stored in releases.iter().rev() {
-            match stored.verify(operators, &self.party.cluster) {
-                Ok((manifest, _)) if !manifest.rollout.selects(&self.party.host) => {
-                    aside = aside.or_else(|| manifest.rollout.is_staged().then_some(manifest));
-                }
-                Ok((manifest, _)) if manifest.number >= least => {
-                    return (Some((stored.clone(), manifest)), aside);
-                }
-                Ok(_) => return (None, aside),
+            let manifest = match stored.verify(operators, &self.party.cluster) {
+                Ok((manifest, _)) => manifest,
+                // After ours, only others look at it.
+                Err(_) if is_found => continue,
                 Err(error) => {
                     self.refuse(keys::deploy(stored.number), Hash::of(&stored.signed), &error.to_string());
+                    continue;
                 }
+            };
+            let is_for_all = manifest.rollout.hosts.is_empty();
+            if !is_found && manifest.rollout.selects(&self.party.host) {
+                is_found = true;
+                ours = (manifest.number >= least).then(|| (stored.clone(), manifest));
+            } else if manifest.rollout.is_staged() {
+                aside.push(manifest);
+            }
+            if is_for_all || (is_found && self.aside.is_none()) {
+                break;
             }
         }
-        (None, aside)
-    }
-
-    /// Looks at all hosts for those that a release in stages is for, where this host may and nobody else does.
-    fn stand_aside(&mut self, manifest: Option<&Manifest>) {
-        let manifest = manifest.filter(|manifest| self.party.may_lead && manifest.number > self.aside_done);
-        self.aside.care_for(manifest);
-        match (manifest, self.aside.tend()) {
-            (Some(manifest), Some((Everywhere::Yes, _))) => {
-                self.aside_done = manifest.number;
-                self.aside.care_for(None);
-            }
-            (_, Some((Everywhere::NotYet, again))) => self.look_again(again),
-            (None, Some((Everywhere::Yes, _))) | (_, None) => {}
-        }
+        (ours, aside)
     }
 
     /// Whether it is another one than what ran or failed here under its number.
@@ -330,8 +323,8 @@ impl Watcher {
         };
         self.look_again(again);
         let (decision, is_everywhere) = match sight {
-            Rollout::Told(heard, everywhere) => {
-                let is_everywhere = everywhere == Everywhere::Yes && own.runs == number;
+            Rollout::Told(heard, progress) => {
+                let is_everywhere = progress == Progress::Everywhere && own.runs == number;
                 (heed(manifest, &us, own, &heard), is_everywhere)
             }
             Rollout::Seen(fleet, clear_at) => {
@@ -429,6 +422,14 @@ impl Watcher {
         self.offered = Some((number, leave));
         self.waits_for.clear();
         self.offer.send(offer(number)).await.is_ok()
+    }
+}
+
+/// Returns when something may be known anew of releases that are for others. Cancel-safe.
+async fn changed(aside: &mut Option<Aside>) {
+    match aside {
+        Some(aside) => aside.changed().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Health {
     pub file_bytes: u64,
     /// How much of the file is in use.
     pub used_bytes: u64,
+    /// The last entry of its log that it has carried out.
+    pub applied: u64,
     /// What it complains about, such as `NOSPACE`.
     pub complaints: Vec<String>,
 }
@@ -117,10 +119,18 @@ impl Administration {
         Ok(Self { link: Arc::new(Link::to_one(options)), namespace: self.namespace.clone() })
     }
 
-    /// All members, as the one that is asked knows them.
+    /// All members. etcd before 3.5 tells those that the one that is asked knows: so that one is first asked for something that it can only
+    /// tell when it has carried out all that was decided before.
     pub async fn members(&self) -> Result<Vec<ServerMember>, Refusal> {
-        let listed =
-            self.ask(Again::Harmless, |mut at| async move { at.cluster.member_list().await }).await?;
+        let key = self.namespace.key("");
+        let listed = self.ask(Again::Harmless, |mut at| {
+            let key = key.clone();
+            async move {
+                at.kv.get(key, None).await?;
+                at.cluster.member_list().await
+            }
+        });
+        let listed = listed.await?;
         let members = listed.members().iter().map(|member| ServerMember {
             id: member.id(),
             name: Some(member.name().to_owned()).filter(|name| !name.is_empty()),
@@ -159,6 +169,7 @@ impl Administration {
             leader: Some(says.leader()).filter(|leader| *leader != 0),
             file_bytes: number(says.db_size()),
             used_bytes: number(says.raft_used_db_size()),
+            applied: says.raft_applied_index(),
             complaints: says.errors().to_vec(),
         })
     }

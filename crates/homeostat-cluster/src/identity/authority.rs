@@ -161,10 +161,11 @@ impl Authority {
         Self::with(key, own, trusted, cross)
     }
 
-    /// The same without any older one: what those signed is refused from now on.
+    /// The same without any older one: what those signed is refused from now on. Who has not heard of that yet, a store that runs among them,
+    /// still has to come to trust this one.
     pub fn without_older(&self) -> Result<Self, AuthorityError> {
         let key = Key::from_pem(&self.files().key)?;
-        Self::with(key, self.own.clone(), vec![self.own.clone()], Vec::new())
+        Self::with(key, self.own.clone(), vec![self.own.clone()], self.cross.clone())
     }
 
     /// What a join string pins.

@@ -12,7 +12,7 @@ use super::process::{self, ProgramError, Running};
 use super::records::{self, Roster, Seat, Taken};
 use super::server::Begin;
 use super::{Candidacy, auth, seat};
-use crate::etcd::{EtcdOptions, EtcdStore, OptionsError, Refusal};
+use crate::etcd::{Administration, EtcdOptions, EtcdStore, OptionsError, Refusal};
 use crate::pace::{about, random};
 
 /// What to tell before [`recover`], for a person.
@@ -56,6 +56,9 @@ pub enum LoneError {
     /// etcd takes writes and does not keep them.
     #[error("what is written into this copy of the store is not kept: it is damaged")]
     Unwritten,
+    /// etcd makes no snapshot.
+    #[error("etcd made no snapshot of this copy in {PATIENCE:.0?}: others could not be let in")]
+    Open,
     /// A disk.
     #[error("cannot keep the store in {dir}")]
     Disk {
@@ -114,9 +117,10 @@ async fn alone(
     let store = EtcdStore::new(EtcdOptions { urls: vec![client_url.clone()], ..options.clone() })?;
     seat::make_private(&process::data(dir)).map_err(disk)?;
     let mut running = server.start(host, dir, begin).await.map_err(disk)?;
+    let data = process::data(dir);
     let done = tokio::select! {
         exit = running.ended() => Err(LoneError::Ended(exit.why)),
-        done = set_up(host, &store, client_url, begin) => done,
+        done = set_up(host, &data, &store, client_url, begin) => done,
     };
     let noted =
         done.and_then(|id| records::save(&seat::taken_at(dir), &Taken { id, started: true }).map_err(disk));
@@ -130,7 +134,13 @@ async fn alone(
 }
 
 /// Writes what a cluster of one has to have; says its number.
-async fn set_up(host: &str, store: &EtcdStore, client_url: String, begin: &Begin) -> Result<u64, LoneError> {
+async fn set_up(
+    host: &str,
+    data: &Path,
+    store: &EtcdStore,
+    client_url: String,
+    begin: &Begin,
+) -> Result<u64, LoneError> {
     let etcd = store.administration();
     let since = Instant::now();
     let health = loop {
@@ -153,8 +163,40 @@ async fn set_up(host: &str, store: &EtcdStore, client_url: String, begin: &Begin
     if *begin == Begin::Survivor {
         // Not before what is written is kept.
         auth::share(&etcd).await?;
+        close_log(data, store, &etcd, &roster).await?;
     }
     Ok(health.id)
+}
+
+/// Sees to it that others get what this member has as a whole, and not by its log. A member that is killed may have carried out entries
+/// of which its log does not say that they were decided: those are cut off when it goes on alone, and whoever followed the log from its
+/// beginning would come to something else. What came before a snapshot is no longer told.
+async fn close_log(
+    data: &Path,
+    store: &EtcdStore,
+    etcd: &Administration,
+    roster: &Roster,
+) -> Result<(), LoneError> {
+    let since = Instant::now();
+    let least = etcd.health().await?.applied;
+    while !snapshots(data).any(|index| index >= least) {
+        if since.elapsed() > PATIENCE {
+            return Err(LoneError::Open);
+        }
+        store.put(keys::CLUSTER_MEMBERS, &records::encode(roster), None).await?;
+        sleep(about(Duration::from_millis(100))).await;
+    }
+    Ok(())
+}
+
+/// Up to which entry of the log there are snapshots.
+fn snapshots(data: &Path) -> impl Iterator<Item = u64> {
+    let found = std::fs::read_dir(data.join("member/snap")).into_iter().flatten().flatten();
+    found.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let (_term, index) = name.strip_suffix(".snap")?.split_once('-')?;
+        u64::from_str_radix(index, 16).ok()
+    })
 }
 
 /// Writes who the members are, until it can be read: a survivor whose log was behind its file passes over as many entries as it

@@ -176,6 +176,7 @@ impl Membership {
             begun,
             own: own.clone(),
             restart: config.times.restart,
+            look: config.times.care,
             roster: self.roster.clone(),
             condition: channels.condition.clone(),
         };

@@ -15,7 +15,7 @@ use super::process::{self, ProgramError, Running};
 use super::records::{Ability, Roster, Taken, load, save};
 use super::server::{Begin, Server};
 use crate::etcd::Administration;
-use crate::pace::{Backoff, about};
+use crate::pace::{Backoff, about, some_of};
 
 /// Between questions whether it is ready.
 const READY_INTERVAL: Duration = Duration::from_millis(200);
@@ -25,6 +25,8 @@ const LONG_LIFE: Duration = Duration::from_secs(60);
 const PROGRAM_INTERVAL: Duration = Duration::from_secs(60);
 /// To say whether it leads.
 const LEADS_PATIENCE: Duration = Duration::from_millis(200);
+/// To say whether it is well.
+const WELL_PATIENCE: Duration = Duration::from_secs(2);
 /// Ends in a row after which a server is no longer expected to come up by itself.
 const EXITS_MAX: u32 = 3;
 
@@ -79,6 +81,8 @@ pub(super) struct Seating {
     pub(super) own: Administration,
     /// Between starts: from the first to the second.
     pub(super) restart: (Duration, Duration),
+    /// Between looks whether the server still trusts whom it should.
+    pub(super) look: Duration,
     /// None until it is known.
     pub(super) roster: watch::Receiver<Option<Roster>>,
     pub(super) condition: watch::Sender<Condition>,
@@ -168,6 +172,7 @@ impl Seating {
     /// One life of the server.
     async fn run(&mut self, taken: Taken, stop: &CancellationToken, backoff: &mut Backoff) -> io::Result<()> {
         let since = Instant::now();
+        let trusted = self.trusted();
         let begun = self.begun.take();
         let Some(mut running) = (match begun {
             Some(begun) => Some(begun),
@@ -184,9 +189,13 @@ impl Seating {
                 running.stop().await;
                 return unseated;
             }
+            () = self.trust_is_older_than(trusted.as_deref()) => {
+                tracing::info!("whom to trust is another one now: the etcd of this host begins anew with that");
+                self.end(running).await;
+                return Ok(());
+            }
             () = stop.cancelled() => {
-                // It would close its files in order, which nobody needs.
-                if self.leads_others().await { running.hand_over().await } else { running.kill().await }
+                self.end(running).await;
                 return Ok(());
             }
         };
@@ -217,13 +226,52 @@ impl Seating {
         self.server.start(&self.host, &self.dir, &begin).await.map(Some)
     }
 
+    /// It would close its files in order, which nobody needs.
+    async fn end(&self, running: Running) {
+        if self.leads_others().await { running.hand_over().await } else { running.kill().await }
+    }
+
+    /// The authorities that a server is to trust, as they are now.
+    fn trusted(&self) -> Option<Vec<u8>> {
+        self.server.tls.as_ref().and_then(|tls| std::fs::read(&tls.authority).ok())
+    }
+
+    /// etcd reads certificates anew for every connection, and whom to trust only when it starts. Returns when that is another one by now, and
+    /// it may be without this server for a moment.
+    async fn trust_is_older_than(&self, began_with: Option<&[u8]>) {
+        loop {
+            sleep(about(self.look)).await;
+            let is_other = || self.trusted().is_some_and(|trusted| Some(&*trusted) != began_with);
+            if !is_other() {
+                continue;
+            }
+            // One after the other.
+            let others = self.others();
+            sleep(some_of(self.look.saturating_mul(u32::try_from(others.len()).unwrap_or(u32::MAX)))).await;
+            let mut all_are_well = true;
+            for single in others.iter().map(|url| self.own.of(url)) {
+                let Ok(single) = single else { continue };
+                let health = timeout(WELL_PATIENCE, single.health()).await;
+                all_are_well &= matches!(health, Ok(Ok(health)) if health.leader.is_some());
+            }
+            if all_are_well && is_other() {
+                return;
+            }
+        }
+    }
+
+    /// Where the other members with a vote are.
+    fn others(&self) -> Vec<String> {
+        let roster = self.roster.borrow();
+        let seats = roster.as_ref().map_or(&[][..], |roster| &roster.seats);
+        let others = seats.iter().filter(|seat| seat.votes && seat.host != self.host);
+        others.map(|seat| seat.client_url.clone()).collect()
+    }
+
     /// Whether others would miss it until they have elected another: a leader that is asked to end hands over before.
     async fn leads_others(&self) -> bool {
-        let others = self.roster.borrow().as_ref().map_or(0, |roster| {
-            roster.seats.iter().filter(|seat| seat.votes && seat.host != self.host).count()
-        });
         let asked = timeout(LEADS_PATIENCE, self.own.health());
-        others > 0 && matches!(asked.await, Ok(Ok(health)) if health.leader == Some(health.id))
+        !self.others().is_empty() && matches!(asked.await, Ok(Ok(health)) if health.leader == Some(health.id))
     }
 
     /// Tells when the server answers, and returns when it is no longer to run.

@@ -67,6 +67,8 @@ impl Server {
         add("initial-cluster-state", existing);
         if *begin == Begin::Survivor {
             add("force-new-cluster", "true");
+            // See `lone`: what it has is to reach others as a whole.
+            add("snapshot-count", "1");
         }
         add("strict-reconfig-check", "true");
         // A member that was cut off does not make the others elect when it returns.
@@ -75,7 +77,13 @@ impl Server {
         add("enable-v2", "false");
         add("auto-compaction-mode", "periodic");
         add("auto-compaction-retention", &format!("{}s", self.retention.as_secs().max(1)));
-        add("quota-backend-bytes", &self.quota_bytes.to_string());
+        // A new member goes through what the others went through, and may not make room before it has a vote: full of what they have
+        // thrown away since, it would close the store that they have just opened.
+        let quota_bytes = match begin {
+            Begin::Among(_) => self.quota_bytes.saturating_mul(2),
+            Begin::Alone | Begin::Survivor => self.quota_bytes,
+        };
+        add("quota-backend-bytes", &quota_bytes.to_string());
         add("log-outputs", "stderr");
         all.push(joined("--data-dir=", data));
         if let Some(tls) = &self.tls {
@@ -145,9 +153,12 @@ mod tests {
             "--initial-cluster=a=https://10.0.0.1:2380,b=u",
             "--initial-cluster-state=existing",
             "--data-dir=/p/etcd",
+            "--quota-backend-bytes=2147483648",
         ] {
             assert!(arguments.contains(&wanted.into()), "{wanted} is not in {arguments:?}");
         }
         assert!(!arguments.contains(&"--force-new-cluster=true".into()));
+        let again = server.arguments("b", &path("etcd"), &Begin::Alone);
+        assert!(again.contains(&"--quota-backend-bytes=1073741824".into()));
     }
 }

@@ -28,6 +28,7 @@ pub const KEYS: &[&str] = &[
     "kv/each/a/x",
     "values/x",
     "rollouts/lead/0000000001",
+    "blobs/0/0000",
 ];
 
 /// What lies at a key, read and written again; none where nobody would read it, or nobody reads such a key.
@@ -41,6 +42,7 @@ pub fn written_again(key: &str, stored: &[u8], ours: &SealingKey) -> Option<Vec<
         _ if below("vertices/") => Stand::parse(stored).map(|stand| stand.to_bytes("")),
         _ if below(keys::EXPORTS) => form::written_again(key, stored, ours),
         _ if below(keys::KV) => keys::kv_text(stored).map(keys::kv_value),
+        _ if below(keys::BLOBS) => crate::deploys::piece_written_again(stored),
         _ if below(keys::ROLLOUTS) => crate::deploys::lead_written_again(stored),
         _ if below("values/") => keys::value_of(stored).map(|value| keys::value_form(&value)),
         _ => {
@@ -92,7 +94,11 @@ mod tests {
             "exports/a/file//x",
             r#"{"params":{"a":{"map":[[1,{"float":"inf"}]]},"b":0.1},"meta":{"noop":true},"hosts":["web*"]}"#,
         ),
-        ("rollouts/lead/0000000001", r#"{"host":"a","beat":7,"failed_on":"b","everywhere":false}"#),
+        (
+            "rollouts/lead/0000000001",
+            r#"{"host":"a","beat":7,"failed_on":"b","everywhere":false,"over":true}"#,
+        ),
+        ("blobs/0/0000", "any bytes"),
         ("kv/one/x", "any text"),
         ("values/x", r#"{"struct":{"a":[1,null,1.5]}}"#),
     ];

@@ -5,6 +5,7 @@ use homeostat_engine::store::WatchItem;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::rewound::Rewound;
 
 struct Place {
     store: Arc<dyn Store>,
@@ -19,12 +20,17 @@ impl Place {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(dir.path()));
+        Self::through(store.clone(), store, dir)
+    }
+
+    /// One that speaks to a store through another one.
+    fn through(store: Arc<dyn Store>, told_to: Arc<dyn Store>, dir: tempfile::TempDir) -> Self {
         let (stands, seen_stands) = watch::channel(Stands::default());
         let (catalog, seen_catalog) = watch::channel(Arc::from(""));
         let (lease, seen_lease) = watch::channel(None);
         let told = Told { stands: seen_stands, catalog: seen_catalog, lease: seen_lease };
         let mut tasks = JoinSet::new();
-        tasks.spawn(publish(store.clone(), "a".into(), told));
+        tasks.spawn(publish(told_to, "a".into(), told));
         Self { store, stands, catalog, lease, _tasks: tasks, _dir: dir }
     }
 
@@ -107,4 +113,31 @@ async fn a_lease_that_is_over_is_waited_for_and_nothing_is_lost() {
     place.say(&[("x", Some((true, 1)))]);
     place.lease.send_replace(Some(place.store.grant(HOUR).await.unwrap()));
     place.has(&[("x", true, 1)]).await;
+}
+
+#[tokio::test]
+async fn a_store_that_went_back_is_told_again_how_vertices_stand() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |name: &str| -> Arc<dyn Store> {
+        std::fs::create_dir(dir.path().join(name)).unwrap();
+        Arc::new(EmbeddedStore::open(dir.path().join(name)))
+    };
+    let (first, copy) = (open("first"), open("copy"));
+    // The copy has what was said before, under a lease that it knows as well.
+    let key = |name: &str| keys::vertex("a", &ResourceId::new("file", name));
+    for name in ["x", "gone"] {
+        copy.put(&key(name), &Stand { done: false, changes: 1 }.to_bytes("c0"), None).await.unwrap();
+    }
+    let rewound = Rewound::new(first.clone());
+    let mut place = Place::through(first.clone(), rewound.clone(), dir);
+    place.say(&[("x", Some((true, 2))), ("y", Some((true, 1)))]);
+    place.catalog.send_replace("c1".into());
+    place.lease.send_replace(Some(first.grant(HOUR).await.unwrap()));
+    place.has(&[("x", true, 2), ("y", true, 1)]).await;
+    rewound.go_back(copy.clone());
+    // Whoever announces the host begins a lease anew then.
+    place.lease.send_replace(None);
+    place.lease.send_replace(Some(copy.grant(HOUR).await.unwrap()));
+    place.store = copy;
+    place.has(&[("x", true, 2), ("y", true, 1)]).await;
 }

@@ -258,3 +258,29 @@ async fn the_last_survivor_goes_on_alone_and_the_others_join_it_again() {
     rig.until_whole(3).await;
     assert_eq!(&*rig.store.get("kv/one/a").await.unwrap().unwrap().value, b"1");
 }
+
+#[tokio::test]
+async fn members_begin_anew_one_after_the_other_when_whom_to_trust_is_another_one() {
+    let mut rig = rig!(3);
+    rig.grow(2..=3).await;
+    rig.until_whole(3).await;
+    let starts = |rig: &Rig| {
+        (1..=3)
+            .map(|host| {
+                let log = std::fs::read_to_string(rig.cluster_dir(host).join("etcd.log")).unwrap_or_default();
+                log.matches("etcd Version: ").count()
+            })
+            .collect::<Vec<_>>()
+    };
+    let before = starts(&rig);
+    let trusted = rig.dir().join("certificates/ca.pem");
+    let text = std::fs::read_to_string(&trusted).unwrap();
+    std::fs::write(&trusted, format!("{text}\n")).unwrap();
+    rig.until("all have begun anew", async |rig| {
+        starts(rig).iter().zip(&before).all(|(now, before)| now > before)
+    })
+    .await;
+    rig.until_whole(3).await;
+    assert_eq!(rig.members().await, [1, 2, 3]);
+    rig.assert_no_write_was_lost().await;
+}

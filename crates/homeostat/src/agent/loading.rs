@@ -69,9 +69,9 @@ impl Agent<'_> {
         }
     }
 
-    pub(super) fn refuse(&self, wrong: Vec<Diagnostic>) -> anyhow::Error {
+    fn refuse(&self, wrong: Vec<Diagnostic>) -> anyhow::Error {
         self.show(&wrong, &self.programs.sources);
-        refused(format!("{}; nothing was touched", crate::diagnostics::counts(&wrong)))
+        nothing_touched(&wrong)
     }
 
     /// Hands the engine what is desired. The error says that it is refused and what ran before goes on.
@@ -108,8 +108,7 @@ impl Agent<'_> {
                 origins.zip(before).map(|(origins, before)| origins.replace(before));
                 diagnostics.extend(found);
                 self.show(&diagnostics, &sources);
-                let counts = crate::diagnostics::counts(&diagnostics);
-                return Err(refused(format!("{counts}; nothing was touched")));
+                return Err(nothing_touched(&diagnostics));
             }
         }
         self.write_graph().await;
@@ -119,13 +118,25 @@ impl Agent<'_> {
     /// The world has said something else: whatever that changes is handed to the engine.
     pub(super) async fn evaluate(&mut self) {
         if let Some(mut coming) = self.coming.take() {
-            let step = coming.programs.step();
-            if let Some(Ok(_)) = step {
-                self.programs = coming;
-                return self.updated(step).await;
+            match (coming.programs.step(), self.arriving.take()) {
+                (Some(Ok(update)), Some(arriving)) => return self.arrive(arriving, coming, update).await,
+                (Some(Ok(update)), None) => {
+                    self.programs = coming;
+                    return self.updated(Some(Ok(update))).await;
+                }
+                (step, Some(arriving)) => {
+                    let wrong = step.and_then(Result::err).unwrap_or_else(|| coming.programs.diagnostics());
+                    if wrong.is_empty() {
+                        (self.coming, self.arriving) = (Some(coming), Some(arriving));
+                    } else {
+                        self.refuse_arriving(arriving, &wrong, &coming);
+                    }
+                }
+                (step, None) => {
+                    coming.complain(step, self.terminal);
+                    self.coming = Some(coming);
+                }
             }
-            coming.complain(step, self.terminal);
-            self.coming = Some(coming);
         }
         let step = self.programs.programs.step();
         self.updated(step).await;
@@ -137,6 +148,7 @@ impl Agent<'_> {
                 self.programs.said.clear();
                 if let Err(error) = self.load(update, Vec::new()).await {
                     tracing::debug!("not loaded: {error:#}");
+                    self.programs.programs.was_refused();
                 }
             }
             other => self.programs.complain(other, self.terminal),
@@ -165,20 +177,9 @@ impl Agent<'_> {
         self.coming = Some(coming);
         self.evaluate().await;
     }
+}
 
-    /// Begins with what was read in the place of what runs. When it is refused, what ran goes on.
-    pub(super) async fn replace(&mut self, read: Read) -> anyhow::Result<()> {
-        if read.is_refused() {
-            read.show(self.terminal);
-            return Err(read.refusal(self.terminal));
-        }
-        let (new, notes) = running(read, &self.stores);
-        let former = std::mem::replace(&mut self.programs, new);
-        self.coming = None;
-        let begun = self.begin(notes).await;
-        if begun.is_err() {
-            self.programs = former;
-        }
-        begun
-    }
+/// What was wrong, in one line; what ran before goes on.
+pub(super) fn nothing_touched(wrong: &[Diagnostic]) -> anyhow::Error {
+    refused(format!("{}; nothing was touched", crate::diagnostics::counts(wrong)))
 }

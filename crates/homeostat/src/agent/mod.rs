@@ -37,7 +37,7 @@ pub(crate) use releases::Releases;
 use shared::{Hold, Shared, Turn};
 pub(crate) use shared::{alone, look};
 pub(crate) use signals::{Asked, Signals};
-use switching::offered;
+use switching::{Arriving, offered};
 
 use crate::catalog::{self, Read};
 use crate::engine::{EngineHandle, EngineOptions, Progress, Stop};
@@ -123,6 +123,8 @@ struct Agent<'a> {
     programs: Running,
     /// What was read since, and does not know enough of the world yet.
     coming: Option<Running>,
+    /// The release that this is, if it is one.
+    arriving: Option<Arriving>,
     /// Whether the engine has anything.
     has_loaded: bool,
     /// Why the last report could not be written.

@@ -93,6 +93,7 @@ pub(super) async fn start<'a>(
         programs,
         stores: opened.stores,
         coming: None,
+        arriving: None,
         has_loaded: false,
         unwritten: None,
         ends,

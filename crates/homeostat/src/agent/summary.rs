@@ -34,9 +34,14 @@ pub(super) async fn summarize(
     let mut progress = engine.progress();
     let mut since: Option<(u64, Instant)> = None;
     loop {
-        let now = progress.borrow_and_update().clone();
+        // A release is told of when it is loaded: what is known of progress after that is of that release.
         let facts_now = facts.borrow_and_update().clone();
-        since = now.settled.then(|| since.unwrap_or_else(|| (now_ms(), Instant::now())));
+        let now = progress.borrow_and_update().clone();
+        // An agent that nothing was released for keeps nobody waiting.
+        let has_nothing =
+            now.totals.resources == 0 && facts_now.release.as_ref().is_some_and(|release| release.runs == 0);
+        let settled = now.settled || has_nothing;
+        since = settled.then(|| since.unwrap_or_else(|| (now_ms(), Instant::now())));
         let totals = now.totals;
         let mut why: Vec<String> = if now.settled && totals.failed + totals.blocked + totals.waiting > 0 {
             engine.status().await.iter().filter_map(trouble).take(WHY_MAX).collect()
@@ -48,7 +53,7 @@ pub(super) async fn summarize(
             why.insert(0, printable(waits).into_owned());
         }
         let new = Summary {
-            settled: now.settled,
+            settled,
             since_ms: since.map(|(ms, _)| ms),
             settled_for_ms: None,
             settled_at: since.map(|(_, at)| at),

@@ -32,6 +32,8 @@ pub(crate) struct Programs {
     /// What is exported now: programs may ask for that too.
     exports: watch::Sender<Arc<[ExportDecl]>>,
     has_given: bool,
+    /// What is different may be given alone: whatever was given before was taken.
+    goes_on: bool,
 }
 
 struct Running {
@@ -58,7 +60,7 @@ impl Programs {
                 Running { runner: Runner::new(program, world, wake), current: None }
             })
             .collect();
-        Self { fixed, running, woken, exports, has_given: false }
+        Self { fixed, running, woken, exports, has_given: false, goes_on: false }
     }
 
     /// Waits until there is something for [`step`](Self::step) to do. Cancel-safe.
@@ -96,16 +98,21 @@ impl Programs {
         // What others export is decided over all that is declared.
         let is_alone =
             self.running.len() == 1 && self.fixed.resources.is_empty() && !self.running.iter().any(collects);
-        if let (true, Some(Some(delta))) = (is_alone, changes.pop()) {
+        if let (true, true, Some(Some(delta))) = (self.goes_on, is_alone, changes.pop()) {
             return Some(Ok(Update::Delta(delta)));
         }
         let (catalog, wrong) = self.catalog();
         if wrong.is_empty() {
-            self.has_given = true;
+            (self.has_given, self.goes_on) = (true, true);
             Some(Ok(Update::Full(catalog)))
         } else {
             Some(Err(wrong))
         }
+    }
+
+    /// What was given last was refused: whatever comes next, all of it is given again.
+    pub(crate) fn was_refused(&mut self) {
+        self.goes_on = false;
     }
 
     fn tell_exports(&self) {

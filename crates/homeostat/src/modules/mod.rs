@@ -16,4 +16,5 @@ pub(crate) use cache::Cache;
 pub(crate) use fetch::{Fetched, Which, fetch};
 pub(crate) use lockfile::LockFile;
 pub(crate) use places::{Places, Prefer};
+pub(crate) use tree::told as commit_told;
 pub(crate) use vendor::{is_vendored, vendor};

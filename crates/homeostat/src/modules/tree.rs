@@ -77,7 +77,7 @@ fn entries(listed: &[u8]) -> Result<(Vec<Entry>, Vec<String>), TreeError> {
             continue;
         }
         let bytes: u64 = bytes.parse().map_err(|_| TreeError::NotUnderstood)?;
-        total += bytes;
+        total = bytes.saturating_add(total);
         let (path, object) = (path.to_owned(), object.to_owned());
         files.push(Entry { path, object, bytes, is_executable: mode == "100755" });
         if files.len() > FILES_MAX || total > BYTES_MAX {
@@ -137,6 +137,13 @@ fn contents<'a>(answer: &'a [u8], portion: &[&'a Entry]) -> Result<HashMap<&'a s
     Ok(contents)
 }
 
+/// The files of a commit with their contents, as `git` tells them; none where that is not understood. For tests that take any bytes.
+pub(crate) fn told(listed: &[u8], answer: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    let (files, _) = entries(listed).ok()?;
+    let contents = contents(answer, &files.iter().collect::<Vec<_>>()).ok()?;
+    files.iter().map(|file| Some((file.path.clone(), contents.get(file.object.as_str())?.to_vec()))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,5 +165,19 @@ mod tests {
         }
         let large = line("100644", "blob", &(BYTES_MAX + 1).to_string(), "a");
         assert!(matches!(entries(large.as_bytes()), Err(TreeError::TooLarge)));
+        let beyond = line("100644", "blob", "5", "a") + &line("100644", "blob", &u64::MAX.to_string(), "b");
+        assert!(matches!(entries(beyond.as_bytes()), Err(TreeError::TooLarge)));
+    }
+
+    #[test]
+    fn contents_belong_to_the_files_that_were_asked_for_or_are_refused() {
+        let object = "0123456789abcdef0123456789abcdef01234567";
+        let listed = format!("100644 blob {object} 3\ta\0");
+        let answer = |bytes: &str| format!("{object} blob {bytes}\nabc\n");
+        let files = told(listed.as_bytes(), answer("3").as_bytes());
+        assert_eq!(files, Some(vec![("a".to_owned(), b"abc".to_vec())]));
+        for other in [answer("2"), answer("30"), "missing".to_owned(), String::new()] {
+            assert_eq!(told(listed.as_bytes(), other.as_bytes()), None, "{other}");
+        }
     }
 }

@@ -209,6 +209,12 @@ impl Rig {
         EtcdStore::new(self.store_options(host)).unwrap()
     }
 
+    /// The same, asking one member and nobody else.
+    pub(crate) fn store_at(&self, host: usize, member: usize) -> EtcdStore {
+        let urls = vec![format!("https://{}:7421", address(member))];
+        EtcdStore::new(EtcdOptions { urls, ..self.store_options(host) }).unwrap()
+    }
+
     fn store_options(&self, host: usize) -> EtcdOptions {
         let identity = ClusterDir::below(&self.host(host).join("prefix"));
         let urls = (1..=self.agents.len()).map(|host| format!("https://{}:7421", address(host)));

@@ -229,6 +229,51 @@ fn a_canary_that_fails_stops_the_rollout() {
 }
 
 #[test]
+fn a_program_that_asks_the_world_has_not_arrived_before_it_is_answered() {
+    let hosts = ["a", "b"];
+    let Some(fleet) = Fleet::new(&hosts) else { return };
+    let agents = fleet.agents(&hosts);
+    let wait = ["--wait", "--timeout", "60"];
+    fleet.deploy(&hosts, &[("one", "first")], &wait).ends_with(0);
+    let release = |text: &str, more: &[&str]| {
+        fleet.place.write("site.mcl", &format!("import \"os\"\n\n{text}"));
+        fleet.operator(&[&["deploy", "DIR/site.mcl"], &wait[..], more].concat())
+    };
+    let took = |number: u64| hosts.iter().filter(|host| fleet.summary(host)["deploy"] == number).count();
+
+    // What it says is refused: what ran before goes on.
+    let wrong = "file \"DIR/${hostname}/files/one\" {\n\tstate => \"exists\",\n\tcontent => \"second\",\n\
+        \tmode => os.system(\"sleep 1; printf wrong\"),\n}\n";
+    let refused = release(wrong, &[]);
+    assert!(refused.ends_with(1).stderr.contains("failed on"), "{refused:#?}");
+    assert_eq!(took(2), 0);
+    std::fs::remove_file(fleet.place.path("a/files/one")).unwrap();
+    wait_until("the first goes on", || fleet.read("a", "one") == "first");
+
+    // What it says cannot be done: the canary is not in order with it at any time.
+    let failing = "file \"DIR/${hostname}/files/one\" {\n\tstate => \"exists\",\n\
+        \tcontent => os.system(\"sleep 1; printf third\"),\n}\n\
+        file \"DIR/${hostname}/none/x\" {\n\tstate => \"exists\",\n\tcontent => \"y\",\n}\n";
+    let failed = release(failing, &["--canary", "1"]);
+    assert!(failed.ends_with(1).stderr.contains("failed on"), "{failed:#?}");
+    assert_eq!(took(3), 1);
+    assert_eq!(hosts.iter().filter(|host| fleet.read(host, "one") == "third").count(), 1);
+    agents.into_iter().for_each(|agent| drop(stop(agent)));
+}
+
+#[test]
+fn a_host_that_nothing_was_released_for_keeps_nobody_waiting() {
+    let Some(fleet) = Fleet::new(&["a"]) else { return };
+    let agent = fleet.agents(&["a"]).remove(0);
+    fleet.place.write("x.yaml", "graph: x\nresources:\n  file:\n  - {name: DIR/x, content: x}\n");
+    let etcd = fleet.server.url();
+    let run = ["run", "--prefix", "DIR/b", "--hostname", "b", "--etcd", &etcd, "--converged-timeout", "0"];
+    let whole = ["--cluster-converged", "--max-runtime", "60", "DIR/x.yaml"];
+    fleet.place.homeostat(&[&run[..], &whole].concat()).ends_with(0);
+    drop(stop(agent));
+}
+
+#[test]
 fn an_agent_begins_with_what_it_took_last_while_the_store_is_away() {
     let Some(mut fleet) = Fleet::new(&["a"]) else { return };
     let mut agents = fleet.agents(&["a"]);

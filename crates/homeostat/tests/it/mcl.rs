@@ -73,6 +73,26 @@ fn every_file_of_a_program_and_of_the_world_is_followed() {
 }
 
 #[test]
+fn what_was_refused_with_something_else_is_made_up_for() {
+    let place = Place::new();
+    let text = "import \"os\"\n\n$said = os.readfile(\"DIR/said\")\n$ok = os.readfile(\"DIR/ok\")\n\
+        file \"DIR/one\" {\n\tstate => \"exists\",\n\tcontent => \"x\",\n\
+        \tmode => if $ok == \"yes\" { \"0600\" } else { $said },\n}\n\
+        file \"DIR/two\" {\n\tstate => \"exists\",\n\tcontent => $said,\n}\n";
+    place.write("site.mcl", text);
+    place.write("said", "0640");
+    place.write("ok", "no");
+    let _agent = place.start_run(&["site.mcl"]);
+    wait_until("all is made", || place.read("two") == "0640");
+    // Both change, and one of them is refused.
+    place.write("said", "wrong");
+    std::fs::remove_file(place.path("two")).unwrap();
+    wait_until("what was declared before goes on", || place.read("two") == "0640");
+    place.write("ok", "yes");
+    wait_until("the other one is made up for", || place.read("two") == "wrong");
+}
+
+#[test]
 fn an_import_that_was_missing_is_noticed_when_it_comes() {
     let place = Place::new();
     place.write("site.mcl", "file \"DIR/one\" {\n\tcontent => \"1\",\n}\n");

@@ -15,6 +15,7 @@ use super::super::{
     Content, Draft, Hash, Large, Manifest, OperatorKey, Rollout, Shelf, Terms, publish, releases,
 };
 use super::*;
+use crate::rewound::Rewound;
 
 /// How a host gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -368,4 +369,69 @@ fn what_a_host_says_that_it_has_is_read_strictly() {
         assert!(Holder::parse(&key, &stored(bad)).is_none());
     }
     assert!(Holder::parse(&key, good).is_none());
+}
+
+#[tokio::test]
+async fn a_store_that_went_back_is_told_again_which_large_files_a_host_has() {
+    use super::super::rollout::HostStanding;
+    use super::super::{Follower, Party};
+    use crate::identity::ClusterDir;
+
+    let dir = tempfile::tempdir().unwrap();
+    let open = |name: &str| -> Arc<dyn Store> {
+        std::fs::create_dir(dir.path().join(name)).unwrap();
+        Arc::new(EmbeddedStore::open(dir.path().join(name)))
+    };
+    let (first, copy) = (open("first"), open("copy"));
+    let key = OperatorKey::generate();
+    let terms = Terms {
+        key: &key,
+        author: "ann".into(),
+        cluster: "c".into(),
+        note: String::new(),
+        restores: None,
+        rollout: Rollout::default(),
+        made_ms: 0,
+        known: 0,
+    };
+    // The copy knows the release, and not who has its files.
+    for store in [&first, &copy] {
+        publish(&**store, &terms, &draft(), Large::Carried).await.unwrap();
+    }
+    let rewound = Rewound::new(first.clone());
+    let prefix = dir.path().join("prefix");
+    std::fs::create_dir_all(prefix.join("blobs")).unwrap();
+    std::fs::write(prefix.join("blobs").join(Hash::of(&content()).to_string()), content()).unwrap();
+    let cluster_dir = ClusterDir::below(&prefix);
+    cluster_dir.pin_operators(&[key.operator("ann").unwrap()], 0).unwrap();
+    let others = Others { manners: BTreeMap::new(), content: Vec::new(), asked: Mutex::default() };
+    let party = Party {
+        store: rewound.clone(),
+        host: "a".into(),
+        cluster: "c".into(),
+        dir: cluster_dir,
+        shelf: Shelf::below(&prefix),
+        depot: Depot::below(&prefix),
+        peers: Some(Peers {
+            own: "10.0.0.1:7420".parse().unwrap(),
+            courier: Arc::new(others),
+            patience: Patience::default(),
+        }),
+        may_lead: false,
+    };
+    let (_standing, own) = tokio::sync::watch::channel(HostStanding::default());
+    let _follower = Follower::start(party, own);
+    let told = async |store: &Arc<dyn Store>| {
+        let at = keys::holds("a");
+        loop {
+            let holder = store.get(&at).await.unwrap().and_then(|entry| Holder::parse(&at, &entry.value));
+            if let Some(holder) = holder {
+                return holder.releases;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert_eq!(told(&first).await, [1]);
+    rewound.go_back(copy.clone());
+    assert_eq!(told(&copy).await, [1]);
 }

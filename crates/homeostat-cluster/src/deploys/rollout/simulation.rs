@@ -126,7 +126,7 @@ proptest! {
         let manifest = manifest(rollout);
         let names = (0..standings.len()).map(|at| format!("h{at}").into());
         let fleet: Fleet = names.zip(standings).collect();
-        let Word { go, failed_on, everywhere } = word(&manifest, &fleet);
+        let Word { go, failed_on, everywhere, over } = word(&manifest, &fleet, &BTreeSet::new());
         for (name, own) in &fleet {
             let alone = decide(&manifest, name, *own, &fleet);
             let heard = Heard { go: go.contains(name), failed_on: failed_on.clone() };
@@ -136,7 +136,9 @@ proptest! {
                 (Decision::GoBack(us), Decision::GoBack(_)) if own.failed == Some(2) => prop_assert_eq!(&us, name),
                 (led, alone) => prop_assert_eq!(led, alone, "{}", name),
             }
-            prop_assert_eq!(everywhere, is_everywhere(&manifest, *own, &fleet));
+            prop_assert_eq!(everywhere && own.has(2), is_everywhere(&manifest, *own, &fleet));
+            prop_assert!(over || !everywhere);
+            prop_assert!(!over || own.is_past(2) || own.has(2), "{}", name);
         }
     }
 }
@@ -156,6 +158,10 @@ enum Move {
     End,
     /// Another one begins.
     Begin,
+    /// A host is gone: nobody sees it any more.
+    Vanish { host: usize },
+    /// It is back as it went, and perhaps not in order.
+    Return { host: usize, in_order: bool },
 }
 
 fn moves() -> impl Strategy<Value = Move> {
@@ -170,10 +176,22 @@ fn moves() -> impl Strategy<Value = Move> {
     ]
 }
 
+fn moves_of_hosts_that_come_and_go() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        10 => moves(),
+        1 => (0..20usize).prop_map(|host| Move::Vanish { host }),
+        2 => (0..20usize, any::<bool>()).prop_map(|(host, in_order)| Move::Return { host, in_order }),
+    ]
+}
+
 /// A fleet with whoever looks for it.
 struct Play {
     manifest: Manifest,
+    hosts: usize,
+    /// Those that are seen.
     fleet: Fleet,
+    /// Those that nobody sees.
+    away: Fleet,
     past: Vec<Fleet>,
     /// Who is told to go, as it was after each move; that of nobody is empty.
     told: Vec<BTreeSet<Arc<str>>>,
@@ -181,45 +199,92 @@ struct Play {
 }
 
 impl Play {
+    fn new(hosts: usize, manifest: Manifest) -> Self {
+        let before = HostStanding { runs: 1, in_order: true, failed: None };
+        let fleet: Fleet = (0..hosts).map(|at| (format!("h{at}").into(), before)).collect();
+        let (past, told) = (vec![fleet.clone()], vec![BTreeSet::new()]);
+        Self { manifest, hosts, fleet, away: Fleet::new(), past, told, is_led: false }
+    }
+
+    fn name(&self, host: usize) -> Arc<str> {
+        format!("h{}", host % self.hosts).into()
+    }
+
     fn seen(&self, late: usize) -> &Fleet {
         &self.past[self.past.len().saturating_sub(1 + late)]
     }
 
+    fn told(&self) -> &BTreeSet<Arc<str>> {
+        self.told.last().unwrap()
+    }
+
+    /// Those that are seen, and have begun and are not in order, or were told to begin.
+    fn under_way(&self) -> usize {
+        let is_under_way = |(name, standing): &(&Arc<str>, &HostStanding)| {
+            !standing.has(2) && (standing.runs == 2 || self.told().contains(*name))
+        };
+        self.fleet.iter().filter(is_under_way).count()
+    }
+
     fn play(&mut self, next: &Move) {
-        let mut told = self.told.last().cloned().unwrap_or_default();
-        let name = |host: usize| -> Arc<str> { format!("h{}", host % self.fleet.len()).into() };
+        let mut told = self.told().clone();
         let mut begins = None;
         match next {
             Move::Heed { host, late } => {
-                let (name, own) = (name(*host), self.fleet[&name(*host)]);
+                let name = self.name(*host);
                 let heard = &self.told[self.told.len().saturating_sub(1 + late)];
                 let heard = Heard { go: heard.contains(&name), failed_on: None };
-                begins = (heed(&self.manifest, &name, own, &heard) == Decision::Take).then_some(name);
+                let own = self.fleet.get(&name);
+                begins = own
+                    .filter(|own| heed(&self.manifest, &name, **own, &heard) == Decision::Take)
+                    .map(|_| name);
             }
             Move::Look { host, late } => {
-                let (name, own) = (name(*host), self.fleet[&name(*host)]);
-                begins =
-                    (decide(&self.manifest, &name, own, self.seen(*late)) == Decision::Take).then_some(name);
+                let name = self.name(*host);
+                let own = self.fleet.get(&name);
+                let takes = |own: &&HostStanding| {
+                    decide(&self.manifest, &name, **own, self.seen(*late)) == Decision::Take
+                };
+                begins = own.filter(takes).is_some().then_some(name);
             }
             Move::Settle { host } => {
-                self.fleet.get_mut(&name(*host)).unwrap().in_order = true;
+                let name = self.name(*host);
+                let own = self.fleet.get_mut(&name).or(self.away.get_mut(&name));
+                own.unwrap().in_order = true;
             }
             Move::Say { is_deposed, late } if self.is_led || *is_deposed => {
-                told.extend(word(&self.manifest, self.seen(*late)).go);
+                let seen = self.seen(*late).clone();
+                told.retain(|host| *is_deposed || seen.contains_key(host));
+                told.extend(word(&self.manifest, &seen, &told).go);
             }
             Move::End => {
                 self.is_led = false;
                 told.clear();
             }
             Move::Begin => self.is_led = true,
+            Move::Vanish { host } => self.away.extend(self.fleet.remove_entry(&self.name(*host))),
+            Move::Return { host, in_order } => {
+                let back = self.away.remove_entry(&self.name(*host));
+                let back = back.map(|(name, own)| (name, HostStanding { in_order: *in_order, ..own }));
+                self.fleet.extend(back);
+            }
             Move::Say { .. } => {}
         }
         if let Some(name) = begins {
-            *self.fleet.get_mut(&name).unwrap() = HostStanding { runs: 2, in_order: false, failed: None };
+            self.fleet.insert(name, HostStanding { runs: 2, in_order: false, failed: None });
         }
         self.told.push(told);
         self.past.push(self.fleet.clone());
     }
+}
+
+/// In the end: one that looks for all and ends now and then, and hosts that settle.
+fn rounds(hosts: usize) -> impl Iterator<Item = Move> {
+    (0..hosts * 2).flat_map(move |round| {
+        let ends = (round % 3 == 0).then_some(Move::End);
+        let each = (0..hosts).flat_map(|host| [Move::Settle { host }, Move::Heed { host, late: 0 }]);
+        ends.into_iter().chain([Move::Begin, Move::Say { is_deposed: false, late: 0 }]).chain(each)
+    })
 }
 
 proptest! {
@@ -234,17 +299,8 @@ proptest! {
         let rollout = Rollout { canary, max_unavailable, ..Rollout::default() };
         prop_assume!(rollout.is_staged());
         let manifest = manifest(rollout);
-        let before = HostStanding { runs: 1, in_order: true, failed: None };
-        let fleet: Fleet = (0..hosts).map(|at| (format!("h{at}").into(), before)).collect();
-        let (past, told) = (vec![fleet.clone()], vec![BTreeSet::new()]);
-        let mut play = Play { manifest, fleet, past, told, is_led: false };
-        // In the end: one that ends now and then, and hosts that settle.
-        let rounds = (0..hosts * 2).flat_map(|round| {
-            let ends = (round % 3 == 0).then_some(Move::End);
-            let each = (0..hosts).flat_map(|host| [Move::Settle { host }, Move::Heed { host, late: 0 }]);
-            ends.into_iter().chain([Move::Begin, Move::Say { is_deposed: false, late: 0 }]).chain(each)
-        });
-        for next in moves.into_iter().chain(rounds) {
+        let mut play = Play::new(hosts, manifest);
+        for next in moves.into_iter().chain(rounds(hosts)) {
             play.play(&next);
             let order = order(&play.manifest, &play.fleet);
             let begun = |host: &Arc<str>| play.fleet[host].runs == 2;
@@ -258,6 +314,43 @@ proptest! {
             }
         }
         prop_assert!(play.fleet.values().all(|standing| standing.runs == 2 && standing.in_order));
+    }
+}
+
+proptest! {
+    /// Hosts that are gone in the middle and come back take their turn then: nobody new is given one while as many as may be are under
+    /// way, wherever they stand in the order, and in the end everybody has it.
+    #[test]
+    fn a_rollout_with_hosts_that_come_and_go_keeps_its_bounds_and_comes_to_its_end(
+        hosts in 1..20usize,
+        canary in amounts(),
+        max_unavailable in amounts(),
+        moves in proptest::collection::vec(moves_of_hosts_that_come_and_go(), 0..400),
+    ) {
+        let rollout = Rollout { canary, max_unavailable, ..Rollout::default() };
+        prop_assume!(rollout.is_staged());
+        let mut play = Play::new(hosts, manifest(rollout));
+        let back = (0..hosts).map(|host| Move::Return { host, in_order: true });
+        for next in moves.into_iter().chain(back).chain(rounds(hosts)) {
+            // News that are late let two begin that do not know of each other.
+            let next = match next {
+                Move::Heed { host, .. } => Move::Heed { host, late: 0 },
+                Move::Look { .. } if play.is_led => continue,
+                Move::Look { host, .. } => Move::Look { host, late: 0 },
+                Move::Say { .. } => Move::Say { is_deposed: false, late: 0 },
+                other => other,
+            };
+            let (told, runs) = (play.told().len(), play.fleet.values().filter(|own| own.runs == 2).count());
+            play.play(&next);
+            let has_begun = matches!(next, Move::Look { .. })
+                && play.fleet.values().filter(|own| own.runs == 2).count() > runs;
+            if let Some(most) = max_unavailable
+                && (play.told().len() > told || has_begun)
+            {
+                prop_assert!(play.under_way() <= most.of(play.fleet.len()).max(1), "{next:?}");
+            }
+        }
+        prop_assert!(play.fleet.len() == hosts && play.fleet.values().all(|own| own.has(2)));
     }
 }
 

@@ -122,9 +122,63 @@ async fn a_host_that_a_release_is_not_for_looks_for_those_that_may_not() {
 }
 
 #[tokio::test]
+async fn a_host_that_has_a_later_release_looks_for_those_that_still_take_the_one_before() {
+    let mut hosts = Hosts::new();
+    hosts.release(&[]).await;
+    hosts.release(&["a"]).await;
+    hosts.start("a", true).await;
+    for host in ["b1", "b2"] {
+        hosts.start(host, false).await;
+    }
+    hosts.until_taken(2).await;
+    assert_eq!(&*hosts.lead().await.host, "a");
+    // It looks for each of both.
+    assert!(hosts.looks() <= 2, "{}", hosts.looks());
+    // When nobody is to take it any more, nobody is looked for.
+    while hosts.store.get(&keys::rollout_lead(1)).await.unwrap().is_some() {
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_turn_of_a_host_that_is_gone_goes_to_the_next_one_and_it_waits_for_another() {
+    let mut hosts = Hosts::new();
+    hosts.start("z", true).await;
+    for host in ["a", "b"] {
+        say(&hosts.store, host, 0, None).await;
+    }
+    hosts.release(&["a", "b"]).await;
+    let go = |host: &str| keys::rollout_go(host, 1);
+    let is_told = async |host: &str| hosts.store.get(&go(host)).await.unwrap().is_some();
+    let (first, second) = loop {
+        if is_told("a").await {
+            break ("a", "b");
+        }
+        if is_told("b").await {
+            break ("b", "a");
+        }
+        sleep(Duration::from_millis(20)).await;
+    };
+    assert!(!is_told(second).await);
+    let gone = vec![homeostat_engine::store::Operation::Delete(keys::host(first).into())];
+    assert!(matches!(hosts.store.transaction(vec![], gone).await, Ok(Commit::Done(_))));
+    while is_told(first).await || !is_told(second).await {
+        sleep(Duration::from_millis(20)).await;
+    }
+    // It comes back while the other one is under way, and has its turn after it.
+    say(&hosts.store, first, 0, None).await;
+    sleep(Duration::from_secs(1)).await;
+    assert!(!is_told(first).await);
+    say(&hosts.store, second, 1, None).await;
+    while !is_told(first).await {
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn one_that_says_nothing_any_more_holds_up_nobody() {
     let mut hosts = Hosts::new();
-    let hangs = Lead { host: "z".into(), beat: 0, failed_on: None, everywhere: false };
+    let hangs = Lead { host: "z".into(), beat: 0, failed_on: None, everywhere: false, over: false };
     hosts.store.put(&keys::rollout_lead(1), &hangs.to_bytes(), None).await.unwrap();
     for host in ["a", "b"] {
         hosts.start(host, true).await;
