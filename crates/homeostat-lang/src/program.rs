@@ -5,6 +5,7 @@ use homeostat_model::{Diagnostic, Stage};
 use crate::infer::{self, Kinds, Types};
 use crate::modules::Modules;
 use crate::scope::{self, Resolution};
+use crate::syntax::Confined;
 use crate::wrong::Wrong;
 
 /// A program that was found to be right, or what is right of one that is refused.
@@ -46,7 +47,7 @@ pub fn check(modules: Modules, kinds: &dyn Kinds) -> Result<Checked, Refused> {
     let is_unread = |found: &&Diagnostic| found.stage == Stage::Parse;
     let left_out = Wrong::of(&modules, found.iter().filter(is_unread), resolved.circular.clone());
     let mut types = Types::default();
-    let is_confined = modules.files().all(|(_, file)| file.is_confined());
+    let is_confined = modules.files().all(|(_, file)| file.confined() != Confined::Nowhere);
     let is_followed = is_confined && infer::can_follow(&found);
     if is_followed {
         let (inferred, wrong) = infer::infer(&modules, &resolved.names, kinds, &left_out);

@@ -9,6 +9,7 @@ use homeostat_model::{Diagnostic, SourceId, Span, codes};
 
 use crate::ast::{Part, Parts, StatementId};
 use crate::modules::{FileId, Modules};
+use crate::syntax::Confined;
 
 /// The parts of a program that have errors.
 #[derive(Debug, Default)]
@@ -30,9 +31,16 @@ impl Wrong {
         }
         let mut wrong = Self::default();
         for (file, loaded) in modules.files() {
-            let Some(places) = by_source.get(&loaded.program.source) else { continue };
+            let places = by_source.get(&loaded.program.source);
+            let fits = loaded.confined() == Confined::Everywhere;
+            if places.is_none() && fits {
+                continue;
+            }
             let parts = Parts::of(&loaded.program);
-            wrong.parts.extend(places.iter().map(|place| (file, parts.at(*place))));
+            wrong.parts.extend(places.into_iter().flatten().map(|place| (file, parts.at(*place))));
+            if let Confined::UpTo(position) = loaded.confined() {
+                wrong.parts.extend(parts.beyond(position).map(|part| (file, part)));
+            }
         }
         wrong.may_hide = wrong.parts.iter().any(|(_, part)| *part == Part::Between);
         wrong

@@ -43,6 +43,20 @@ impl<'a> Parts<'a> {
         Self { program, statements }
     }
 
+    /// All that reaches beyond a position of the text.
+    pub fn beyond(&self, position: u32) -> impl Iterator<Item = Part> {
+        let ids = self.statements.iter().map(|(id, _)| *id);
+        let ids = ids.filter(move |id| self.program.statement(*id).span.end > position);
+        let parts = ids.flat_map(|id| {
+            let lines = match &self.program.statement(id).kind {
+                StatementKind::Collect(resource) | StatementKind::Resource(resource) => resource.lines.len(),
+                _ => 0,
+            };
+            (0..lines).map(move |line| Part::Line(id, line)).chain([Part::Statement(id)])
+        });
+        parts.chain([Part::Between])
+    }
+
     /// The part that a place begins in.
     pub fn at(&self, place: Span) -> Part {
         let span = |at: usize| self.program.statement(self.statements[at].0).span;

@@ -11,7 +11,7 @@ use super::path::{directory, join};
 use super::remote::{Remote, RemoteImport};
 use super::{File, FileId, Files, Imported, Modules, Unreadable, unread};
 use crate::ast::{self, Import, StatementId, StatementKind};
-use crate::syntax::{Mode, is_balanced};
+use crate::syntax::{Confined, Mode, confined};
 
 /// Where modules that come from somewhere else are looked for last.
 pub const GLOBAL_DIRECTORY: &str = "/modules/";
@@ -153,8 +153,9 @@ impl Loader<'_> {
             .filter(|(_, statement)| matches!(statement.kind, StatementKind::Import(_)))
             .filter_map(|(at, _)| parsed.program.statement_id(at))
             .collect();
-        let unread = unread::words(&text, &parsed);
         let is_broken = parsed.diagnostics.iter().any(|found| found.stage == Stage::Parse);
+        let confined = if is_broken { confined(&text, source) } else { Confined::Everywhere };
+        let unread = unread::words(&text, &parsed, confined);
         self.loaded.push(File {
             path,
             module: self.modules[module].base.clone(),
@@ -162,7 +163,7 @@ impl Loader<'_> {
             diagnostics: parsed.diagnostics,
             imports: HashMap::new(),
             unread,
-            is_confined: !is_broken || is_balanced(&text, source),
+            confined,
             source,
             imported_at,
         });

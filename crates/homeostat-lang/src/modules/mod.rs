@@ -17,6 +17,7 @@ use std::sync::Arc;
 use homeostat_model::{Diagnostic, SourceId, Span, Stage};
 
 use crate::ast::{Program, StatementId};
+use crate::syntax::Confined;
 
 pub use import::default_alias;
 pub use load::{GLOBAL_DIRECTORY, load, load_as};
@@ -83,7 +84,7 @@ pub struct File {
     pub diagnostics: Vec<Diagnostic>,
     /// The words on lines that could not be read, and may have defined something.
     unread: HashSet<String>,
-    is_confined: bool,
+    confined: Confined,
     source: SourceId,
     /// The statement that it was read for, unless everything begins with it.
     imported_at: Option<Span>,
@@ -106,9 +107,9 @@ impl File {
         self.unread.contains(name)
     }
 
-    /// Whether what could not be read leaves the rest as it is.
-    pub fn is_confined(&self) -> bool {
-        self.is_confined
+    /// How far what could not be read leaves the rest as it is.
+    pub(crate) fn confined(&self) -> Confined {
+        self.confined
     }
 }
 

@@ -5,12 +5,18 @@ use std::collections::HashSet;
 use homeostat_model::{Diagnostic, Span, Stage};
 
 use crate::ast::{Parsed, Part, Parts, StatementKind};
+use crate::syntax::Confined;
 
-/// The names that statements with errors define, and all words on lines with errors that are in no statement.
-pub(super) fn words(text: &str, parsed: &Parsed) -> HashSet<String> {
+/// The names that statements with errors define, all words on lines with errors that are in no statement, and all words from where brackets
+/// do not fit.
+pub(super) fn words(text: &str, parsed: &Parsed, confined: Confined) -> HashSet<String> {
     let is_no_word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
     let parts = Parts::of(&parsed.program);
     let mut words = HashSet::new();
+    if let Confined::UpTo(position) = confined {
+        let rest = text.get(position as usize..).unwrap_or_default();
+        words.extend(rest.split(is_no_word).map(ToOwned::to_owned));
+    }
     for place in unread(&parsed.diagnostics) {
         let statement = match parts.at(place) {
             Part::Line(..) => continue,

@@ -62,14 +62,24 @@ fn is_of_one_piece(next: &Diagnostic, last: &Diagnostic) -> bool {
         && last.span.zip(next.span).is_some_and(|(last, next)| last.end == next.start)
 }
 
-/// Whether every bracket of a text is closed by one that fits, and none is closed that was not opened. Where that is so, what
-/// is wrong in a line leaves the blocks around it as they are.
-pub(crate) fn is_balanced(text: &str, source: SourceId) -> bool {
-    let mut open = Vec::new();
+/// How far what is wrong in a line of a text leaves the blocks around it as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Confined {
+    /// Everywhere: every bracket is closed by one that fits, and none is closed that was not opened.
+    Everywhere,
+    /// Up to a position: the outermost bracket there is not closed by one that fits.
+    UpTo(u32),
+    /// Nowhere: something is closed that was not opened, who knows where.
+    Nowhere,
+}
+
+/// How far the brackets of a text fit.
+pub(crate) fn confined(text: &str, source: SourceId) -> Confined {
+    let mut open: Vec<(SyntaxKind, u32)> = Vec::new();
     for token in lexer::lex(text, source).0 {
         let closes = match token.kind {
             SyntaxKind::OpenBrace | SyntaxKind::OpenBracket | SyntaxKind::OpenParen => {
-                open.push(token.kind);
+                open.push((token.kind, token.start));
                 continue;
             }
             SyntaxKind::CloseBrace => SyntaxKind::OpenBrace,
@@ -77,11 +87,12 @@ pub(crate) fn is_balanced(text: &str, source: SourceId) -> bool {
             SyntaxKind::CloseParen => SyntaxKind::OpenParen,
             _ => continue,
         };
-        if open.pop() != Some(closes) {
-            return false;
+        let outermost = open.first().map(|(_, start)| *start);
+        if open.pop().map(|(kind, _)| kind) != Some(closes) {
+            return outermost.map_or(Confined::Nowhere, Confined::UpTo);
         }
     }
-    open.is_empty()
+    open.first().map_or(Confined::Everywhere, |(_, start)| Confined::UpTo(*start))
 }
 
 /// Parses the expression of an interpolation, in which variables are written without their `$`.
