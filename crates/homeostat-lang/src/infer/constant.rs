@@ -157,6 +157,8 @@ impl Infer<'_> {
             Some(TypeExpr { kind: TypeKind::Str, .. }) => NameForm::Text,
             Some(_) => NameForm::Computed,
             None => {
+                // Of one that needs itself, it has been said.
+                self.name_forms.insert((scope, slot), NameForm::Param);
                 let form = stacker::maybe_grow(64 << 10, 1 << 20, || self.name_form(here.file, value));
                 self.name_forms.insert((scope, slot), form);
                 form
