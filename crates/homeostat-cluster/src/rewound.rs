@@ -1,6 +1,5 @@
 //! A store for tests that goes back to what an old copy of it has.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,19 +12,12 @@ use tokio::task::JoinSet;
 pub(crate) struct Rewound {
     now: Mutex<Arc<dyn Store>>,
     turns: watch::Sender<u64>,
-    /// When each prefix was looked at last, by turns.
-    looked_at: Mutex<BTreeMap<String, u64>>,
     watches: Mutex<JoinSet<()>>,
 }
 
 impl Rewound {
     pub(crate) fn new(store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self {
-            now: Mutex::new(store),
-            turns: watch::Sender::new(0),
-            looked_at: Mutex::default(),
-            watches: Mutex::default(),
-        })
+        Arc::new(Self { now: Mutex::new(store), turns: watch::Sender::new(0), watches: Mutex::default() })
     }
 
     /// It has what this one has from now on, and all watches are lost.
@@ -45,7 +37,6 @@ impl Store for Rewound {
     }
 
     fn range<'a>(&'a self, prefix: &'a str) -> StoreFuture<'a, (Vec<Entry>, u64)> {
-        self.looked_at.lock().unwrap().insert(prefix.to_owned(), *self.turns.borrow());
         Box::pin(async move { self.now().range(prefix).await })
     }
 
@@ -74,12 +65,6 @@ impl Store for Rewound {
             let mut turns = self.turns.subscribe();
             let mut passed_on = self.now().watch(prefix, after).await?;
             let (teller, watching) = mpsc::channel(64);
-            let turn = *turns.borrow();
-            if self.looked_at.lock().unwrap().get(prefix).is_some_and(|looked_at| *looked_at < turn) {
-                // It goes on from what there was before.
-                teller.send(WatchItem::Lost).await.ok();
-                return Ok(watching);
-            }
             self.watches.lock().unwrap().spawn(async move {
                 loop {
                     let (item, is_last) = tokio::select! {

@@ -432,6 +432,14 @@ async fn a_store_that_went_back_is_told_again_which_large_files_a_host_has() {
         }
     };
     assert_eq!(told(&first).await, [1]);
-    rewound.go_back(copy.clone());
-    assert_eq!(told(&copy).await, [1]);
+    let again = async {
+        // A watch that is only about to begin would go on from what there was before: such a store goes back once more.
+        loop {
+            rewound.go_back(copy.clone());
+            if let Ok(releases) = tokio::time::timeout(Duration::from_secs(2), told(&copy)).await {
+                return releases;
+            }
+        }
+    };
+    assert_eq!(tokio::time::timeout(Duration::from_secs(60), again).await, Ok(vec![1]));
 }
