@@ -72,7 +72,7 @@ impl Follower {
     /// Begins. `standing` tells how this host stands.
     pub fn start(party: Party, standing: watch::Receiver<HostStanding>) -> Self {
         let mut tasks = JoinSet::new();
-        let (tell, view) = watch::channel(View::default());
+        let (tell, view) = watch::channel(None);
         tasks.spawn(watch_releases(party.store.clone(), tell));
         // One offer at a time: the next is made when it is known what became of the last.
         let (offer, offers) = mpsc::channel(1);
@@ -104,7 +104,7 @@ impl Follower {
 }
 
 /// What the store has.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct View {
     pub(super) releases: Vec<Stored>,
     pub(super) rosters: Vec<Stored>,
@@ -113,7 +113,7 @@ pub(super) struct View {
 }
 
 /// Reads again whatever changes, for as long as somebody listens.
-async fn watch_releases(store: Arc<dyn Store>, tell: watch::Sender<View>) {
+async fn watch_releases(store: Arc<dyn Store>, tell: watch::Sender<Option<View>>) {
     let mut backoff = Backoff::default();
     let mut turns = 0;
     while !tell.is_closed() {
@@ -121,8 +121,8 @@ async fn watch_releases(store: Arc<dyn Store>, tell: watch::Sender<View>) {
             Ok((view, [mut releases, mut rosters])) => {
                 backoff.reset();
                 tell.send_if_modified(|told| {
-                    let is_new = *told != view;
-                    *told = view;
+                    let is_new = told.as_ref() != Some(&view);
+                    *told = Some(view);
                     is_new
                 });
                 // Whatever it is, a loss too: it is read again.

@@ -63,7 +63,8 @@ pub(super) struct Watcher {
 
 /// What it looks at.
 pub(super) struct Sight {
-    pub(super) view: watch::Receiver<View>,
+    /// None until the store has answered once.
+    pub(super) view: watch::Receiver<Option<View>>,
     /// How this host stands.
     pub(super) standing: watch::Receiver<HostStanding>,
 }
@@ -142,6 +143,8 @@ impl Watcher {
     async fn look(&mut self) -> bool {
         let view = self.sight.view.borrow_and_update().clone();
         let own = *self.sight.standing.borrow_and_update();
+        // To take it for a store without releases would remove what large files are here of them.
+        let Some(view) = view else { return true };
         let operators = match self.operators(&view.rosters) {
             Ok(operators) => operators,
             Err(error) => {
