@@ -191,8 +191,7 @@ impl Files {
     /// What is on the way to a path, is no directory and leads to none.
     pub fn in_the_way_of(&self, path: &AbsPath) -> Option<(AbsPath, Identity)> {
         let mut above = std::iter::successors(path.parent(), AbsPath::parent);
-        let (dir, is) =
-            above.find_map(|dir| Some((self.stat(&dir).ok()??, dir))).map(|(is, dir)| (dir, is))?;
+        let (is, dir) = above.find_map(|dir| Some((self.stat(&dir).ok()??, dir)))?;
         let leads_on = || match self.stat_source(&dir) {
             Ok(leads_to) => leads_to.is_some_and(|is| is.is_dir()),
             // Whoever follows it says why it may not be followed.
