@@ -15,6 +15,13 @@ pub enum Access {
     ReadWrite,
 }
 
+impl Access {
+    fn is_in(self, allowed: i32) -> bool {
+        allowed == PermissionType::Readwrite as i32
+            || self == Self::Read && allowed == PermissionType::Read as i32
+    }
+}
+
 /// Which keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keys<'k> {
@@ -73,9 +80,28 @@ impl Administration {
         )
     }
 
-    /// Allows a role something with one key, or with all that begin so.
-    pub async fn allow(&self, role: &str, access: Access, keys: Keys<'_>) -> Result<(), Refusal> {
-        let (from, end) = self.range(keys);
+    /// Allows a role this with these, where it may not yet: each change of a role makes all clients prove themselves again.
+    pub async fn allow(&self, role: &str, access: Access, all: &[Keys<'_>]) -> Result<(), Refusal> {
+        let known = self.ask(Again::Harmless, |mut at| async move { at.auth.role_get(role).await }).await?;
+        let known = known.permissions();
+        for keys in all {
+            let (from, end) = self.range(*keys);
+            let is_it =
+                |one: &Permission| one.key() == from && one.range_end() == end.as_deref().unwrap_or_default();
+            if !known.iter().any(|one| is_it(one) && access.is_in(one.get_type())) {
+                self.grant(role, access, from, end).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn grant(
+        &self,
+        role: &str,
+        access: Access,
+        from: Vec<u8>,
+        end: Option<Vec<u8>>,
+    ) -> Result<(), Refusal> {
         let kind = match access {
             Access::Read => PermissionType::Read,
             Access::ReadWrite => PermissionType::Readwrite,
@@ -88,20 +114,6 @@ impl Administration {
             async move { at.auth.role_grant_permission(role, permission).await.map(drop) }
         })
         .await
-    }
-
-    /// Lets a role read these, where it may not yet: each change of a role makes all clients prove themselves again.
-    pub async fn let_read(&self, role: &str, all: &[Keys<'_>]) -> Result<(), Refusal> {
-        let known = self.ask(Again::Harmless, |mut at| async move { at.auth.role_get(role).await }).await?;
-        let known = known.permissions();
-        for keys in all {
-            let (from, end) = self.range(*keys);
-            let end = end.unwrap_or_default();
-            if !known.iter().any(|one| one.key() == from && one.range_end() == end) {
-                self.allow(role, Access::Read, *keys).await?;
-            }
-        }
-        Ok(())
     }
 
     fn range(&self, keys: Keys<'_>) -> (Vec<u8>, Option<Vec<u8>>) {

@@ -22,5 +22,6 @@ pub use message::{
 };
 pub use news::{News, follow};
 pub use record::TrustedRecord;
+pub(crate) use registrar::hosts;
 pub use registrar::{Pinned, Registrar};
 pub use ticket::{ADDRESSES_MAX, JoinString, NotAJoinString, TokenId};

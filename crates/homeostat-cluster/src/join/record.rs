@@ -42,7 +42,7 @@ pub(crate) fn written_again(key: &str, stored: &[u8]) -> Option<Vec<u8>> {
         _ if below(keys::CLUSTER_TOKENS) => again::<Token>(key, stored),
         _ if below(keys::CLUSTER_CANDIDATES) => again::<MemberAddress>(key, stored),
         _ if below(keys::CLUSTER_REFUSED) => again::<Refused>(key, stored),
-        _ if below("cluster/hosts/") => again::<Host>(key, stored),
+        _ if below(keys::CLUSTER_HOSTS) => again::<Host>(key, stored),
         _ if below("cluster/addresses/") => again::<HostName>(key, stored),
         _ => None,
     }

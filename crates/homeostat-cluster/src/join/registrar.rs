@@ -14,7 +14,7 @@ use super::message::{Granted, Refusal};
 use super::record::{Host, Known, Record, Refused, TrustedRecord};
 use crate::deploys::current_roster;
 use crate::identity::{
-    Authority, AuthorityError, Certificate, ClusterId, Identity, Issued, MemberAddress, Operator,
+    Authority, AuthorityError, Certificate, ClusterId, HostName, Identity, Issued, MemberAddress, Operator,
     RequestedKey, Role, Serial, Subject,
 };
 
@@ -190,6 +190,14 @@ pub(super) async fn refused(store: &dyn Store) -> Result<(BTreeSet<Serial>, u64)
     let (entries, revision) = store.range(keys::CLUSTER_REFUSED).await?;
     let certificates = readable(&entries).flat_map(|refused: Refused| refused.certificates);
     Ok((certificates.map(|known| known.serial).collect(), revision))
+}
+
+/// Those who have joined and are not about to be removed, and what each may be.
+pub(crate) async fn hosts(store: &dyn Store) -> Result<Vec<(HostName, Role)>, StoreError> {
+    let (refused, _) = refused(store).await?;
+    let (entries, _) = store.range(keys::CLUSTER_HOSTS).await?;
+    let is_let_in = |host: &Host| !host.certificates.iter().all(|known| refused.contains(&known.serial));
+    Ok(readable(&entries).filter(is_let_in).map(|host| (host.host, host.role)).collect())
 }
 
 /// Those that this version can read: one that it cannot must not hide the others.

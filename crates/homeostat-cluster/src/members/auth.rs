@@ -41,7 +41,7 @@ const SHARED: &[Keys<'static>] = &[
 pub(super) async fn begin(etcd: &Administration, host: &str) -> Result<(), Refusal> {
     etcd.add_role(EVERYBODY).await?;
     share(etcd).await?;
-    etcd.allow(EVERYBODY, Access::ReadWrite, Keys::Below(keys::KV_ONE)).await?;
+    etcd.allow(EVERYBODY, Access::ReadWrite, &[Keys::Below(keys::KV_ONE)]).await?;
     etcd.add_role(ROOT).await?;
     // etcd wants a user of that name; nobody has its certificate.
     etcd.add_user(ROOT).await?;
@@ -53,7 +53,7 @@ pub(super) async fn begin(etcd: &Administration, host: &str) -> Result<(), Refus
 
 /// Lets everybody read what is shared now, also where it was set up before some of that was. Doing it again is as good as once.
 pub(super) async fn share(etcd: &Administration) -> Result<(), Refusal> {
-    etcd.let_read(EVERYBODY, SHARED).await
+    etcd.allow(EVERYBODY, Access::Read, SHARED).await
 }
 
 /// Lets a host in: who has a certificate with its name is that host from then on. Doing it again is as good as once.
@@ -63,12 +63,11 @@ pub async fn add_host(etcd: &Administration, host: &str) -> Result<(), Refusal> 
     }
     let role = role_of(host);
     etcd.add_role(&role).await?;
-    for key in [keys::host(host), keys::facts(host), keys::key_of(host), keys::holds(host)] {
-        etcd.allow(&role, Access::ReadWrite, Keys::One(&key)).await?;
-    }
-    for prefix in [keys::vertices_of(host), keys::exports_of(host), keys::kv_each_of(host)] {
-        etcd.allow(&role, Access::ReadWrite, Keys::Below(&prefix)).await?;
-    }
+    let single = [keys::host(host), keys::facts(host), keys::key_of(host), keys::holds(host)];
+    let prefixes = [keys::vertices_of(host), keys::exports_of(host), keys::kv_each_of(host)];
+    let own =
+        single.iter().map(|key| Keys::One(key)).chain(prefixes.iter().map(|prefix| Keys::Below(prefix)));
+    etcd.allow(&role, Access::ReadWrite, &own.collect::<Vec<_>>()).await?;
     etcd.add_user(host).await?;
     etcd.grant_role(host, EVERYBODY).await?;
     etcd.grant_role(host, &role).await
@@ -87,7 +86,7 @@ pub async fn demote(etcd: &Administration, host: &str) -> Result<(), Refusal> {
 /// Lets a host say where its service is.
 pub async fn allow_service(etcd: &Administration, host: &str, service: &str) -> Result<(), Refusal> {
     let key = keys::service(service, host);
-    etcd.allow(&role_of(host), Access::ReadWrite, Keys::One(&key)).await
+    etcd.allow(&role_of(host), Access::ReadWrite, &[Keys::One(&key)]).await
 }
 
 /// Shuts a host out: its certificate opens nothing any more.

@@ -13,6 +13,8 @@ use super::records::{self, Roster, Seat, Taken};
 use super::server::Begin;
 use super::{Candidacy, auth, seat};
 use crate::etcd::{Administration, EtcdOptions, EtcdStore, OptionsError, Refusal};
+use crate::identity::Role;
+use crate::join;
 use crate::pace::{about, random};
 
 /// What to tell before [`recover`], for a person.
@@ -163,9 +165,21 @@ async fn set_up(
     if *begin == Begin::Survivor {
         // Not before what is written is kept.
         auth::share(&etcd).await?;
+        let_in_again(store, &etcd).await?;
         close_log(data, store, &etcd, &roster).await?;
     }
     Ok(health.id)
+}
+
+/// Lets in who had joined: a copy may know a host and not yet, or no longer, all that the host may do.
+async fn let_in_again(store: &EtcdStore, etcd: &Administration) -> Result<(), LoneError> {
+    for (host, role) in join::hosts(store).await? {
+        auth::add_host(etcd, host.as_str()).await?;
+        if role == Role::Member {
+            auth::add_member(etcd, host.as_str()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Sees to it that others get what this member has as a whole, and not by its log. A member that is killed may have carried out entries

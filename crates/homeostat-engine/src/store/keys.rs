@@ -51,6 +51,8 @@ pub const KV_EACH: &str = "kv/each/";
 
 /// Tokens to join with.
 pub const CLUSTER_TOKENS: &str = "cluster/tokens/";
+/// Those who have joined.
+pub const CLUSTER_HOSTS: &str = "cluster/hosts/";
 /// Those who may be members.
 pub const CLUSTER_CANDIDATES: &str = "cluster/candidates/";
 /// Certificates of hosts that were removed.
@@ -65,7 +67,7 @@ pub fn cluster_token(id: &str) -> String {
 
 /// Who has joined under a name; names that differ in case only are one.
 pub fn cluster_host(host: &str) -> String {
-    format!("cluster/hosts/{}", part(&host.to_ascii_lowercase()))
+    format!("{CLUSTER_HOSTS}{}", part(&host.to_ascii_lowercase()))
 }
 
 /// Who listens at an address.

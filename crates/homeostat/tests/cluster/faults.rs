@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use homeostat_cluster::members;
 use homeostat_engine::Store;
 use homeostat_engine::store::keys;
 use tokio::runtime::Builder;
@@ -178,12 +179,28 @@ fn a_host_that_runs_writes_again_what_an_old_copy_of_the_store_has_not() {
     rig.until_members(&[1, 2, 3]);
     let token = rig.token(1, &["--member"]);
     rig.join(4, &token).ends_with(0);
-    // The old copy knows the fourth host, and nothing of what it says later.
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    // The old copy knows the fourth host, not all that it may do, and nothing of what it says later.
+    runtime.block_on(async {
+        let etcd = rig.store(1).administration();
+        members::demote(&etcd, "h4").await.unwrap();
+        etcd.remove_role("host/h4").await.unwrap();
+    });
+    let written = Instant::now();
+    rig.until("that is on disk", |rig| {
+        rig.kv(1, &["put", "later", "1"]).ends_with(0);
+        written.elapsed() > Duration::from_secs(1)
+    });
     rig.kill(1);
     let (data, old) = (rig.host(1).join("prefix/cluster/etcd"), rig.host(1).join("old"));
     copy(&data, &old);
     rig.start(1, &[]);
     rig.until_members(&[1, 2, 3]);
+    runtime.block_on(async {
+        let etcd = rig.store(1).administration();
+        members::add_host(&etcd, "h4").await.unwrap();
+        members::add_member(&etcd, "h4").await.unwrap();
+    });
     rig.declare(
         4,
         "  - {name: '@@offered', path: DIR/files/offered, content: x}\n  \
@@ -191,7 +208,6 @@ fn a_host_that_runs_writes_again_what_an_old_copy_of_the_store_has_not() {
          kv:\n  - {name: own, key: place, value: here, mapped: true}\n",
     );
     rig.start(4, &[]);
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let said = |rig: &Rig| {
         let store = rig.store(1);
         runtime.block_on(async {
