@@ -1,38 +1,31 @@
-//! The task that owns the graph.
+//! The task that owns the graph: what comes is handled one after the other.
+
+mod ending;
+mod follow;
+mod telling;
 
 use std::collections::BTreeMap;
-use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::Poll;
 
 use homeostat_model::{Catalog, CatalogDelta, Diagnostic, ResourceId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::jobs::{self, AnyDrift, Ended, Job, Tools, Work};
+use super::jobs::{self, AnyDrift, Ended, Job, Tools};
 use super::loader::Loader;
 use super::looks::Looks;
 use super::subject::Managed;
 use super::view::{GraphView, VertexStatus};
 use super::{EngineOptions, EventSink, LoadSummary, Mode, Progress, Stands, Stop, plan, records};
-use crate::event::{Cause, Event, EventKind, Severity};
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::registry::Registry;
 use crate::resource::{Causes, Change, Failure};
-use crate::scheduler::{Command, Scheduler, Ticket};
+use crate::scheduler::{Scheduler, Ticket};
 use crate::source::{Source, Wakes};
 
-/// Jobs that one task polls one after the other.
-const CHUNK_MAX: usize = 32;
-/// How long a cancelling stop waits for a journal that hangs.
-const JOURNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
-/// Jobs in a row that the graph's task runs itself while there is only ever one, before it looks at what else came.
-const ALONE_MAX: usize = 16;
-/// Resources in a load after which it is worth giving memory back.
-const LARGE_LOAD: usize = 10_000;
 /// Messages that are taken in one go before what follows from them is done.
 const AT_ONCE_MAX: usize = 64;
 
@@ -300,199 +293,6 @@ impl GraphTask {
     fn look_of(&self, key: crate::source::VertexKey) -> Option<Arc<str>> {
         let at = self.scheduler.graph.resolve(key)?;
         self.scheduler.graph.at(at).data.resource.prefetch_key().cloned()
-    }
-
-    fn note(&mut self, text: String) {
-        let event = Event {
-            time: self.tools.host.clock().now(),
-            since_start: self.started.elapsed(),
-            id: None,
-            origin: None,
-            cause: Cause::Engine,
-            severity: Severity::Info,
-            duration: None,
-            kind: EventKind::Note(text.into()),
-        };
-        self.sink.emit(&[event]);
-    }
-
-    fn ended(&mut self, end: Ended) {
-        match end {
-            Ended::Check(ticket, result, took, armed) => {
-                if !armed {
-                    self.scheduler.not_armed(ticket.key);
-                }
-                self.scheduler.check_ended(ticket, result, took);
-            }
-            Ended::Apply(ticket, result, took) => self.scheduler.apply_ended(ticket, result, took),
-            Ended::Batch(id, result, took) => self.scheduler.batch_ended(id, result, took),
-        }
-    }
-
-    /// Does what the scheduler asks for and tells what happened.
-    async fn follow(&mut self) {
-        for _ in 0..ALONE_MAX {
-            let mut work = self.obey();
-            if work.len() != 1 || self.scheduler.in_flight() != 1 {
-                self.spawn(work);
-                break;
-            }
-            // Nothing else could run meanwhile: handing it to another thread would cost more than most jobs take.
-            let Some(work) = work.pop() else { break };
-            let mut job = work.begin(&self.tools);
-            match poll_fn(|cx| Poll::Ready(job.as_mut().poll(cx))).await {
-                Poll::Ready(end) => {
-                    self.set_time();
-                    self.ended(end);
-                }
-                Poll::Pending => {
-                    self.jobs.spawn(jobs::run_alone(job, self.messages.clone()));
-                }
-            }
-        }
-        let work = self.obey();
-        self.spawn(work);
-        let events = self.scheduler.take_events();
-        if !events.is_empty() {
-            self.activity += events.len() as u64;
-            self.keep_changes(&events);
-            self.sink.emit(&events);
-        }
-        if let Some(shown) = self.scheduler.take_shown() {
-            self.stands.send_replace(Arc::new(shown));
-        }
-        self.tell_progress();
-    }
-
-    /// Takes the scheduler's commands; the jobs among them are still to be run.
-    fn obey(&mut self) -> Vec<Work> {
-        let mut work = Vec::new();
-        for command in self.scheduler.take_commands() {
-            match command {
-                Command::Check(job) => work.push(Work::Check(job)),
-                Command::Apply(job) => work.push(Work::Apply(job)),
-                Command::Batch(job) => work.push(Work::Batch(job)),
-                Command::Record(ticket, records) => {
-                    self.loader.follow(&records);
-                    if let Some(queue) = &self.records {
-                        // The journal's task ends only after this one.
-                        queue.send((ticket, records)).ok();
-                    }
-                }
-                Command::Disarm(key) => self.tools.disarm(key),
-            }
-        }
-        work
-    }
-
-    /// Runs jobs in chunks: the larger, the more is under way, as long as every worker has enough of them.
-    fn spawn(&mut self, work: Vec<Work>) {
-        let workers = tokio::runtime::Handle::current().metrics().num_workers();
-        let size = (self.scheduler.in_flight() / (workers * 2)).clamp(1, CHUNK_MAX);
-        let mut work = work.into_iter();
-        while work.len() > 0 {
-            let chunk = work.by_ref().take(size).collect();
-            self.jobs.spawn(jobs::run_chunk(chunk, self.tools.clone(), self.messages.clone()));
-        }
-    }
-
-    fn keep_changes(&mut self, events: &[Event]) {
-        let Some(changes) = &mut self.changes else { return };
-        for event in events {
-            match (&event.id, &event.kind) {
-                (Some(id), EventKind::Changed(new) | EventKind::WouldChange(new)) => {
-                    changes.insert(id.clone(), new.clone());
-                }
-                (Some(id), EventKind::Removed) => {
-                    changes.remove(id);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn tell_progress(&mut self) {
-        let settled = self.loaded && self.scheduler.is_settled();
-        self.progress.send_if_modified(|progress| {
-            let news = progress.settled != settled;
-            let active_at =
-                if progress.activity == self.activity { progress.active_at } else { Some(Instant::now()) };
-            *progress = Progress {
-                settled,
-                activity: self.activity,
-                active_at,
-                totals: self.scheduler.totals(),
-                in_flight: self.scheduler.in_flight(),
-            };
-            news
-        });
-        if settled && std::mem::take(&mut self.loaded_lately) >= LARGE_LOAD {
-            (self.give_back)();
-        }
-    }
-
-    fn status(&self) -> Vec<VertexStatus> {
-        let points = self.scheduler.standpoints();
-        let mut all: Vec<VertexStatus> = points.into_iter().map(VertexStatus::from).collect();
-        for status in &mut all {
-            let kept = self.changes.as_ref().and_then(|changes| changes.get(&status.id));
-            status.changes = kept.cloned().unwrap_or_default();
-        }
-        all
-    }
-
-    /// Everything has ended: waits for the records of what was done, then answers those who asked to stop.
-    async fn finish_records(&mut self, inbox: &mut mpsc::Receiver<Message>) {
-        self.records = None;
-        let give_up_at = self.cancelled.then(|| Instant::now() + JOURNAL_GRACE);
-        loop {
-            tokio::select! {
-                () = sleep_until(give_up_at) => {
-                    self.journal_task.abort_all();
-                    self.note("what was done last could not be recorded in time".to_owned());
-                    break;
-                }
-                ended = self.journal_task.join_next() => {
-                    if ended.is_none() {
-                        break;
-                    }
-                }
-                Some(message) = inbox.recv() => match message {
-                    Message::Stop(_, reply) => self.stopping.push(reply),
-                    other => self.answer(other),
-                }
-            }
-        }
-        self.answer_stops();
-    }
-
-    /// Nothing runs any more; how everything ended can be asked for as long as somebody holds a handle.
-    async fn answer_late(self, mut inbox: mpsc::Receiver<Message>) {
-        while let Some(message) = inbox.recv().await {
-            self.answer(message);
-        }
-    }
-
-    /// Answers what can be answered when nothing runs any more.
-    fn answer(&self, message: Message) {
-        match message {
-            Message::Status(reply) => drop(reply.send(self.status())),
-            Message::Graph(reply) => drop(reply.send(GraphView::from_graph(&self.scheduler.graph))),
-            Message::PlanFacts(reply) => drop(reply.send(plan::facts(&self.scheduler, self.status()))),
-            Message::Running(_, reply) => drop(reply.send(Vec::new())),
-            Message::Stop(_, reply) => drop(reply.send(())),
-            Message::LoadFull(..)
-            | Message::LoadDelta(..)
-            | Message::Ran { .. }
-            | Message::Recorded(..)
-            | Message::Note(_) => {}
-        }
-    }
-
-    fn answer_stops(&mut self) {
-        self.stopping.drain(..).for_each(|reply| {
-            reply.send(()).ok();
-        });
     }
 }
 
