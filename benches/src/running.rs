@@ -14,6 +14,8 @@ use homeostat_kinds::sources::{Customs, Inotify, InotifyOptions, StoreSource, Ti
 use homeostat_model::{Catalog, Diagnostic};
 use tokio::runtime::Runtime;
 
+/// Where a run keeps what it found out for the next one.
+pub(crate) const KNOWN: &str = "known";
 /// Nothing that is measured here takes longer.
 const SETTLE_MAX: Duration = Duration::from_secs(300);
 
@@ -36,7 +38,8 @@ impl Running {
         kinds: &[Kind],
         sink: Box<dyn EventSink>,
     ) -> anyhow::Result<Self> {
-        let options = EngineOptions { give_back: homeostat::allocator::give_back, ..options };
+        let known = Some(prefix.join(KNOWN));
+        let options = EngineOptions { known, give_back: homeostat::allocator::give_back, ..options };
         std::fs::create_dir_all(prefix)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let store = Arc::new(EmbeddedStore::open(prefix));

@@ -8,6 +8,7 @@ use homeostat_model::{Catalog, CatalogDelta, Diagnostic, Digest, ResourceDecl, R
 
 use super::LoadSummary;
 use super::jobs::AnyDrift;
+use super::known::Known;
 use super::subject::Managed;
 use crate::journal::{Former, Record, Undo};
 use crate::registry::Registry;
@@ -25,12 +26,14 @@ pub(super) struct Loader {
     undo: BTreeMap<ResourceId, Undo>,
     /// Who is told what is declared.
     declared: Option<crate::host::Host>,
+    /// What an earlier run found out, until the first catalog is loaded.
+    known: Known,
 }
 
 impl Loader {
-    /// A loader that knows what was durable, and tells the host what is declared.
-    pub(super) fn new(host: crate::host::Host) -> Self {
-        Self { declared: Some(host), ..Self::default() }
+    /// A loader that tells the host what is declared, and its first resources what an earlier run knew.
+    pub(super) fn new(host: crate::host::Host, known: Known) -> Self {
+        Self { declared: Some(host), known, ..Self::default() }
     }
 
     pub(super) fn remember_undo(&mut self, undo: Vec<(ResourceId, Undo)>) {
@@ -80,6 +83,9 @@ impl Loader {
             self.undo.keys().filter(|id| !declared.contains(*id) && graph.graph.find(id).is_none());
         delta.remove.extend(forgotten.cloned().collect::<Vec<_>>());
         let loaded = self.load_difference(graph, &delta, moved, registry);
+        if loaded.is_ok() {
+            self.known = Known::default();
+        }
         if delta.set.len() >= PARALLEL_MIN {
             // What was made can begin meanwhile. Without another thread it is dropped here.
             std::thread::Builder::new().name("leftovers".to_owned()).spawn(move || drop(delta)).ok();
@@ -190,11 +196,15 @@ impl Loader {
                     Ok(resource) => {
                         let receives = receivers.contains(&decl.id);
                         let (resource, claims) = Managed::new(resource.0, decl, receives);
+                        let digest = decl.digest();
+                        if let Some(known) = self.known.of(&digest) {
+                            resource.recall(known);
+                        }
                         built.push(Incoming {
                             id: decl.id.clone(),
                             claims,
                             resource,
-                            digest: decl.digest(),
+                            digest,
                             meta: decl.meta.clone(),
                             origin: decl.origin,
                             undoes: false,

@@ -4,6 +4,7 @@
 //! panics fails its vertex and nothing else; journal records keep their order.
 
 mod jobs;
+mod known;
 mod loader;
 mod looks;
 mod panics;
@@ -16,6 +17,7 @@ mod view;
 use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +71,8 @@ pub struct EngineOptions {
     pub attempts: u32,
     /// So many repairs of one resource within so long mean that somebody else keeps changing it; none: nobody is slowed down.
     pub flapping: Option<(u32, Duration)>,
+    /// Where what checks found out is kept from one run to the next; nowhere: everything is looked at closely.
+    pub known: Option<PathBuf>,
     /// Called when a large load has settled: whatever allocates may give back what only the loading needed.
     pub give_back: fn(),
 }
@@ -85,6 +89,7 @@ impl Default for EngineOptions {
             keep_changes: false,
             attempts: 3,
             flapping: Some((10, Duration::from_secs(10))),
+            known: None,
             give_back: || (),
         }
     }

@@ -6,6 +6,7 @@ mod telling;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use homeostat_model::{Catalog, CatalogDelta, Diagnostic, ResourceId};
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::jobs::{self, AnyDrift, Ended, Job, Tools};
+use super::known::Known;
 use super::loader::Loader;
 use super::looks::Looks;
 use super::subject::Managed;
@@ -82,6 +84,8 @@ pub(super) struct GraphTask {
     /// Resources that were loaded since memory was given back.
     loaded_lately: usize,
     give_back: fn(),
+    /// Where what was found out is kept for the next run.
+    known_at: Option<PathBuf>,
     dry: bool,
     stopping: Vec<oneshot::Sender<()>>,
     /// What ran was ended and will not report.
@@ -109,7 +113,9 @@ impl GraphTask {
                 source.clone().start(&host, wakes.clone(), &mut source_tasks)?;
             }
         }
-        let loader = Loader::new(host.clone());
+        let known_at = options.known.clone().filter(|_| options.mode == Mode::Apply);
+        let known = known_at.as_deref().map(Known::take).unwrap_or_default();
+        let loader = Loader::new(host.clone(), known);
         let tools = Tools { registry, host, sources, wakes, looks: Looks::default(), watch: options.watch };
         Ok(Self {
             scheduler: Scheduler::new(options.policy()),
@@ -129,6 +135,7 @@ impl GraphTask {
             loaded: false,
             loaded_lately: 0,
             give_back: options.give_back,
+            known_at,
             dry: options.mode == Mode::Noop,
             stopping: Vec::new(),
             cancelled: false,

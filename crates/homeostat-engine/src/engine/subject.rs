@@ -112,6 +112,17 @@ impl Managed {
         }
     }
 
+    /// What a later run may go by.
+    pub(crate) fn known(&self) -> Option<Vec<u8>> {
+        caught(|| self.resource().known()).ok().flatten()
+    }
+
+    /// Takes what an earlier run knew.
+    pub(crate) fn recall(&self, known: &[u8]) {
+        // A kind that fails here looks at everything.
+        caught(|| self.resource().recall(known)).ok();
+    }
+
     pub(crate) fn prefetch_key(&self) -> Option<&Arc<str>> {
         self.special.as_ref()?.prefetch_key.as_ref()
     }

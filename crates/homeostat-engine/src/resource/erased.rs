@@ -97,6 +97,8 @@ pub(crate) trait DynResource: Send + Sync {
         batch: Vec<(Arc<dyn DynResource>, Box<dyn DynDrift>)>,
     ) -> Job<Result<Vec<Applied>, Failure>>;
     fn obstacles(self: Arc<Self>, host: Host, drift: Box<dyn DynDrift>) -> Job<Vec<Obstacle>>;
+    fn known(&self) -> Option<Vec<u8>>;
+    fn recall(&self, known: &[u8]);
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -223,6 +225,14 @@ impl<R: Resource> DynResource for R {
             let cx = Context { host: &host, causes: Causes::none() };
             Resource::obstacles(&*self, &cx, &typed::<R>(drift)).await
         })
+    }
+
+    fn known(&self) -> Option<Vec<u8>> {
+        Resource::known(self)
+    }
+
+    fn recall(&self, known: &[u8]) {
+        Resource::recall(self, known);
     }
 
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

@@ -160,6 +160,17 @@ pub trait Resource: Sized + Send + Sync + 'static {
         self.check(cx)
     }
 
+    /// What it found out of the host when it was last in order, for a later run to go by: it is given to a resource that is declared
+    /// the same, if this run ends well and the system does not start anew in between. Never anything secret.
+    fn known(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Takes what an earlier run knew, before the first check.
+    fn recall(&self, known: &[u8]) {
+        let _ = known;
+    }
+
     /// The parameters that undo it: what is there now, captured before the first apply of a resource with `reverse`.
     fn capture(&self, cx: &Context<'_>) -> impl Future<Output = Result<Option<Params>, Failure>> + Send {
         let _ = cx;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod known;
 mod panics;
 mod plan;
 mod rules;

@@ -241,6 +241,16 @@ impl Resource for Script {
         Ok(self.compare(look.get(&self.name).cloned()))
     }
 
+    fn known(&self) -> Option<Vec<u8>> {
+        self.may_panic("known");
+        Some(format!("{} wanted {}", self.name, self.params.want).into_bytes())
+    }
+
+    fn recall(&self, known: &[u8]) {
+        self.may_panic("recall");
+        self.world.say(format!("recall {}", String::from_utf8_lossy(known)));
+    }
+
     async fn capture(&self, _cx: &Context<'_>) -> Result<Option<Params>, Failure> {
         let before = self.world.get(&self.name).unwrap_or_else(|| "absent".into());
         let params = [("world", Value::from(self.params.world.as_str())), ("want", Value::from(before))];

@@ -6,8 +6,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{GraphTask, Message, sleep_until};
-use crate::engine::plan;
 use crate::engine::view::GraphView;
+use crate::engine::{known, plan};
 
 /// How long a cancelling stop waits for a journal that hangs.
 const JOURNAL_GRACE: Duration = Duration::from_secs(5);
@@ -35,7 +35,18 @@ impl GraphTask {
                 }
             }
         }
+        self.keep_known();
         self.answer_stops();
+    }
+
+    /// Whoever was cancelled may have left something half done: the next run looks closely.
+    fn keep_known(&self) {
+        let Some(path) = self.known_at.as_deref().filter(|_| !self.cancelled) else { return };
+        let states = self.scheduler.graph.iter().map(|(_, vertex)| &vertex.data);
+        let known = states.filter_map(|state| Some((state.digest, state.resource.known()?)));
+        if let Err(error) = known::keep(path, &known.collect::<Vec<_>>()) {
+            tracing::debug!("what was found out cannot be kept for the next run: {error}");
+        }
     }
 
     /// Nothing runs any more; how everything ended can be asked for as long as somebody holds a handle.

@@ -29,6 +29,9 @@ pub struct Identity {
 pub(crate) const PERMISSIONS: u32 = 0o7777;
 
 impl Identity {
+    /// How many bytes [`Self::to_bytes`] makes.
+    pub const BYTES: usize = 3 * 8 + 2 * 12 + 3 * 4;
+
     #[allow(clippy::unnecessary_cast, reason = "the widths differ between architectures")]
     pub(crate) fn of(stat: &Stat) -> Self {
         Self {
@@ -41,6 +44,35 @@ impl Identity {
             uid: stat.st_uid,
             gid: stat.st_gid,
         }
+    }
+
+    /// As bytes, for keeping it while the system runs.
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let mut rest = &mut bytes[..];
+        let mut put = |field: &[u8]| {
+            let (head, tail) = std::mem::take(&mut rest).split_at_mut(field.len());
+            head.copy_from_slice(field);
+            rest = tail;
+        };
+        [self.dev, self.ino, self.size].iter().for_each(|field| put(&field.to_le_bytes()));
+        for (seconds, nanos) in [self.mtime, self.ctime] {
+            put(&seconds.to_le_bytes());
+            put(&nanos.to_le_bytes());
+        }
+        [self.mode, self.uid, self.gid].iter().for_each(|field| put(&field.to_le_bytes()));
+        bytes
+    }
+
+    /// What [`Self::to_bytes`] made bytes of.
+    pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let mut rest = &bytes[..];
+        let mut long = || u64::from_le_bytes(take(&mut rest));
+        let (dev, ino, size) = (long(), long(), long());
+        let mut time = || (i64::from_le_bytes(take(&mut rest)), u32::from_le_bytes(take(&mut rest)));
+        let (mtime, ctime) = (time(), time());
+        let mut short = || u32::from_le_bytes(take(&mut rest));
+        Self { dev, ino, size, mtime, ctime, mode: short(), uid: short(), gid: short() }
     }
 
     /// What it is.
@@ -97,11 +129,32 @@ impl Identity {
     }
 }
 
+fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
+    let (head, tail) = bytes.split_first_chunk().expect("the fields make up all bytes");
+    *bytes = tail;
+    *head
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn what_was_made_bytes_is_the_same_again() {
+        let identity = Identity {
+            dev: u64::MAX,
+            ino: 2,
+            size: 3,
+            mtime: (-4, 999_999_999),
+            ctime: (i64::MAX, 6),
+            mode: 7,
+            uid: 8,
+            gid: u32::MAX,
+        };
+        assert_eq!(Identity::from_bytes(&identity.to_bytes()), identity);
+    }
 
     #[test]
     fn a_change_within_two_ticks_or_in_the_future_is_not_settled() {

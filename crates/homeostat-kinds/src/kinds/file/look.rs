@@ -42,8 +42,7 @@ impl Shared {
     fn is_as_known(&self, files: &Files, causes: Causes) -> Result<bool, FileError> {
         let names_may_differ = (self.spec.owner.is_some() || self.spec.group.is_some())
             && causes.any(Causes::PREDECESSOR.and(Causes::ASKED).and(Causes::DECLARED));
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(known) = known.filter(|_| !names_may_differ) else {
+        let Some(known) = self.known().filter(|_| !names_may_differ) else {
             return Ok(false);
         };
         if files.stat(&self.spec.path)? != Some(known.identity) {

@@ -59,7 +59,7 @@ mod put;
 mod spec;
 mod tree;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use homeostat_engine::host::files::Identity;
 use homeostat_engine::resource::{Looks, Need, Reach};
@@ -146,6 +146,22 @@ struct Known {
     source: Option<Box<Identity>>,
 }
 
+impl Known {
+    fn to_bytes(&self) -> Vec<u8> {
+        let source = self.source.iter().flat_map(|source| source.to_bytes());
+        self.identity.to_bytes().into_iter().chain(source).collect()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (identity, source) = bytes.split_first_chunk()?;
+        let source = match source {
+            [] => None,
+            source => Some(Box::new(Identity::from_bytes(source.try_into().ok()?))),
+        };
+        Some(Self { identity: Identity::from_bytes(identity), source })
+    }
+}
+
 /// What is larger is read and written on a thread of its own.
 const INLINE_BYTES_MAX: u64 = 8 << 20;
 /// What `capture` keeps of a file is stored with the catalog.
@@ -226,6 +242,14 @@ impl Resource for File {
         }
     }
 
+    fn known(&self) -> Option<Vec<u8>> {
+        self.shared.known().map(|known| known.to_bytes())
+    }
+
+    fn recall(&self, known: &[u8]) {
+        *self.shared.known.lock().unwrap_or_else(PoisonError::into_inner) = Known::from_bytes(known);
+    }
+
     async fn check(&self, cx: &Context<'_>) -> Result<Check<FileDrift>, Failure> {
         let (shared, causes) = (self.shared.clone(), cx.causes);
         self.run(cx.host, move |host| shared.look(host, causes)).await
@@ -283,6 +307,10 @@ impl File {
 }
 
 impl Shared {
+    fn known(&self) -> Option<Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn capture(&self, host: &Host) -> Result<Option<homeostat_model::Params>, Failure> {
         let files = host.files();
         let path = self.spec.path.as_str();

@@ -515,6 +515,55 @@ fn an_unchanged_file_costs_one_stat() {
 }
 
 #[test]
+fn what_an_earlier_run_knew_of_a_file_makes_the_first_look_one_stat_and_hides_no_change() {
+    let place = Place::new();
+    place.write("source", "hello");
+    let declared = [json!({"content": "hello"}), json!({"source": place.text("source")})];
+    for (at, params) in declared.into_iter().enumerate() {
+        let name = format!("f{at}");
+        let earlier = place.file(&name, params.clone());
+        place.put(&earlier);
+        let Some(known) = Resource::known(&earlier) else {
+            eprintln!("skipped: this file system cannot tell changes within a tick");
+            return;
+        };
+        let again = || {
+            let file = place.file(&name, params.clone());
+            Resource::recall(&file, &known);
+            file
+        };
+        let before = place.host.files().looks_taken();
+        let first = Context { host: &place.host, causes: Causes::DECLARED };
+        assert!(matches!(block_on(again().check(&first)), Ok(Check::Converged(_))));
+        assert_eq!(place.host.files().looks_taken().1, before.1, "nothing is opened");
+
+        // Of the same size, at the same time: only when it was changed tells.
+        let is = fs::metadata(place.path(&name)).unwrap();
+        place.write(&name, "HELLO");
+        let file = fs::File::open(place.path(&name)).unwrap();
+        file.set_modified(is.modified().unwrap()).unwrap();
+        assert_eq!(place.put(&again()), [if at == 0 { "content" } else { "source" }]);
+        assert_eq!(place.read(&name), "hello");
+    }
+}
+
+#[test]
+fn what_is_known_of_a_file_does_not_tell_whose_it_is_by_name() {
+    let place = Place::new();
+    let us = rustix::process::geteuid().as_raw();
+    let file = place.file("f", json!({"content": "x", "owner": place.host.files().user_name(us)}));
+    place.put(&file);
+    let again = place.file("f", json!({"content": "x", "owner": place.host.files().user_name(us)}));
+    if let Some(known) = Resource::known(&file) {
+        Resource::recall(&again, &known);
+    }
+    let before = place.host.files().looks_taken();
+    let first = Context { host: &place.host, causes: Causes::DECLARED };
+    assert!(matches!(block_on(again.check(&first)), Ok(Check::Converged(_))));
+    assert_eq!(place.host.files().looks_taken().1, before.1 + 1, "the user may have another number by now");
+}
+
+#[test]
 fn many_quick_changes_of_the_same_size_are_all_seen() {
     let place = Place::new();
     let file = place.file("f", json!({"content": "aaaa"}));

@@ -44,6 +44,7 @@ pub(in crate::commands) fn prepare(
         return Err(read.refusal(terminal));
     }
     let lock = ground.lock()?;
+    let known = ground.prefix.file("known");
     let (opened, releases) = ground.open(args.host, root, args.cluster.zone)?;
     if let Some(first) = releases.as_ref().and_then(Releases::first) {
         inputs = Inputs::of(&first.inputs);
@@ -54,6 +55,7 @@ pub(in crate::commands) fn prepare(
         keep_changes: args.written.report.is_some(),
         // Who settles once looks once: nothing that happens later is waited for.
         watch: !args.once,
+        known: Some(known),
         ..args.limits.options()
     };
     let task = Task {
