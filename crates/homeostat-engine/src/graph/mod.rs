@@ -90,6 +90,9 @@ impl<T> Graph<T> {
 
     /// The index of a resource.
     pub(crate) fn find(&self, id: &ResourceId) -> Option<u32> {
+        if self.index.is_empty() {
+            return None;
+        }
         self.index.find(self.hasher.hash_one(id), |at| id_in(&self.slots, *at) == id).copied()
     }
 

@@ -15,6 +15,15 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     /// What differs between the graph and a full catalog, and what only stands elsewhere in it.
     pub(crate) fn compare(&self, catalog: Catalog) -> (CatalogDelta, Vec<Moved>) {
         let Catalog { resources, edges, sends, .. } = catalog;
+        if self.graph.len() == 0 {
+            let delta = CatalogDelta {
+                set: resources,
+                set_edges: edges,
+                set_sends: sends,
+                ..CatalogDelta::default()
+            };
+            return (delta, Vec::new());
+        }
         let mut declared: Vec<bool> = vec![false; self.graph.slots_len()];
         let found: Vec<Option<u32>> = resources.iter().map(|decl| self.graph.find(&decl.id)).collect();
         for at in found.iter().flatten() {
