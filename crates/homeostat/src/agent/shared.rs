@@ -308,9 +308,12 @@ fn messages(found: &[Diagnostic]) -> String {
 
 /// What a catalog desires while nothing is known of other hosts.
 pub(crate) fn alone(catalog: &Catalog, hostname: &Arc<str>, registry: &Registry) -> Option<Catalog> {
+    if catalog.collects.is_empty() {
+        return None;
+    }
     let mut desired = Desired::new(hostname.clone(), registry.clone());
     drop(desired.declare(catalog));
-    (!desired.collects_nothing()).then(|| desired.catalog())
+    Some(desired.catalog())
 }
 
 /// What a catalog collects now, for whoever only looks; what was collected last where the store is away.

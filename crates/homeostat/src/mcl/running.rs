@@ -98,6 +98,11 @@ impl Programs {
         // What others export is decided over all that is declared.
         let is_alone =
             self.running.len() == 1 && self.fixed.resources.is_empty() && !self.running.iter().any(collects);
+        if self.running.is_empty() {
+            self.has_given = true;
+            // Nobody asks for it again.
+            return Some(Ok(Update::Full(std::mem::take(&mut self.fixed))));
+        }
         if let (true, true, Some(Some(delta))) = (self.goes_on, is_alone, changes.pop()) {
             return Some(Ok(Update::Delta(delta)));
         }

@@ -50,13 +50,16 @@ pub(in crate::commands) fn prepare(
         inputs = Inputs::of(&first.inputs);
         read = Read::inputs(&mut inputs, &registry, &hostname, pool);
     }
+    let usual = args.limits.options();
     let options = EngineOptions {
         mode: if args.noop { Mode::Noop } else { Mode::Apply },
         keep_changes: args.written.report.is_some(),
         // Who settles once looks once: nothing that happens later is waited for.
         watch: !args.once,
+        // Memory that the end gives back anyway.
+        give_back: if args.once { || () } else { usual.give_back },
         known: Some(known),
-        ..args.limits.options()
+        ..usual
     };
     let task = Task {
         hostname,
