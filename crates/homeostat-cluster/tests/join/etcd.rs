@@ -192,9 +192,8 @@ async fn the_store_serves_hosts_of_its_authority_and_nobody_else() {
 
 /// As stores connect to each other: an etcd of 3.5 may speak nothing newer than TLS 1.2 yet.
 async fn connect(identity: &Identity, port: u16) -> std::io::Result<TlsStream<TcpStream>> {
-    let read = |pem: &str| {
-        CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>().unwrap()
-    };
+    let read =
+        |pem: &str| CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>().unwrap();
     let mut roots = RootCertStore::empty();
     read(&identity.trusted).into_iter().for_each(|root| roots.add(root).unwrap());
     let key = PrivateKeyDer::from_pem_slice(identity.key.reveal().as_bytes()).unwrap();
