@@ -62,6 +62,33 @@ pub fn etcd_is_installed() -> bool {
     asked.is_ok()
 }
 
+/// Names an etcd of another series than that on the path, for tests of both at once.
+pub const ANOTHER_ETCD: &str = "HOMEOSTAT_ANOTHER_ETCD";
+
+/// The etcd on the path and that other one, the older first; a test that cannot run without is counted.
+pub fn two_series() -> Option<(PathBuf, PathBuf)> {
+    if !etcd_is_installed() {
+        return None;
+    }
+    let Some(other) = std::env::var_os(ANOTHER_ETCD) else {
+        skip(&format!("{ANOTHER_ETCD} names no etcd of another series"));
+        return None;
+    };
+    let mut both = [PathBuf::from("etcd"), other.into()].map(|program| (series(&program), program));
+    both.sort();
+    let [(first, older), (second, newer)] = both;
+    assert_ne!(first, second, "{ANOTHER_ETCD} names an etcd of the same series as the one on the path");
+    Some((older, newer))
+}
+
+fn series(program: &Path) -> (u32, u32) {
+    let said = Command::new(program).arg("--version").output().unwrap().stdout;
+    let said = String::from_utf8(said).unwrap();
+    let version = said.lines().find_map(|line| line.strip_prefix("etcd Version: ")).unwrap();
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
 impl EtcdServer {
     /// One member alone; none if etcd is not installed.
     pub fn start() -> Option<Self> {

@@ -24,6 +24,7 @@ mod modules;
 mod picture;
 mod place;
 pub mod reference;
+mod said;
 mod terminal;
 mod views;
 

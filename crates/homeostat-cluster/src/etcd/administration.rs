@@ -41,6 +41,8 @@ pub struct ServerMember {
 pub struct Health {
     /// Its number.
     pub id: u64,
+    /// The version of its etcd.
+    pub version: String,
     /// The member that leads, as far as this one knows.
     pub leader: Option<u64>,
     /// The size of its file, in bytes.
@@ -166,6 +168,7 @@ impl Administration {
         let says = self.ask(Again::Harmless, |mut at| async move { at.maintenance.status().await }).await?;
         Ok(Health {
             id: says.header().map_or(0, etcd_client::ResponseHeader::member_id),
+            version: says.version().to_owned(),
             leader: Some(says.leader()).filter(|leader| *leader != 0),
             file_bytes: number(says.db_size()),
             used_bytes: number(says.raft_used_db_size()),

@@ -58,6 +58,8 @@ pub(super) struct Link {
     pub(super) state: Mutex<State>,
     /// Tells watches on an earlier connection to move.
     pub(super) current: watch::Sender<u64>,
+    /// Whether people were told that etcd is away.
+    away: watch::Sender<bool>,
     /// Tells those who wait that etcd is back.
     returns: watch::Sender<u64>,
     /// That one member is away is no news that concerns everybody.
@@ -108,6 +110,7 @@ impl Link {
             options,
             state: Mutex::new(state),
             current: watch::Sender::new(0),
+            away: watch::Sender::new(false),
             returns: watch::Sender::new(0),
             is_of_one: false,
         }
@@ -120,6 +123,11 @@ impl Link {
 
     pub(super) fn options(&self) -> &EtcdOptions {
         &self.options
+    }
+
+    /// Whether it is said to be away.
+    pub(super) fn away(&self) -> watch::Receiver<bool> {
+        self.away.subscribe()
     }
 
     /// The members that are asked, in no order.
@@ -286,6 +294,7 @@ impl Link {
         if let Some(away) = state.away.take() {
             state.mute.clear();
             if away.is_said {
+                self.away.send_replace(false);
                 tracing::info!("the store is back after {:.1?}", away.since.elapsed());
             }
             self.returns.send_modify(|times| *times += 1);
@@ -323,6 +332,7 @@ impl Link {
         why.clone_into(&mut away.why);
         let is_due = has_worked || away.since.elapsed() > STARTING;
         if is_due && !self.is_of_one && !std::mem::replace(&mut away.is_said, true) {
+            self.away.send_replace(true);
             tracing::warn!("the store is away: {why}");
         }
     }

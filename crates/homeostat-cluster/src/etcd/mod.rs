@@ -24,6 +24,7 @@ use homeostat_engine::Store;
 use homeostat_engine::store::{
     Commit, Compare, Entry, LeaseId, Operation, StoreError, StoreFuture, Watching, within_limits,
 };
+use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 
 pub use administration::{Administration, Health, Refusal, ServerMember};
@@ -57,6 +58,11 @@ impl EtcdStore {
     /// The members that are asked, in no order.
     pub fn urls(&self) -> Vec<String> {
         self.link.urls()
+    }
+
+    /// Whether it is away, as people are told.
+    pub fn away(&self) -> Receiver<bool> {
+        self.link.away()
     }
 
     /// What is asked of etcd that is not about keys, over the same connection.

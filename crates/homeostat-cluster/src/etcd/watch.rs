@@ -192,7 +192,7 @@ impl Follower {
     }
 
     async fn open_again(&self) -> Result<Opened, End> {
-        let (mut attempts, mut told) = (0, false);
+        let mut attempts = 0;
         loop {
             attempts += 1;
             if self.watcher.is_closed() {
@@ -202,11 +202,12 @@ impl Follower {
                 Ok(opened) => return Ok(opened),
                 Err(Failed::OtherTime | Failed::TooMuch) => return Err(End::Lost),
                 Err(Failed::Gone { why, .. }) => tracing::debug!("the watch cannot go on yet: {why}"),
-                // Such as a permission that was taken away: somebody has to do something.
-                Err(Failed::Answered(error)) if !std::mem::replace(&mut told, true) => {
-                    tracing::warn!("a watch of the store cannot go on: {error}");
+                // Such as a permission that was taken away: whoever watches learns of it by reading again.
+                Err(Failed::Answered(error)) => {
+                    tracing::debug!("a watch of the store cannot go on: {error}");
+                    return Err(End::Lost);
                 }
-                Err(Failed::Answered(_) | Failed::Overtaken) => {}
+                Err(Failed::Overtaken) => {}
             }
             tokio::select! {
                 () = self.watcher.closed() => return Err(End::Unwanted),

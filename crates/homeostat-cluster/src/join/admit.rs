@@ -25,6 +25,13 @@ pub struct NewToken {
 impl Registrar {
     /// Makes a token, and forgets those that are over.
     pub async fn token(&self, new: NewToken, now: SystemTime) -> Result<JoinString, Refusal> {
+        let addresses: Vec<_> =
+            self.members().await?.iter().filter_map(|member| agent_address(&member.agent)).collect();
+        if addresses.is_empty() {
+            return Err(Refusal::Unavailable(
+                "the store does not know yet where members are; try again".into(),
+            ));
+        }
         let (id, secret) = (TokenId::random(), new_secret());
         let token = Token {
             secret: Fingerprint::of(secret.reveal().as_bytes()),
@@ -41,10 +48,8 @@ impl Registrar {
         let forget = over.take(OPERATIONS_MAX - 1).map(|entry| Operation::Delete(entry.key.clone()));
         let then = forget.chain([put(keys::cluster_token(id.as_str()), &token)]).collect();
         self.commit(Vec::new(), then).await?;
-        let addresses =
-            self.members().await?.iter().filter_map(|member| agent_address(&member.agent)).collect();
         Ok(JoinString {
-            addresses: Vec::into_iter(addresses).take(ADDRESSES_MAX).collect(),
+            addresses: addresses.into_iter().take(ADDRESSES_MAX).collect(),
             authority: self.authority().fingerprint(),
             token: id,
             secret,

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
+use serde_json::Value as Json;
+
 /// A file of this size is put aside, in the place of the one before.
 const BYTES_MAX: u64 = 4 << 20;
 /// Of what it said last, a person needs no more characters.
@@ -37,9 +39,8 @@ impl Log {
         if self.file.write_all(line).is_ok() {
             self.bytes += u64::try_from(line.len()).unwrap_or(u64::MAX);
         }
-        let text = String::from_utf8_lossy(line);
-        let text: String = text.trim().chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect();
-        let is_fatal = [" C | ", "\"level\":\"fatal\"", "panic: "].iter().any(|mark| text.contains(mark));
+        let text = words(line);
+        let is_fatal = [" C | ", "fatal: ", "panic: "].iter().any(|mark| text.contains(mark));
         if is_fatal && self.fatal.is_none() {
             self.fatal = Some(text.clone());
         }
@@ -52,6 +53,27 @@ impl Log {
     pub(super) fn last_words(self) -> Option<String> {
         self.fatal.or(Some(self.last)).filter(|words| !words.is_empty())
     }
+}
+
+/// A line for a person. Later versions of etcd write JSON, whose longest part is where in etcd it was written.
+fn words(line: &[u8]) -> String {
+    let said = read(line).unwrap_or_else(|| String::from_utf8_lossy(line).into_owned());
+    said.trim().chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect()
+}
+
+fn read(line: &[u8]) -> Option<String> {
+    let said: serde_json::Map<String, Json> = serde_json::from_slice(line).ok()?;
+    let text = |name: &str| said.get(name).and_then(Json::as_str);
+    let (level, message) = (text("level")?, text("msg")?);
+    let known = ["level", "ts", "caller", "msg", "error", "stacktrace"];
+    let more = said.iter().filter(|(name, _)| !known.contains(&name.as_str()));
+    let more = text("error")
+        .map(str::to_owned)
+        .into_iter()
+        .chain(more.map(|(name, value)| format!("{name} {value}")));
+    let more: Vec<_> = more.collect();
+    let all = if more.is_empty() { String::new() } else { format!(": {}", more.join(", ")) };
+    Some(format!("{level}: {message}{all}"))
 }
 
 #[cfg(test)]
@@ -72,5 +94,25 @@ mod tests {
         let kept = |path: &std::path::Path| std::fs::metadata(path).unwrap().len();
         assert!(kept(&path) + kept(&path.with_extension("log.old")) < 3 * BYTES_MAX);
         assert_eq!(log.last_words().unwrap(), "2026-01-01 C | etcdmain: cannot [1mopen");
+    }
+
+    #[test]
+    fn why_etcd_ended_is_read_from_lines_of_json_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |lines: &[&str]| {
+            let mut log = Log::open(dir.path().join("etcd.log")).unwrap();
+            lines.iter().for_each(|line| log.line(format!("{line}\n").as_bytes()));
+            log.last_words().unwrap()
+        };
+        let full = r#"{"level":"fatal","ts":"2026-01-01T00:00:00Z","caller":"backend/batch_tx.go:256","msg":"failed to commit tx","error":"write db: no space left on device","stacktrace":"a\n\tb"}"#;
+        let after = r#"{"level":"info","ts":"","caller":"","msg":"closed"}"#;
+        assert_eq!(of(&[full, after]), "fatal: failed to commit tx: write db: no space left on device");
+        let newer = r#"{"level":"panic","msg":"invalid downgrade","cluster-version":"3.5"}"#;
+        assert_eq!(
+            of(&[newer, "panic: invalid downgrade"]),
+            r#"panic: invalid downgrade: cluster-version "3.5""#
+        );
+        assert_eq!(of(&[after]), "info: closed");
+        assert_eq!(of(&["{}"]), "{}");
     }
 }

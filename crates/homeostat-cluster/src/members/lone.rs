@@ -95,7 +95,7 @@ pub async fn recover(
     options: &EtcdOptions,
 ) -> Result<PathBuf, LoneError> {
     let data = process::data(dir);
-    if !data.join("member").exists() {
+    if !seat::has_data(dir) {
         return Err(LoneError::NoData(data));
     }
     let disk = |source| LoneError::Disk { dir: dir.into(), source };
@@ -158,8 +158,10 @@ async fn set_up(
     let members = etcd.members().await?;
     let own = members.into_iter().find(|member| member.id == health.id);
     let peer_url = own.and_then(|own| own.peer_urls.into_iter().next()).unwrap_or_default();
-    let roster =
-        Roster { seats: vec![Seat { id: health.id, host: host.into(), peer_url, client_url, votes: true }] };
+    let roster = Roster {
+        seats: vec![Seat { id: health.id, host: host.into(), peer_url, client_url, votes: true }],
+        etcd: None,
+    };
     let mark = (*begin == Begin::Survivor).then(random);
     write(store, &roster, mark).await?;
     if *begin == Begin::Survivor {

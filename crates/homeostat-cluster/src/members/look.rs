@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::govern::Governor;
 use super::plan::{Fitness, HostSeen, MemberSeen, SIZE_DEFAULT, Standing, Step, View};
+use super::process;
 use super::records::{Ability, Offer, Roster, Seat, decode};
 use crate::etcd::{Administration, Health, Refusal, ServerMember};
 
@@ -44,8 +45,9 @@ impl Governor<'_> {
         let servers = self.store.administration().members().await?;
         let offers: Vec<Offer> = offers.iter().filter_map(|entry| decode(&entry.value)).collect();
         let told: Option<Roster> = read(told)?;
-        let roster = roster(&servers, &offers, told.as_ref());
+        let mut roster = roster(&servers, &offers, told.as_ref());
         let health = self.probe(&roster).await;
+        roster.etcd = series_of_all(&servers, &health).or(told.as_ref().and_then(|told| told.etcd.clone()));
         Ok(Look {
             step: read(step)?,
             wanted: read(wanted)?.unwrap_or(SIZE_DEFAULT),
@@ -163,6 +165,15 @@ fn read<T: DeserializeOwned>(entry: Option<Entry>) -> Result<Option<T>, StoreErr
     decode(&entry.value).ok_or_else(unknown).map(Some)
 }
 
+/// The series of etcd that all members have; none unless each of them says it.
+fn series_of_all(servers: &[ServerMember], health: &BTreeMap<u64, Health>) -> Option<String> {
+    let voters = servers.iter().filter(|server| !server.is_learner);
+    let told =
+        voters.map(|server| health.get(&server.id).and_then(|health| process::series(&health.version)));
+    let (major, minor) = told.collect::<Option<Vec<_>>>()?.into_iter().min()?;
+    Some(format!("{major}.{minor}"))
+}
+
 /// Who the members are, with their addresses.
 fn roster(servers: &[ServerMember], offers: &[Offer], told: Option<&Roster>) -> Roster {
     let seat = |server: &ServerMember| {
@@ -184,5 +195,5 @@ fn roster(servers: &[ServerMember], offers: &[Offer], told: Option<&Roster>) -> 
     };
     let mut seats: Vec<_> = servers.iter().map(seat).collect();
     seats.sort_by_key(|seat| seat.id);
-    Roster { seats }
+    Roster { seats, etcd: None }
 }

@@ -26,7 +26,7 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 /// To hand over to another leader. It takes some milliseconds where the others are there, and several seconds where they are not.
 const HAND_OVER: Duration = Duration::from_secs(1);
 /// No line of its log is longer for us.
-const LINE_BYTES_MAX: u64 = 4096;
+const LINE_BYTES_MAX: u64 = 16 << 10;
 
 /// Why etcd cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +44,14 @@ pub enum ProgramError {
     TooOld {
         /// Its version.
         found: String,
+    },
+    /// It could not read what the members write.
+    #[error("etcd {found} is too old: the members run {needed}, and an older one cannot join them")]
+    OlderThanMembers {
+        /// Its version.
+        found: String,
+        /// Theirs.
+        needed: String,
     },
     /// It is something else.
     #[error("`{program} --version` does not say which etcd it is")]
@@ -86,10 +94,25 @@ pub(super) async fn version(program: &Path) -> Result<String, ProgramError> {
 
 fn parse_version(text: &str) -> Option<Result<String, ProgramError>> {
     let found = text.lines().find_map(|line| line.strip_prefix("etcd Version: "))?.trim();
-    let mut numbers = found.split('.').map(|part| part.parse::<u32>());
-    let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    let series = series(found)?;
     let found = found.to_owned();
-    Some(if (major, minor) < OLDEST { Err(ProgramError::TooOld { found }) } else { Ok(found) })
+    Some(if series < OLDEST { Err(ProgramError::TooOld { found }) } else { Ok(found) })
+}
+
+/// The part of a version that says who understands whom.
+pub(super) fn series(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>());
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// Whether this version can be a member beside such ones. Those of unknown versions take any.
+pub(super) fn fits(found: &str, members: Option<&str>) -> Result<(), ProgramError> {
+    match members {
+        Some(needed) if series(found) < series(needed) => {
+            Err(ProgramError::OlderThanMembers { found: found.into(), needed: needed.into() })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 impl Server {
@@ -222,5 +245,18 @@ mod tests {
         assert_eq!(of("etcd Version: 3.3.25\n"), Some(Err(ProgramError::TooOld { found: "3.3.25".into() })));
         assert_eq!(of("something else 1.0\n"), None);
         assert_eq!(of("etcd Version: three\n"), None);
+    }
+
+    #[test]
+    fn a_version_older_than_that_of_the_members_is_refused() {
+        for (found, members) in
+            [("3.5.1", Some("3.4")), ("3.5.1", Some("3.5")), ("3.10.0", Some("3.9")), ("3.4.0", None)]
+        {
+            assert_eq!(fits(found, members), Ok(()));
+        }
+        for (found, members) in [("3.4.23", "3.5"), ("3.9.9", "3.10"), ("3.4.23", "4.0")] {
+            let refused = ProgramError::OlderThanMembers { found: found.into(), needed: members.into() };
+            assert_eq!(fits(found, Some(members)), Err(refused));
+        }
     }
 }

@@ -49,6 +49,9 @@ pub enum Ability {
 pub struct Roster {
     /// By their numbers.
     pub seats: Vec<Seat>,
+    /// The series of etcd that all of them have, such as `3.5`: an older one cannot join them. None until it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etcd: Option<String>,
 }
 
 /// One member or learner.

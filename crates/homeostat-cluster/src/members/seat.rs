@@ -136,9 +136,9 @@ impl Seating {
         let job = self.job();
         match job {
             Job::Rest => {
-                let program = process::version(&self.server.program).await;
+                let program = self.program().await;
                 let is_usable = program.is_ok();
-                let condition = program.map_or_else(Condition::Unusable, |_| Condition::Off);
+                let condition = program.map_or_else(Condition::Unusable, |()| Condition::Off);
                 self.condition
                     .send_if_modified(|before| std::mem::replace(before, condition.clone()) != condition);
                 // While it can be used, only the roster tells that it is needed.
@@ -152,6 +152,8 @@ impl Seating {
             }
             Job::Take(id) => {
                 backoff.reset();
+                // What a start left that did not get as far as a log.
+                is_missing_or(std::fs::remove_dir_all(process::data(&self.dir)))?;
                 save(&taken_at(&self.dir), &Taken { id, started: false })?;
             }
             Job::Lost(id) => {
@@ -209,9 +211,15 @@ impl Seating {
         Ok(())
     }
 
+    /// Whether etcd can be used here, and beside the members that there are.
+    async fn program(&self) -> Result<(), ProgramError> {
+        let found = process::version(&self.server.program).await?;
+        process::fits(&found, self.roster.borrow().as_ref().and_then(|roster| roster.etcd.as_deref()))
+    }
+
     /// None, after a while, where the program cannot be used.
     async fn start(&mut self, stop: &CancellationToken) -> io::Result<Option<Running>> {
-        if let Err(error) = process::version(&self.server.program).await {
+        if let Err(error) = self.program().await {
             self.condition.send_replace(Condition::Unusable(error));
             self.changed_or(about(PROGRAM_INTERVAL), stop).await;
             return Ok(None);
@@ -321,8 +329,9 @@ pub(super) fn taken_at(dir: &Path) -> PathBuf {
     dir.join("seat")
 }
 
-fn has_data(dir: &Path) -> bool {
-    process::data(dir).join("member").exists()
+/// What etcd makes its other files for, it notes in its log: without one it would begin a cluster of its own.
+pub(super) fn has_data(dir: &Path) -> bool {
+    process::data(dir).join("member/wal").exists()
 }
 
 /// Removes the data. Killed half-way, it is begun again.
@@ -354,7 +363,8 @@ mod tests {
 
     fn roster(id: u64, votes: bool) -> Roster {
         let url = || "u".to_owned();
-        Roster { seats: vec![Seat { id, host: "a".into(), peer_url: url(), client_url: url(), votes }] }
+        let seats = vec![Seat { id, host: "a".into(), peer_url: url(), client_url: url(), votes }];
+        Roster { seats, etcd: None }
     }
 
     #[test]
@@ -380,6 +390,17 @@ mod tests {
         assert_eq!(of(None, false, Some(roster(2, true))), Job::Lost(2));
         assert_eq!(of(None, false, None), Job::Rest);
         assert_eq!(of(Some(taken(2, true)), false, None), Job::Rest);
+    }
+
+    #[test]
+    fn files_of_a_start_that_was_cut_off_are_no_data() {
+        let dir = tempfile::tempdir().unwrap();
+        for made in ["etcd/member/snap", "etcd/member/wal.tmp"] {
+            std::fs::create_dir_all(dir.path().join(made)).unwrap();
+            assert!(!has_data(dir.path()), "{made}");
+        }
+        std::fs::create_dir(dir.path().join("etcd/member/wal")).unwrap();
+        assert!(has_data(dir.path()));
     }
 
     #[test]

@@ -74,7 +74,6 @@ impl Server {
         // A member that was cut off does not make the others elect when it returns.
         add("pre-vote", "true");
         add("enable-grpc-gateway", "false");
-        add("enable-v2", "false");
         add("auto-compaction-mode", "periodic");
         add("auto-compaction-retention", &format!("{}s", self.retention.as_secs().max(1)));
         // A new member goes through what the others went through, and may not make room before it has a vote: full of what they have

@@ -5,7 +5,8 @@ use std::time::SystemTime;
 
 use homeostat_cluster::deploys::{OperatorKey, publish_roster};
 use homeostat_cluster::identity::{Certificate, Key, Role, Secret};
-use homeostat_cluster::join::{Admission, JoinString, Refusal};
+use homeostat_cluster::join::{Admission, JoinString, NewToken, Refusal};
+use homeostat_engine::store::keys;
 
 use super::setting::{Cluster, HOUR, admission};
 
@@ -28,6 +29,17 @@ async fn a_host_gets_what_its_token_says() {
     assert!(member.granted.authority.is_some() && member.granted.certificates.peer.is_some());
     assert_eq!(member.granted.members.len(), 2);
     assert_eq!(cluster.token(1, Role::Agent).await.addresses.len(), 2);
+}
+
+#[tokio::test]
+async fn no_join_string_is_given_that_leads_nowhere() {
+    let cluster = Cluster::before_the_first_is_known().await;
+    let new = || NewToken { ttl: HOUR, uses: 1, role: Role::Agent };
+    let refused = cluster.registrar.token(new(), SystemTime::now()).await;
+    assert!(matches!(refused, Err(Refusal::Unavailable(_))), "{refused:?}");
+    assert!(cluster.store.range(keys::CLUSTER_TOKENS).await.unwrap().0.is_empty());
+    cluster.registrar.enrol_first(&cluster.first).await.unwrap();
+    assert_eq!(cluster.token(1, Role::Agent).await.addresses.len(), 1);
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ async fn all_certificates_of_a_removed_host_are_refused_and_what_it_wrote_goes()
     }
     let (tell, mut told) = watch::channel(None);
     let mut following = tokio::task::JoinSet::new();
-    following.spawn(follow(cluster.store.clone(), tell));
+    following.spawn(follow(cluster.store.clone(), tell, watch::Sender::new(false)));
     let is_empty = |news: &Option<News>| news.as_ref().is_some_and(|news| news.refused.is_empty());
     timeout(PATIENCE, told.wait_for(is_empty)).await.unwrap().unwrap();
     cluster.registrar.is_known(&who).await.unwrap();
@@ -196,7 +196,7 @@ async fn a_record_of_another_form_hides_no_others() {
     }
     let (tell, mut told) = watch::channel(None);
     let mut following = tokio::task::JoinSet::new();
-    following.spawn(follow(cluster.store.clone(), tell));
+    following.spawn(follow(cluster.store.clone(), tell, watch::Sender::new(false)));
     let is_known = |news: &Option<News>| {
         news.as_ref().is_some_and(|news| {
             let members: Vec<_> = news.members.iter().map(|member| member.host.as_str()).collect();

@@ -35,6 +35,10 @@ impl Cluster {
 
     /// One whose store does as it does, but for what is put around it.
     pub(crate) async fn with_store(around: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
+        Self::made(around, true).await
+    }
+
+    async fn made(around: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>, is_known: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = around(Arc::new(EmbeddedStore::open(dir.path())));
         let authority = Authority::create(SystemTime::now()).unwrap();
@@ -44,8 +48,15 @@ impl Cluster {
         let cluster = first.settings.cluster.clone();
         let registrar =
             Registrar::new(store.clone(), cluster, move || Ok(now.lock().unwrap().clone()), authority);
-        registrar.enrol_first(&first).await.unwrap();
+        if is_known {
+            registrar.enrol_first(&first).await.unwrap();
+        }
         Self { registrar, store, first, pinned, _dir: dir }
+    }
+
+    /// One whose store knows nobody yet.
+    pub(crate) async fn before_the_first_is_known() -> Self {
+        Self::made(|store| store, false).await
     }
 
     pub(crate) async fn token(&self, uses: u32, role: Role) -> JoinString {

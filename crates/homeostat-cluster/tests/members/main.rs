@@ -10,3 +10,4 @@ mod remaining;
 mod replacement;
 mod rig;
 mod roles;
+mod versions;

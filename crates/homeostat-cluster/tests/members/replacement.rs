@@ -268,7 +268,10 @@ async fn members_begin_anew_one_after_the_other_when_whom_to_trust_is_another_on
         (1..=3)
             .map(|host| {
                 let log = std::fs::read_to_string(rig.cluster_dir(host).join("etcd.log")).unwrap_or_default();
-                log.matches("etcd Version: ").count()
+                ["etcd Version: ", "starting an etcd server"]
+                    .map(|says| log.matches(says).count())
+                    .iter()
+                    .sum::<usize>()
             })
             .collect::<Vec<_>>()
     };

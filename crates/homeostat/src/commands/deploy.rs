@@ -131,8 +131,18 @@ pub(super) async fn release(
         return Ok(Exit::Done);
     }
     let say = |look: &Look| terminal.say(&step(&manifest, look));
-    match fleet::until_everywhere(access.store.clone(), &manifest, args.timeout, say).await {
+    let disowned = fleet::until_disowned(access, &key.operator);
+    match fleet::until_everywhere(access.store.clone(), &manifest, args.timeout, disowned, say).await {
         Ended::Everywhere(_) => Ok(Exit::Done),
+        Ended::Disowned(look) => {
+            terminal.complain(&format!(
+                "release {} stops here, since `{}` is no operator: not on {}",
+                manifest.number,
+                manifest.author,
+                look.without.join(", ")
+            ));
+            Ok(Exit::NotInOrder)
+        }
         Ended::TimedOut(look) => {
             let open: Vec<&str> = look.open.iter().map(|host| &**host).collect();
             terminal.complain(&format!("release {} is not there yet: {}", manifest.number, open.join(", ")));

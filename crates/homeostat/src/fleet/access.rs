@@ -2,17 +2,22 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use homeostat_cluster::deploys::{Shelf, Stored, current_roster, releases};
 use homeostat_cluster::identity::{ClusterDir, Identity, Operator};
 use homeostat_engine::Store;
-use homeostat_engine::store::StoreError;
+use homeostat_engine::store::{StoreError, Watching, keys};
+use tokio::time::sleep;
 
 use super::{Fleet, KeyFile, default_key};
 use crate::exit::refused;
 use crate::place::etcd::EtcdArgs;
 use crate::place::{self, Prefix, cluster};
+
+/// Between attempts to learn who is an operator.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Which store, which cluster and which key.
 #[derive(Debug, Clone, Args)]
@@ -36,6 +41,8 @@ pub(crate) struct Access {
     pub(crate) cluster: String,
     /// Those whom this host trusts after the change with that number, and ourselves.
     pub(crate) operators: (u64, Vec<Operator>),
+    /// The same without ourselves, unless this host trusts us; where it trusts nobody, with us.
+    trusted: Vec<Operator>,
     /// The greatest number of a release that this host knows of.
     pub(crate) released: u64,
     /// The identity of this host, by which others take large files from it.
@@ -70,10 +77,14 @@ impl OperatorArgs {
         };
         let dir = ClusterDir::below(prefix.path());
         let (roster, mut operators) = dir.pinned().unwrap_or_default();
+        let mut trusted = operators.clone();
         if let Ok(own) = self.key()
             && !operators.iter().any(|known| known.key() == own.operator.key())
         {
             operators.push(own.operator);
+        }
+        if trusted.is_empty() {
+            trusted.clone_from(&operators);
         }
         let released = Shelf::below(prefix.path()).greatest().unwrap_or_else(|error| {
             tracing::warn!(
@@ -82,8 +93,31 @@ impl OperatorArgs {
             );
             0
         });
-        Ok(Access { store, cluster: meant, operators: (roster, operators), released, identity })
+        Ok(Access { store, cluster: meant, operators: (roster, operators), trusted, released, identity })
     }
+}
+
+/// Ends when somebody is no operator any more.
+pub(crate) async fn until_disowned(access: &Access, operator: &Operator) {
+    loop {
+        match while_operator(access, operator).await {
+            Ok(None) => return,
+            // Whatever it says, or that it is lost: it is looked at again.
+            Ok(Some(mut changes)) => drop(changes.recv().await),
+            Err(_) => sleep(AGAIN).await,
+        }
+    }
+}
+
+/// Tells of the next change of operators; none where somebody is none.
+async fn while_operator(access: &Access, operator: &Operator) -> Result<Option<Watching>, StoreError> {
+    let (_, revision) = access.store.range(keys::OPERATORS).await?;
+    let known = (access.operators.0, access.trusted.clone());
+    let (_, now) = current_roster(&*access.store, &access.cluster, known).await?;
+    if !now.iter().any(|known| known.key() == operator.key()) {
+        return Ok(None);
+    }
+    access.store.watch(keys::OPERATORS, revision).await.map(Some)
 }
 
 /// The releases in the store, and whose signatures count now.

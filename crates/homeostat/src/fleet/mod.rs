@@ -14,7 +14,7 @@ use homeostat_cluster::deploys::{Party, Shelf};
 use homeostat_cluster::identity::{ClusterDir, Identity};
 use homeostat_engine::Store;
 
-pub(crate) use access::{Access, OperatorArgs, known};
+pub(crate) use access::{Access, OperatorArgs, known, until_disowned};
 pub(crate) use delivery::Delivery;
 pub(crate) use key::{KeyFile, default_key};
 pub(crate) use pack::pack;

@@ -20,6 +20,8 @@ pub(crate) struct Look {
     pub(crate) done: Vec<Arc<str>>,
     /// Those that have not, or not everything.
     pub(crate) open: Vec<Arc<str>>,
+    /// Of those, the ones that have not begun.
+    pub(crate) without: Vec<Arc<str>>,
     /// Those on which it failed, with what they say of it.
     pub(crate) failed: Vec<(Arc<str>, String)>,
 }
@@ -29,6 +31,8 @@ pub(crate) struct Look {
 pub(crate) enum Ended {
     Everywhere(Look),
     Failed(Look),
+    /// Who signed it is no operator any more, so those that have not begun never will.
+    Disowned(Look),
     /// It took too long.
     TimedOut(Look),
 }
@@ -48,6 +52,9 @@ impl Look {
             } else if runs > number || (runs == number && in_order) {
                 look.done.push(host);
             } else {
+                if runs != number {
+                    look.without.push(host.clone());
+                }
                 look.open.push(host);
             }
         }
@@ -55,17 +62,20 @@ impl Look {
     }
 }
 
-/// Follows a release until every host that it is for has it, or it failed on one. Tells of every step.
+/// Follows a release until every host that it is for has it, or it failed on one. Tells of every step. `disowned` ends when its operator is none
+/// any more.
 pub(crate) async fn until_everywhere(
     store: Arc<dyn Store>,
     manifest: &Manifest,
     at_most: Option<Duration>,
+    disowned: impl Future<Output = ()>,
     mut tell: impl FnMut(&Look),
 ) -> Ended {
     let (view, mut alive) = watch::channel(Alive::new());
     let mut following = pin!(presence::follow(store, view));
     let end = at_most.map(|at_most| Instant::now() + at_most);
     let mut look = Look::default();
+    let (mut disowned, mut counts) = (pin!(disowned), true);
     loop {
         let over = async {
             match end {
@@ -75,6 +85,7 @@ pub(crate) async fn until_everywhere(
         };
         tokio::select! {
             () = &mut following => {}
+            () = &mut disowned, if counts => counts = false,
             changed = alive.changed() => if changed.is_err() { return Ended::TimedOut(look) },
             () = over => return Ended::TimedOut(look),
         }
@@ -85,6 +96,9 @@ pub(crate) async fn until_everywhere(
         }
         if !look.failed.is_empty() {
             return Ended::Failed(look);
+        }
+        if !counts && !look.without.is_empty() {
+            return Ended::Disowned(look);
         }
         // Nobody may have been seen yet: who is there is told at once when the store is reached.
         if look.open.is_empty() && !look.done.is_empty() {

@@ -38,6 +38,7 @@ fn members_that_leave_or_are_removed_are_replaced_and_refused() {
     rig.until("it is refused by the store", |rig| {
         rig.kv(removed, &["put", "x", "from one who was removed"]).code == Some(1)
     });
+    rig.until("it says why", |rig| rig.run(removed, &["status"]).stdout.contains("removed from the cluster"));
     // It still keeps itself in order.
     rig.repair(removed);
     rig.kv(1, &["put", "y", "1"]).ends_with(0);
@@ -47,6 +48,21 @@ fn members_that_leave_or_are_removed_are_replaced_and_refused() {
         assert!(!hosts.contains(&format!("h{gone} ")), "{hosts}");
     }
     rig.until("three are left, all of them members", |rig| rig.members(1).len() == 3);
+}
+
+#[test]
+fn a_host_that_was_removed_while_it_was_away_is_told_so() {
+    let Some(mut rig) = Rig::cluster(2) else { return };
+    let says = |rig: &Rig| rig.run(2, &["status"]).stdout.contains("removed from the cluster");
+    rig.until("it is part of it", |rig| rig.kv(2, &["put", "x", "1"]).code == Some(0));
+    rig.networks.isolate(2);
+    rig.run(1, &["cluster", "remove", "h2"]).ends_with(0);
+    rig.networks.rejoin(2);
+    rig.until("one that was cut off says so", says);
+    rig.stop(2);
+    rig.start(2, &[]);
+    rig.until("one that starts says so", says);
+    rig.repair(2);
 }
 
 #[test]

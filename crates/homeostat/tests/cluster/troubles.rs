@@ -75,7 +75,7 @@ fn an_etcd_that_ends_at_once_is_said_and_a_better_one_ends_it() {
     let programs = rig.host(3).join("programs");
     std::fs::create_dir(&programs).unwrap();
     let etcd = programs.join("etcd");
-    let broken = "#!/bin/sh\n[ \"$1\" = --version ] && echo 'etcd Version: 3.4.23' && exit 0\necho a library is missing >&2\nexit 127\n";
+    let broken = "#!/bin/sh\n[ \"$1\" = --version ] && echo 'etcd Version: 3.99.0' && exit 0\necho a library is missing >&2\nexit 127\n";
     std::fs::write(&etcd, broken).unwrap();
     std::fs::set_permissions(&etcd, PermissionsExt::from_mode(0o755)).unwrap();
     rig.start_with_path(3, &format!("{}:/usr/bin:/bin", programs.display()));

@@ -371,3 +371,44 @@ fn a_program_is_released_with_its_files_and_the_modules_that_were_fetched() {
     assert_eq!(fleet.read("a", "out"), "outer inner and more, a note");
     agents.into_iter().for_each(|agent| drop(stop(agent)));
 }
+
+#[test]
+fn a_command_that_waits_ends_when_its_operator_is_removed_before_all_have_begun() {
+    let hosts = ["a", "b"];
+    let Some(fleet) = Fleet::new(&hosts) else { return };
+    let agents = fleet.agents(&hosts);
+    fleet.deploy(&hosts, &[("one", "first")], &["--wait", "--timeout", "15"]).ends_with(0);
+    fleet.place.homeostat(&["operator", "init", "--name", "bob", "--key", "DIR/bob.key"]).ends_with(0);
+    fleet.operator(&["operator", "add", "DIR/bob.pub"]).ends_with(0);
+
+    // The first host is never done with it, so the other one waits for its turn.
+    fleet.place.write(
+        "slow.yaml",
+        "graph: slow\nresources:\n  exec:\n  - {name: slow, cmd: sleep 600, shell: /bin/sh}\n",
+    );
+    let etcd = fleet.server.url();
+    let waiting = fleet.place.start(&[
+        "deploy",
+        "DIR/slow.yaml",
+        "--canary",
+        "1",
+        "--wait",
+        "--prefix",
+        "DIR/operator",
+        "--etcd",
+        &etcd,
+        "--fleet",
+        "test",
+    ]);
+    let begun = || hosts.iter().filter(|host| fleet.summary(host)["deploy"] == 2).count();
+    wait_until("one has begun", || begun() == 1);
+    // As a host that trusts ann, and so knows of bob.
+    let prefix = ["--prefix", "DIR/a/prefix", "--etcd", &etcd, "--fleet", "test", "--key", "DIR/bob.key"];
+    fleet.place.homeostat(&[&["operator", "remove", "ann"][..], &prefix].concat()).ends_with(0);
+    let done = waiting.finish();
+    assert!(done.ends_with(1).stderr.contains("since `ann` is no operator: not on "), "{done:#?}");
+    assert_eq!(begun(), 1);
+    for agent in agents {
+        agent.signal("KILL");
+    }
+}

@@ -13,7 +13,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::{Cluster, address};
+use super::unknown::notice;
+use super::{Cluster, REMOVED, address};
 use crate::api::{self, client, path};
 
 /// The longest wait until the clock is looked at again: it may be set.
@@ -55,7 +56,9 @@ impl Keeper {
         let mut tasks = JoinSet::new();
         tasks.spawn(api::serve(self.cluster.clone()));
         let (tell, mut told) = watch::channel(None);
-        tasks.spawn(follow(self.store.clone(), tell));
+        let (lose, lost) = watch::channel(false);
+        tasks.spawn(follow(self.store.clone(), tell, lose));
+        tasks.spawn(notice(self.cluster.clone(), lost));
         self.come_back().await;
         tasks.spawn(enrol(self.cluster.clone()));
         let mut wait = BACKOFF.0;
@@ -118,8 +121,8 @@ impl Keeper {
     async fn renew_if_due(&self, trusted: Option<&TrustedRecord>, wait: &mut Duration) -> Duration {
         let identity = self.cluster.identity();
         let Ok(own) = identity.certificate() else { return LOOK_AGAIN };
-        if self.cluster.tls.is_refused(own.serial()) {
-            tracing::error!("this host was removed from the cluster: join again with a new token");
+        if self.cluster.is_removed() {
+            tracing::error!("{REMOVED}");
             return LOOK_AGAIN;
         }
         let is_other = trusted.is_some_and(|trusted| trusted.trusted != identity.trusted);

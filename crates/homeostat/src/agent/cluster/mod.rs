@@ -8,6 +8,7 @@ mod part;
 mod removal;
 mod report;
 mod returning;
+mod unknown;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +36,9 @@ use crate::views::time_text;
 
 /// Requests that change files wait for each other; there are few.
 const WAITING_MAX: usize = 8;
+
+/// What is said on a host that was removed.
+const REMOVED: &str = "this host was removed from the cluster: join again with a new token";
 
 /// The identity of a running agent, for everybody who needs it.
 pub(crate) struct Cluster {
@@ -175,9 +179,14 @@ impl Cluster {
         answered.await.map_err(|_| ends())?
     }
 
-    /// For a person: that the certificates of this host have ended, and what is in the way of new ones.
+    /// For a person: that this host was removed, or that its certificates have ended, and what is in the way of new ones.
     pub(crate) fn trouble(&self) -> Option<String> {
-        self.ended.borrow().clone()
+        if self.is_removed() { Some(REMOVED.into()) } else { self.ended.borrow().clone() }
+    }
+
+    /// Whether the certificate of this host is refused everywhere.
+    fn is_removed(&self) -> bool {
+        self.identity().certificate().is_ok_and(|own| self.tls.is_refused(own.serial()))
     }
 
     /// When the certificates of this host ended, if they did.

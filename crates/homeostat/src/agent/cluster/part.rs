@@ -14,6 +14,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::said::Said;
+
 /// Between attempts to make the store of a new cluster.
 const BEGIN_AGAIN: Duration = Duration::from_secs(5);
 
@@ -103,12 +105,15 @@ impl Part {
     /// Makes the store of a new cluster, if that is up to this host, and gives its server.
     async fn begin(&self) -> Option<Running> {
         let candidacy = self.config.candidacy.as_ref()?;
+        let mut said = Said::default();
         while self.dir.is_first() {
             match self.begin_once(candidacy).await {
                 Ok(begun) => return begun,
                 Err(error) => {
                     let why = format!("{error:#}");
-                    tracing::warn!("the store of the new cluster is not made yet: {why}");
+                    if said.is_due(&why) {
+                        tracing::warn!("the store of the new cluster is not made yet: {why}");
+                    }
                     self.seen.send_replace(Seen::Beginning(Some(why)));
                     sleep(BEGIN_AGAIN).await;
                 }

@@ -64,7 +64,11 @@ impl Keeper {
     }
 }
 
-async fn ask(cluster: &Cluster, at: std::net::SocketAddr, asked: &Return) -> anyhow::Result<Granted> {
+pub(super) async fn ask(
+    cluster: &Cluster,
+    at: std::net::SocketAddr,
+    asked: &Return,
+) -> anyhow::Result<Granted> {
     let stream = cluster.tls().connect_as_stranger(at, &Whom::Member).await.context("it cannot be asked")?;
     Ok(client::ask(stream, path::RETURN, asked).await?)
 }

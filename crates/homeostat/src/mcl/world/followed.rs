@@ -11,6 +11,8 @@ use std::time::Duration;
 use homeostat_engine::Store;
 use homeostat_engine::store::{StoreError, VALUE_BYTES_MAX, WatchItem, Watching, keys};
 
+use crate::said::Said;
+
 /// Between attempts to read.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Hosts that lost track together do not read again together.
@@ -28,11 +30,20 @@ pub(super) struct Followed {
     entries: Entries,
     watching: Option<Watching>,
     has_told: bool,
+    said: Said,
 }
 
 impl Followed {
     pub(super) fn new(store: Arc<dyn Store>, memory: Option<Arc<dyn Store>>, prefix: String) -> Self {
-        Self { store, memory, prefix, entries: Entries::new(), watching: None, has_told: false }
+        Self {
+            store,
+            memory,
+            prefix,
+            entries: Entries::new(),
+            watching: None,
+            has_told: false,
+            said: Said::default(),
+        }
     }
 
     /// What is there, as soon as that is known, and then whenever it is something else. Cancel-safe.
@@ -76,7 +87,9 @@ impl Followed {
                 is_news
             }
             Err(error) if !self.has_told => {
-                tracing::warn!("what is asked of the store is not known: {error}");
+                if self.said.is_due(&error.to_string()) {
+                    tracing::warn!("what is asked of the store is not known: {error}");
+                }
                 if let Some(entries) = self.remembered().await {
                     self.entries = entries;
                     return true;
