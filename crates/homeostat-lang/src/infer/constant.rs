@@ -121,6 +121,17 @@ impl Infer<'_> {
         };
         match self.kind(file, id) {
             ExprKind::Str(_) | ExprKind::Interpolated(_) => NameForm::Text,
+            ExprKind::Call(Callee::Value(function), _) => match self.kind(file, *function) {
+                ExprKind::Lambda(function)
+                    if matches!(function.result, Some(TypeExpr { kind: TypeKind::Str, .. })) =>
+                {
+                    NameForm::Text
+                }
+                ExprKind::Lambda(function) if function.result.is_none() => {
+                    self.name_form(file, function.body)
+                }
+                _ => NameForm::Computed,
+            },
             ExprKind::If(arms, otherwise) => {
                 let otherwise = self.name_form(file, *otherwise);
                 arms.iter().map(|(_, value)| self.name_form(file, *value)).fold(otherwise, either)

@@ -404,3 +404,10 @@ fn one_name_is_offered_in_other_forms_to_other_hosts() {
     let error = "error: `test[t]` is exported twice to the same host, differently";
     shows(&(offer(1, "\"a\"") + &offer(2, "\"b\", \"a\"")), &[error]);
 }
+
+#[test]
+fn a_name_that_a_function_gives_at_once_may_be_a_text() {
+    shows("test func() { \"a\" }() {}\n", &["test[a] {}"]);
+    shows("test func($n) str { $n }(\"a\") {}\n", &["test[a] {}"]);
+    shows("test func($n) []str { [$n] }(\"a\") {}\n", &["test[a] {}"]);
+}
