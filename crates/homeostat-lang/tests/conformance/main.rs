@@ -135,13 +135,6 @@ fn run(case: &Case) -> Outcome {
         Ok(lines) => (Vec::new(), lines),
         Err(wrong) => (wrong, Vec::new()),
     };
-    for diagnostic in &mut diagnostics {
-        // There, texts of imported files are read when names are resolved.
-        let file = diagnostic.span.and_then(|span| sources.get(span.source)).map(|source| &*source.name);
-        if file.is_some_and(|file| file != "main.mcl") && diagnostic.stage < Stage::Scope {
-            diagnostic.stage = Stage::Scope;
-        }
-    }
     diagnostics.sort_by_key(|diagnostic| (diagnostic.stage, diagnostic.span));
     Outcome { sources, diagnostics, lines }
 }
