@@ -3,7 +3,7 @@
 use homeostat_model::{Diagnostic, Span, Stage, codes};
 
 use super::context::{At, Because, Infer, without_numbers};
-use crate::ast::{Arg, ExprId, ExprKind, StatementKind};
+use crate::ast::{Arg, ExprId, ExprKind, Param, StatementKind};
 use crate::scope::{Owner, ScopeId, SlotKind, VariableTarget};
 use crate::types::Type;
 
@@ -93,9 +93,22 @@ impl Infer<'_> {
                 let local = self.owner(place.scope)?.locals.get(index as usize)?;
                 Some(self.span(here.file, local.value))
             }
-            SlotKind::Param(index) => Some(self.owner(place.scope)?.params.get(index as usize)?.span),
+            SlotKind::Param(index) => Some(self.params(place.scope)?.get(index as usize)?.span),
             SlotKind::Element => self.element(place.scope),
             SlotKind::Key => None,
+        }
+    }
+
+    /// The parameters of what owns a scope: a function or a class.
+    fn params(&self, scope: ScopeId) -> Option<&[Param]> {
+        if let Some(function) = self.owner(scope) {
+            return Some(&function.params);
+        }
+        let here = self.names.scope(scope);
+        let Owner::Statement(statement, _) = here.owner else { return None };
+        match &self.modules.file(here.file).program.statement(statement).kind {
+            StatementKind::Class(class) => Some(&class.params),
+            _ => None,
         }
     }
 
