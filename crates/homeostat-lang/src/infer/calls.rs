@@ -210,7 +210,12 @@ impl Infer<'_> {
         let (names, modules) = (self.names, self.modules);
         let statement = modules.file(at.file).program.statement(include);
         let StatementKind::Include(written) = &statement.kind else { return None };
+        // An argument may need what the include gives. That was said, and the include is left out.
+        if !self.including.insert(key) {
+            return None;
+        }
         let types: Vec<Type> = written.args.iter().map(|arg| self.expr(at, arg.value)).collect();
+        self.including.remove(&key);
         let target = names.class(at.file, include)?;
         let file: FileId = names.scope(target.place.scope).file;
         let StatementKind::Class(class) = &modules.file(file).program.statement(target.class).kind else {

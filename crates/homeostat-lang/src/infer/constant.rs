@@ -107,6 +107,8 @@ impl Infer<'_> {
         let StatementKind::Bind(bind) = &self.modules.file(file).program.statement(bind).kind else {
             return None;
         };
+        // One that needs itself has no value.
+        self.constants.insert((scope, slot), None);
         let value = self.constant(file, bind.value);
         self.constants.insert((scope, slot), value.clone());
         value

@@ -46,6 +46,7 @@ pub(super) fn infer(
         slots: (0..names.scopes()).map(|at| vec![None; names.scope(ScopeId::at(at)).slots.len()]).collect(),
         open: HashMap::from([(Home(None), Context::default())]),
         schemes: HashMap::new(),
+        including: HashSet::new(),
         known_uses: HashMap::new(),
         constants: HashMap::new(),
         folded_bytes: 0,
@@ -116,6 +117,8 @@ pub(super) struct Infer<'a> {
     pub(super) slots: Vec<Vec<Option<Type>>>,
     pub(super) open: HashMap<Home, Context>,
     pub(super) schemes: HashMap<ScopeId, Rc<Scheme>>,
+    /// Includes whose arguments are being inferred.
+    pub(super) including: HashSet<(FileId, StatementId)>,
     /// Uses of schemes whose types were all known, by the types of their arguments.
     pub(super) known_uses: HashMap<(ScopeId, Vec<Type>), Rc<Use>>,
     pub(super) constants: HashMap<(ScopeId, u32), Option<Value>>,

@@ -111,18 +111,26 @@ impl Resolver<'_> {
         let file = self.out.scope(scope).file;
         match self.includes.get(&(file, include)) {
             Some(IncludeClass::Known(class)) => return class.clone(),
-            Some(IncludeClass::Looking) => return None,
+            Some(IncludeClass::Looking) => {
+                self.led_back.insert((file, include));
+                return None;
+            }
             None => {}
         }
-        let StatementKind::Include(statement) = &self.modules.file(file).program.statement(include).kind
-        else {
-            return None;
-        };
+        let statement = self.modules.file(file).program.statement(include);
+        let StatementKind::Include(written) = &statement.kind else { return None };
         self.includes.insert((file, include), IncludeClass::Looking);
-        let class = match self.find(scope, &statement.class.text, Space::Classes) {
+        let class = match self.find(scope, &written.class.text, Space::Classes) {
             Some(Found::Class(class)) => Some(class),
             _ => None,
         };
+        // Its class may have been found elsewhere all the same: further out.
+        if self.led_back.remove(&(file, include))
+            && class.is_none()
+            && let Some(named) = self.dependencies.of(file, include)
+        {
+            self.dependencies.need(named, named, Some(statement.span));
+        }
         self.includes.insert((file, include), IncludeClass::Known(class.clone()));
         class
     }
