@@ -26,7 +26,7 @@ use homeostat_lang::eval::{Evaluator, Program};
 use homeostat_lang::format;
 use homeostat_lang::modules::{self, Files, Unreadable};
 use homeostat_lang::program::{self, Checked};
-use homeostat_model::{Catalog, Diagnostic, ResourceId, SourceId, SourceMap, Stage};
+use homeostat_model::{Catalog, Diagnostic, ResourceId, SourceId, SourceMap};
 use kinds::TextKinds;
 
 /// What must be reached of each tier.
