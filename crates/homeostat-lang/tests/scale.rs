@@ -140,3 +140,32 @@ fn errors_without_number_are_said_within_bounds() {
     let found = program::check(modules, &kinds()).expect_err("it is wrong");
     assert!(found.found.len() >= 5_000);
 }
+
+/// So many pairs of files; each puts all names of both files of the next pair among its own.
+struct Pairs(usize);
+
+impl Files for Pairs {
+    fn read(&self, path: &str) -> Result<Arc<str>, Unreadable> {
+        let pair = |at: usize| format!("import \"a{at}.mcl\" as *\nimport \"b{at}.mcl\" as *\n");
+        if path == "/main.mcl" {
+            let last = self.0 - 1;
+            return Ok(format!("{}test \"${{a{last}}}${{missing}}\" {{}}\n", pair(0)).into());
+        }
+        let name = path.strip_prefix('/').and_then(|rest| rest.strip_suffix(".mcl"));
+        let name = name.ok_or(Unreadable::Missing)?;
+        let at: usize = name[1..].parse().map_err(|_| Unreadable::Missing)?;
+        let next = if at + 1 < self.0 { pair(at + 1) } else { String::new() };
+        Ok(format!("{next}${name} = \"{name}\"\n").into())
+    }
+
+    fn name(&self, path: &str) -> String {
+        path.to_owned()
+    }
+}
+
+#[test]
+fn a_name_is_looked_for_once_in_each_file_however_many_ways_lead_there() {
+    let modules = modules::load("/main.mcl", &Pairs(60), &mut SourceMap::new()).expect("they can be read");
+    let found = program::check(modules, &kinds()).expect_err("one name is not there").found;
+    assert_eq!(found.len(), 1, "{found:?}");
+}

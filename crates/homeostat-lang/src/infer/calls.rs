@@ -194,46 +194,6 @@ impl Infer<'_> {
         used
     }
 
-    /// A call of a function that is a value.
-    pub(super) fn value_call(&mut self, at: At, function: ExprId, args: &[Arg], span: Span) -> Type {
-        let callee = self.expr(at, function);
-        let types: Vec<Type> = args.iter().map(|arg| self.expr(at, arg.value)).collect();
-        match self.unifier.shallow(&callee) {
-            Type::Func(known) if known.params.len() == types.len() => {
-                let mut is_right = true;
-                for ((param, ty), arg) in known.params.iter().zip(&types).zip(args) {
-                    let place = self.span(at.file, arg.value);
-                    is_right &= self.unify(&param.ty, ty, place, &Because::NOTHING);
-                }
-                if is_right { known.result.clone() } else { self.of_wrong() }
-            }
-            Type::Func(known) => {
-                let takes = match known.params.len() {
-                    1 => "one argument".to_owned(),
-                    count => format!("{count} arguments"),
-                };
-                let message = format!("this function takes {takes}, and is given {}", args.len());
-                let wrong = Diagnostic::error(codes::ARGUMENTS, Stage::Type, message).at(span);
-                self.say(wrong);
-                known.result.clone()
-            }
-            other if !matches!(other, Type::Var(_)) => {
-                let other = self.unifier.resolve(&other);
-                let message =
-                    without_numbers(&format!("only functions can be called, and this is `{other}`"));
-                let wrong = self.wrong(message, self.span(at.file, function));
-                self.say(wrong);
-                self.of_wrong()
-            }
-            _ => {
-                let result = self.fresh();
-                let wanted = Type::func(types, result.clone());
-                self.unify(&wanted, &callee, span, &Because::NOTHING);
-                result
-            }
-        }
-    }
-
     /// An include, which is inferred where it was not yet. `None` where it is wrong.
     pub(super) fn include_use(&mut self, scope: ScopeId, include: StatementId) -> Option<Rc<Use>> {
         let at = self.at(scope);
@@ -250,7 +210,12 @@ impl Infer<'_> {
         let (names, modules) = (self.names, self.modules);
         let statement = modules.file(at.file).program.statement(include);
         let StatementKind::Include(written) = &statement.kind else { return None };
+        // An argument may need what the include gives. That was said, and the include is left out.
+        if !self.including.insert(key) {
+            return None;
+        }
         let types: Vec<Type> = written.args.iter().map(|arg| self.expr(at, arg.value)).collect();
+        self.including.remove(&key);
         let target = names.class(at.file, include)?;
         let file: FileId = names.scope(target.place.scope).file;
         let StatementKind::Class(class) = &modules.file(file).program.statement(target.class).kind else {

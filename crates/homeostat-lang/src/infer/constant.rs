@@ -107,6 +107,8 @@ impl Infer<'_> {
         let StatementKind::Bind(bind) = &self.modules.file(file).program.statement(bind).kind else {
             return None;
         };
+        // One that needs itself has no value.
+        self.constants.insert((scope, slot), None);
         let value = self.constant(file, bind.value);
         self.constants.insert((scope, slot), value.clone());
         value
@@ -121,6 +123,17 @@ impl Infer<'_> {
         };
         match self.kind(file, id) {
             ExprKind::Str(_) | ExprKind::Interpolated(_) => NameForm::Text,
+            ExprKind::Call(Callee::Value(function), _) => match self.kind(file, *function) {
+                ExprKind::Lambda(function)
+                    if matches!(function.result, Some(TypeExpr { kind: TypeKind::Str, .. })) =>
+                {
+                    NameForm::Text
+                }
+                ExprKind::Lambda(function) if function.result.is_none() => {
+                    self.name_form(file, function.body)
+                }
+                _ => NameForm::Computed,
+            },
             ExprKind::If(arms, otherwise) => {
                 let otherwise = self.name_form(file, *otherwise);
                 arms.iter().map(|(_, value)| self.name_form(file, *value)).fold(otherwise, either)

@@ -46,6 +46,7 @@ pub(super) fn infer(
         slots: (0..names.scopes()).map(|at| vec![None; names.scope(ScopeId::at(at)).slots.len()]).collect(),
         open: HashMap::from([(Home(None), Context::default())]),
         schemes: HashMap::new(),
+        including: HashSet::new(),
         known_uses: HashMap::new(),
         constants: HashMap::new(),
         folded_bytes: 0,
@@ -116,6 +117,8 @@ pub(super) struct Infer<'a> {
     pub(super) slots: Vec<Vec<Option<Type>>>,
     pub(super) open: HashMap<Home, Context>,
     pub(super) schemes: HashMap<ScopeId, Rc<Scheme>>,
+    /// Includes whose arguments are being inferred.
+    pub(super) including: HashSet<(FileId, StatementId)>,
     /// Uses of schemes whose types were all known, by the types of their arguments.
     pub(super) known_uses: HashMap<(ScopeId, Vec<Type>), Rc<Use>>,
     pub(super) constants: HashMap<(ScopeId, u32), Option<Value>>,
@@ -233,24 +236,8 @@ impl<'a> Infer<'a> {
 
     /// Makes two types one; what cannot be is said at the place of what was found.
     pub(super) fn unify(&mut self, expected: &Type, found: &Type, span: Span, because: &Because) -> bool {
-        let mut open = Vec::new();
-        for ty in [expected, found] {
-            self.unifier.resolve(ty).visit_variables(&mut |var| open.push(var));
-        }
-        let is_of_wrong = open.iter().any(|var| self.is_wrong(*var));
-        match self.unifier.unify(expected, found) {
-            Ok(()) => {
-                if is_of_wrong {
-                    let open = self.open_types(expected);
-                    self.wrong.extend(open);
-                }
-                for var in open {
-                    if !matches!(self.unifier.shallow(&Type::Var(var)), Type::Var(_)) {
-                        self.origins.entry(var).or_insert(span);
-                    }
-                }
-                true
-            }
+        match self.try_unify(expected, found, span) {
+            Ok(()) => true,
             Err(mismatch) => {
                 self.mismatch(&mismatch, [expected, found], span, because);
                 false
@@ -258,14 +245,39 @@ impl<'a> Infer<'a> {
         }
     }
 
-    fn mismatch(&mut self, mismatch: &Mismatch, types: [&Type; 2], span: Span, because: &Because) {
-        let mut wrong = self.wrong(without_numbers(&mismatch.to_string()), span);
+    /// Makes two types one, and says nothing where that cannot be.
+    pub(super) fn try_unify(&mut self, expected: &Type, found: &Type, span: Span) -> Result<(), Mismatch> {
+        let mut open = Vec::new();
+        for ty in [expected, found] {
+            self.unifier.resolve(ty).visit_variables(&mut |var| open.push(var));
+        }
+        let is_of_wrong = open.iter().any(|var| self.is_wrong(*var));
+        self.unifier.unify(expected, found)?;
+        if is_of_wrong {
+            let open = self.open_types(expected);
+            self.wrong.extend(open);
+        }
+        for var in open {
+            if !matches!(self.unifier.shallow(&Type::Var(var)), Type::Var(_)) {
+                self.origins.entry(var).or_insert(span);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where one of these types was fixed.
+    pub(super) fn origin(&self, types: [&Type; 2]) -> Option<Span> {
         let mut vars = Vec::new();
         types.iter().for_each(|ty| ty.visit_variables(&mut |var| vars.push(var)));
-        let origin = vars.iter().find_map(|var| self.origins.get(var)).filter(|origin| **origin != span);
+        vars.iter().find_map(|var| self.origins.get(var)).copied()
+    }
+
+    pub(super) fn mismatch(&mut self, mismatch: &Mismatch, types: [&Type; 2], span: Span, because: &Because) {
+        let mut wrong = self.wrong(without_numbers(&mismatch.to_string()), span);
+        let origin = self.origin(types).filter(|origin| *origin != span);
         match (&because.0, origin) {
             (Some((place, text)), _) => wrong = wrong.label(*place, text.clone()),
-            (None, Some(origin)) => wrong = wrong.label(*origin, "its type was fixed here"),
+            (None, Some(origin)) => wrong = wrong.label(origin, "its type was fixed here"),
             (None, None) => {}
         }
         let (expected, found) = (&mismatch.expected, &mismatch.found);

@@ -257,11 +257,21 @@ impl Infer<'_> {
                 types.iter().zip(args).map(|(ty, arg)| KnownArg { ty, value: arg.value.as_ref() }).collect();
             match check(&known, &result) {
                 Ok(Some(ty)) => {
-                    let because = Because(deferred.used.map(|used| (used, "used here".to_owned())));
-                    let mut params = ty.params.iter().zip(args);
-                    let is_right = params
-                        .all(|(param, arg)| self.unify(&param.ty, &arg.ty, arg.span, &because))
-                        && self.unify(&result, &ty.result, deferred.span, &because);
+                    // The types of a field and of what stands in for it differ: neither is more wrong than the other.
+                    let is_both = function.name == "_struct_lookup_optional";
+                    let used = deferred.used.map(|used| (used, "used here".to_owned()));
+                    let is_right = ty.params.iter().zip(args).all(|(param, arg)| {
+                        let (place, label) = match is_both && arg.span != deferred.span {
+                            true => {
+                                let shown = self.shown(&arg.ty);
+                                let stands_in =
+                                    || (arg.span, format!("in place of the field there is `{shown}`"));
+                                (deferred.span, Some(used.clone().unwrap_or_else(stands_in)))
+                            }
+                            false => (arg.span, used.clone()),
+                        };
+                        self.unify(&param.ty, &arg.ty, place, &Because(label))
+                    }) && self.unify(&result, &ty.result, deferred.span, &Because(used));
                     return if is_right { Outcome::Done } else { Outcome::Wrong };
                 }
                 Ok(None) => {}

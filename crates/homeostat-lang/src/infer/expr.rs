@@ -42,7 +42,15 @@ impl Infer<'_> {
                         Piece::Text(_) => {}
                         Piece::Variable(inner) => {
                             let found = self.expr(at, *inner);
-                            self.unify(&Type::Str, &found, span, &Because::NOTHING);
+                            let because = match pieces.len() {
+                                1 => Because::NOTHING,
+                                // The text is wrong as a whole, and one of its variables is why.
+                                _ => {
+                                    let shown = self.shown(&found);
+                                    Because::of(self.span(at.file, *inner), format!("this is `{shown}`"))
+                                }
+                            };
+                            self.unify(&Type::Str, &found, span, &because);
                         }
                         Piece::Printed(inner) => self.printed(at, *inner),
                     }

@@ -13,6 +13,7 @@ mod context;
 mod deferred;
 mod elaborate;
 mod expr;
+mod function_values;
 mod resource;
 mod scheme;
 mod statement;

@@ -7,7 +7,7 @@ use homeostat_model::{Diagnostic, Meta, Span, Stage, codes};
 use super::constant::NameForm;
 use super::context::{At, Because, Infer};
 use super::deferred::What;
-use crate::ast::{ExprId, Field, LineKind, Name, Resource, ResourceRef};
+use crate::ast::{ExprId, ExprKind, Field, LineKind, Name, Piece, Resource, ResourceRef};
 use crate::types::{self, Type};
 
 impl Infer<'_> {
@@ -122,6 +122,19 @@ impl Infer<'_> {
 
     /// The name of resources: a `str` where that can be told from the text, and else a list.
     pub(super) fn name(&mut self, at: At, name: ExprId, span: Span) {
+        if let ExprKind::Interpolated(pieces) = self.kind(at.file, name)
+            && let [Piece::Variable(variable)] = &**pieces
+        {
+            // The text is what the variable says, so it is as if that were the name.
+            let found = self.expr(at, *variable);
+            let shown = self.shown(&found);
+            let because = Because::of(
+                self.span(at.file, name),
+                format!("this is one `str`, and the variable is `{shown}`"),
+            );
+            self.unify(&Type::Str, &found, span, &because);
+            return;
+        }
         let found = self.expr(at, name);
         match self.name_form(at.file, name) {
             NameForm::Text => drop(self.unify(&Type::Str, &found, span, &Because::NOTHING)),

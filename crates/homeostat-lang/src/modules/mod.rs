@@ -134,12 +134,14 @@ impl Modules {
         &self.files[id.index()]
     }
 
-    /// Adds to what was found in a file the import that led there, and those that led to that one.
+    /// Adds to what was found in a file the import that led there, and those that led to that one. Imports are names that
+    /// refer to something: what keeps a file from being one is found in the step that resolves names.
     pub fn with_imports(&self, mut found: Diagnostic) -> Diagnostic {
         let mut at = found.span;
         for _ in 0..WAY_MAX {
             let file = at.and_then(|span| self.files.iter().find(|file| file.source == span.source));
             let Some(import) = file.and_then(|file| file.imported_at) else { break };
+            found.stage = found.stage.max(Stage::Scope);
             if !found.labels.iter().any(|label| label.span == import) {
                 found = found.label(import, "imported here");
             }

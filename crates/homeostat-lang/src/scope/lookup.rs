@@ -1,12 +1,13 @@
 //! Looking up a name from a scope.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::resolve::{IncludeClass, Resolver};
 use super::{Alias, ClassTarget, FunctionTarget, Hop, Place, ScopeId, VariableTarget};
 use crate::ast::{StatementId, StatementKind};
 use crate::functions;
-use crate::modules::Imported;
+use crate::modules::{FileId, Imported};
 
 /// Which names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +42,20 @@ impl Found {
 impl Resolver<'_> {
     /// What a name stands for in a scope and those around it.
     pub(super) fn find(&mut self, from: ScopeId, name: &str, space: Space) -> Option<Found> {
-        self.find_around(from, name, space).or_else(|| global(name, space))
+        self.find_around(from, name, space, &mut HashSet::new()).or_else(|| global(name, space))
     }
 
-    fn find_around(&mut self, from: ScopeId, name: &str, space: Space) -> Option<Found> {
+    /// Of files that were imported as `*` by several, each is looked through once.
+    fn find_around(
+        &mut self,
+        from: ScopeId,
+        name: &str,
+        space: Space,
+        seen: &mut HashSet<FileId>,
+    ) -> Option<Found> {
         let mut at = Some(from);
         while let Some(scope) = at {
-            if let Some(found) = self.find_in(scope, name, space) {
+            if let Some(found) = self.find_in(scope, name, space, seen) {
                 return Some(found);
             }
             at = self.out.scope(scope).parent;
@@ -55,7 +63,13 @@ impl Resolver<'_> {
         None
     }
 
-    fn find_in(&mut self, scope: ScopeId, name: &str, space: Space) -> Option<Found> {
+    fn find_in(
+        &mut self,
+        scope: ScopeId,
+        name: &str,
+        space: Space,
+        seen: &mut HashSet<FileId>,
+    ) -> Option<Found> {
         let own = match name.split_once('.') {
             None => self.own(scope, name, space),
             Some((alias, rest)) => self.behind(scope, alias, rest, space),
@@ -65,7 +79,8 @@ impl Resolver<'_> {
         }
         let stars = self.out.scope(scope).names.stars.clone();
         stars.iter().find_map(|star| match star {
-            Imported::File(file) => self.find_around(self.out.file(*file), name, space),
+            Imported::File(file) if !seen.insert(*file) => None,
+            Imported::File(file) => self.find_around(self.out.file(*file), name, space, seen),
             Imported::Library(module) => in_library(module, name, space),
         })
     }
@@ -111,18 +126,26 @@ impl Resolver<'_> {
         let file = self.out.scope(scope).file;
         match self.includes.get(&(file, include)) {
             Some(IncludeClass::Known(class)) => return class.clone(),
-            Some(IncludeClass::Looking) => return None,
+            Some(IncludeClass::Looking) => {
+                self.led_back.insert((file, include));
+                return None;
+            }
             None => {}
         }
-        let StatementKind::Include(statement) = &self.modules.file(file).program.statement(include).kind
-        else {
-            return None;
-        };
+        let statement = self.modules.file(file).program.statement(include);
+        let StatementKind::Include(written) = &statement.kind else { return None };
         self.includes.insert((file, include), IncludeClass::Looking);
-        let class = match self.find(scope, &statement.class.text, Space::Classes) {
+        let class = match self.find(scope, &written.class.text, Space::Classes) {
             Some(Found::Class(class)) => Some(class),
             _ => None,
         };
+        // Its class may have been found elsewhere all the same: further out.
+        if self.led_back.remove(&(file, include))
+            && class.is_none()
+            && let Some(named) = self.dependencies.of(file, include)
+        {
+            self.dependencies.need(named, named, Some(statement.span));
+        }
         self.includes.insert((file, include), IncludeClass::Known(class.clone()));
         class
     }

@@ -1,7 +1,6 @@
 //! Going through a program and resolving its names.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use homeostat_model::{Diagnostic, Span, Stage, codes};
 
@@ -25,6 +24,7 @@ pub(super) fn program(modules: &Modules) -> Resolved {
         out: Resolution { scopes: Vec::new(), files },
         dependencies: Dependencies::default(),
         includes: HashMap::new(),
+        led_back: HashSet::new(),
         locals: HashMap::new(),
         open: VecDeque::new(),
         is_reached: vec![false; modules.files().len()],
@@ -49,6 +49,8 @@ pub(super) struct Resolver<'a> {
     pub(super) out: Resolution,
     pub(super) dependencies: Dependencies,
     pub(super) includes: HashMap<(FileId, StatementId), IncludeClass>,
+    /// Includes whose own names were looked for to find their class.
+    pub(super) led_back: HashSet<(FileId, StatementId)>,
     /// The definitions in bodies of functions.
     locals: HashMap<(ScopeId, u32), DefinitionId>,
     /// Bodies that are to be gone through.

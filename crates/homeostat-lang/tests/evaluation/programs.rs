@@ -2,11 +2,13 @@
 
 use homeostat_lang::Value;
 use homeostat_lang::eval::collector::{UnknownPart, Unknowns};
+use homeostat_lang::eval::naive::Evaluated;
 use homeostat_lang::functions::{MachineFact, SourceRequest};
 use homeostat_model::codes;
 use homeostat_model::meta::Retry;
 
-use crate::rig::{Rig, World, checked, exists, file, list, map, missing};
+use crate::oracle::naive;
+use crate::rig::{Given, Rig, World, checked, exists, file, list, map, missing};
 
 /// The lines of a program that asks nothing.
 fn shows(text: &str, lines: &[&str]) {
@@ -403,4 +405,32 @@ fn one_name_is_offered_in_other_forms_to_other_hosts() {
     );
     let error = "error: `test[t]` is exported twice to the same host, differently";
     shows(&(offer(1, "\"a\"") + &offer(2, "\"b\", \"a\"")), &[error]);
+}
+
+#[test]
+fn a_name_that_a_function_gives_at_once_may_be_a_text() {
+    shows("test func() { \"a\" }() {}\n", &["test[a] {}"]);
+    shows("test func($n) str { $n }(\"a\") {}\n", &["test[a] {}"]);
+    shows("test func($n) []str { [$n] }(\"a\") {}\n", &["test[a] {}"]);
+}
+
+#[test]
+fn packages_that_differ_in_how_new_they_are_to_be_are_one() {
+    let package = |state: &str| format!("pkg \"a\" {{{state}}}\n");
+    let (none, installed, newest) = ("", " state => \"installed\", ", " state => \"newest\", ");
+    let cases = [
+        (none, installed, "pkg[a] {}"),
+        (installed, installed, "pkg[a] {\"state\":\"installed\"}"),
+        (none, newest, "pkg[a] {\"state\":\"newest\"}"),
+        (newest, installed, "pkg[a] {\"state\":\"newest\"}"),
+    ];
+    for (one, other, both) in cases {
+        let text = package(one) + &package(other);
+        shows(&text, &[both]);
+        let Evaluated::Complete(catalog) = naive(&checked(&text).expect("it is right"), &World::default())
+        else {
+            panic!("{text}");
+        };
+        assert_eq!(Given::of(catalog).lines(), [both], "{text}");
+    }
 }

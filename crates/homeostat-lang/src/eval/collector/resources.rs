@@ -197,8 +197,11 @@ fn merge(one: &ResourceDecl, other: &ResourceDecl) -> Result<ResourceDecl, Failu
     if !is_compatible {
         return Err(differs(one, other));
     }
+    let installed = |state: Option<Value>| state.unwrap_or_else(|| Value::from("installed"));
     let mut merged = one.clone();
-    merged.params.set("state", Value::from("newest"));
+    if installed(state(one)) != installed(state(other)) {
+        merged.params.set("state", Value::from("newest"));
+    }
     Ok(merged)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use homeostat_model::catalog::ExportDecl;
 use homeostat_model::suggest::did_you_mean;
 use homeostat_model::{
-    Catalog, Diagnostic, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Span, Stage, codes,
+    Catalog, Diagnostic, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Span, Stage, Value, codes,
 };
 
 use crate::eval::collector::{Pieces, Unknown, UnknownPart, forms, in_order};
@@ -62,7 +62,10 @@ fn resources(pieces: &Pieces, wrong: &mut Vec<Diagnostic>) -> Vec<ResourceDecl> 
                 (true, true) => replace_later(first, resource),
                 (true, false) => *first = resource.clone(),
                 (false, true) => {}
-                (false, false) => wrong.extend(contradiction(first, resource)),
+                (false, false) => match package(first, resource) {
+                    Some(package) => *first = package,
+                    None => wrong.extend(contradiction(first, resource)),
+                },
             },
         }
     }
@@ -75,6 +78,23 @@ fn replace_later(kept: &mut ResourceDecl, other: &ResourceDecl) {
     if order(other) < order(kept) {
         *kept = other.clone();
     }
+}
+
+/// What two packages are together that differ only in how new they are to be.
+fn package(first: &ResourceDecl, second: &ResourceDecl) -> Option<ResourceDecl> {
+    let state =
+        |one: &ResourceDecl| match one.params.get("state").map(|state| state.as_str().map(str::to_owned)) {
+            None => Some("installed".to_owned()),
+            Some(state) => state.filter(|state| state == "installed" || state == "newest"),
+        };
+    let states = [state(first)?, state(second)?];
+    let newest = |one: &ResourceDecl| {
+        let mut one = one.clone();
+        one.params.set("state", Value::from("newest"));
+        one
+    };
+    let is_one = first.id.kind.as_str() == "pkg" && newest(first).digest() == newest(second).digest();
+    is_one.then(|| if states[0] == states[1] { first.clone() } else { newest(first) })
 }
 
 fn contradiction(first: &ResourceDecl, second: &ResourceDecl) -> Option<Diagnostic> {

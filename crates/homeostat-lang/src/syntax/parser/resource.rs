@@ -1,6 +1,6 @@
 //! Resources and edges.
 
-use homeostat_model::codes;
+use homeostat_model::{Span, codes};
 
 use super::super::lexer::COLLECT;
 use super::{Completed, K, Marker, Parser};
@@ -263,23 +263,15 @@ impl Parser<'_> {
         let edge = self.start();
         let mut halves = 1;
         let mut sends = self.edge_end();
-        while sends.is_some() && self.edge_arrow() {
+        loop {
+            let arrow = self.here();
+            if sends.is_none() || !self.edge_arrow() {
+                break;
+            }
             halves += 1;
             let sent = self.edge_end();
-            match (sends, sent) {
-                (Some(before), Some(now)) if before != now || (now && halves > 2) => {
-                    let message = if halves > 2 {
-                        "a value is sent from one resource to one other"
-                    } else if before {
-                        "expected the parameter that receives the value"
-                    } else {
-                        "expected the value that is sent"
-                    };
-                    let help = "one value is sent by `A[\"a\"].value -> B[\"b\"].param`";
-                    let span = self.span_of(self.at - 1);
-                    self.say(self.error(codes::UNEXPECTED, message).at(span).help(help));
-                }
-                _ => {}
+            if let (Some(before), Some(now)) = (sends, sent) {
+                self.value_of_two((before, now), halves, arrow);
             }
             sends = sent;
         }
@@ -287,6 +279,24 @@ impl Parser<'_> {
             self.unexpected("`->` and the parameter that receives the value");
         }
         self.complete(edge, K::EdgeStatement)
+    }
+
+    /// A value goes from one end to one other. What is said of each end is whether it names a value.
+    fn value_of_two(&mut self, (before, now): (bool, bool), halves: usize, arrow: Span) {
+        let (message, span) = match (before, now) {
+            (true, _) | (_, true) if halves > 2 => ("a value is sent from one resource to one other", arrow),
+            (true, false) if self.at(K::Newline) => {
+                ("expected the parameter that receives the value", self.after_last())
+            }
+            (true, false) => ("expected the parameter that receives the value", self.here()),
+            (false, true) => {
+                let named = Span { start: self.span_of(self.at - 2).start, ..self.span_of(self.at - 1) };
+                ("expected the value that is sent", named)
+            }
+            _ => return,
+        };
+        let help = "one value is sent by `A[\"a\"].value -> B[\"b\"].param`";
+        self.say(self.error(codes::UNEXPECTED, message).at(span).help(help));
     }
 
     /// A resource and perhaps one of its values; says whether there is a value.
