@@ -61,6 +61,38 @@ fn what_is_in_order_is_not_mentioned() {
 }
 
 #[test]
+fn a_second_run_reads_no_file_that_is_as_the_first_one_left_it_and_misses_no_change() {
+    let place = Place::new();
+    place.write("site.yaml", FILES);
+    place.run(&["--once", "site.yaml"]).ends_with(0);
+    let is = || std::fs::metadata(place.path("out/f1")).unwrap();
+    let left = is();
+    place.run(&["--once", "site.yaml"]).ends_with(0);
+    assert_eq!(is().accessed().unwrap(), left.accessed().unwrap(), "where reading is noted, it was not read");
+
+    // The size and the time of the content are as they were.
+    place.write("out/f1", "eno");
+    let file = std::fs::File::open(place.path("out/f1")).unwrap();
+    file.set_modified(left.modified().unwrap()).unwrap();
+    let again = place.run(&["--once", "site.yaml"]);
+    assert_eq!(again.ends_with(0).stdout.matches("changed file").count(), 1, "{again:?}");
+    assert_eq!(place.read("out/f1"), "one");
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_nothing_for_the_next_one_to_go_by() {
+    let place = Place::new();
+    place.write("site.yaml", FILES);
+    place.run(&["--once", "site.yaml"]).ends_with(0);
+    assert!(place.path("prefix/known").exists());
+    let agent = place.start_run(&["--events", "events", "site.yaml"]);
+    wait_until("it has settled", || place.read("events").contains("\"settled\""));
+    agent.signal("KILL");
+    assert_ne!(agent.finish().code, Some(0));
+    assert!(!place.path("prefix/known").exists());
+}
+
+#[test]
 fn what_changes_is_repaired() {
     let place = Place::new();
     place.write("site.yaml", FILES);
