@@ -14,6 +14,17 @@ use super::{Known, Shared, tree};
 const FRAGMENTS_BYTES_MAX: usize = 64 << 20;
 const SELINUX: &str = "security.selinux";
 
+/// What happened since it was last known to be in order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Since {
+    /// Nothing.
+    Same,
+    /// There is nothing any more.
+    Gone,
+    /// Something, or it was not known.
+    Unknown,
+}
+
 /// What can be compared without reading: a missing file has no attributes to compare.
 pub(super) struct Found {
     pub(super) identity: Identity,
@@ -23,13 +34,18 @@ pub(super) struct Found {
 impl Shared {
     pub(super) fn look(&self, host: &Host, causes: Causes) -> Result<Check<FileDrift>, Failure> {
         let files = host.files();
-        if self.is_as_known(files, causes)? {
+        let since = self.since_known(files, causes)?;
+        if since == Since::Same {
             return Ok(Check::converged());
         }
         files.tidy(&self.spec.path);
         let drift = match &self.spec.want {
             Want::Absent => self.look_absent(files)?,
             Want::Attributes => self.look_attributes(files)?,
+            // Looking once more for what is gone costs most where many are made.
+            Want::File(body) if since == Since::Gone => {
+                self.drift_of_missing(None, &self.open_body(files, body)?)?
+            }
             Want::File(body) => return self.look_file(files, body),
             Want::Link(target) => self.look_link(files, target)?,
             Want::Directory { source } => self.look_dir(host, source.as_ref())?,
@@ -37,21 +53,23 @@ impl Shared {
         Ok(if drift.is_empty() { Check::converged() } else { Check::Drifted(drift) })
     }
 
-    /// One stat tells that nothing happened since it was found or put in order. Names of owners may have got other numbers
-    /// meanwhile, which no stat of the file shows.
-    fn is_as_known(&self, files: &Files, causes: Causes) -> Result<bool, FileError> {
+    /// One stat tells what happened since it was found or put in order. Names of owners may have got other numbers meanwhile, which no
+    /// stat of the file shows.
+    fn since_known(&self, files: &Files, causes: Causes) -> Result<Since, FileError> {
         let names_may_differ = (self.spec.owner.is_some() || self.spec.group.is_some())
             && causes.any(Causes::PREDECESSOR.and(Causes::ASKED).and(Causes::DECLARED));
         let Some(known) = self.known().filter(|_| !names_may_differ) else {
-            return Ok(false);
+            return Ok(Since::Unknown);
         };
-        if files.stat(&self.spec.path)? != Some(known.identity) {
-            return Ok(false);
+        let is = files.stat(&self.spec.path)?;
+        if is != Some(known.identity) {
+            return Ok(if is.is_none() { Since::Gone } else { Since::Unknown });
         }
-        match (&self.spec.want, known.source) {
-            (Want::File(Body::Source(path)), Some(source)) => Ok(files.stat_source(path)? == Some(*source)),
-            _ => Ok(true),
-        }
+        let same = match (&self.spec.want, known.source) {
+            (Want::File(Body::Source(path)), Some(source)) => files.stat_source(path)? == Some(*source),
+            _ => true,
+        };
+        Ok(if same { Since::Same } else { Since::Unknown })
     }
 
     /// Remembers what is in order, if a later look can rely on it.

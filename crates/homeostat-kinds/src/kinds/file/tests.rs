@@ -512,6 +512,11 @@ fn an_unchanged_file_costs_one_stat() {
     assert_eq!((after.0 - before.0, after.1 - before.1), (1, 0));
     place.write("f", "HELLO");
     assert_eq!(place.put(&file), ["content"], "a change right after is seen");
+    fs::remove_file(place.path("f")).unwrap();
+    let before = place.host.files().looks_taken();
+    assert_eq!(place.drift(&file)[0].property, "state");
+    let after = place.host.files().looks_taken();
+    assert_eq!((after.0 - before.0, after.1 - before.1), (1, 0), "what is gone is not looked for twice");
 }
 
 #[test]
