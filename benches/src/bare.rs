@@ -104,8 +104,9 @@ pub(crate) fn put(dir: &Path, name: &str, content: &[u8], rename: RenameFlags) -
         keep_xattrs(&dir, name, fd.as_fd())?;
     }
     rustix::fs::fstat(&fd)?;
+    drop(fd);
     rustix::fs::renameat_with(&dir, &*temp, &dir, name, rename)?;
-    rustix::fs::fstat(&fd)?;
+    rustix::fs::statat(&dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
     Ok(())
 }
 

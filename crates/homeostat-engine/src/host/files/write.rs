@@ -95,6 +95,8 @@ impl<'f> Dir<'f> {
             self.keep_xattrs(name, fd.as_fd()).map_err(fail)?;
         }
         let before = settle_attributes(fd.as_fd(), &wanted).map_err(fail)?;
+        // Closed before it has its name, so that who watches that is told once.
+        drop(fd);
         match temp.rename(name, expect) {
             Err(Errno::EXIST) if expect == Expect::Missing => {
                 drop(temp);
@@ -104,9 +106,8 @@ impl<'f> Dir<'f> {
         }
         temp.done();
         // A write in between would have changed the time of the content; a rename only changes the other one.
-        let after = Identity::of(&rustix::fs::fstat(&fd).map_err(|errno| fail(errno.into()))?);
-        let same = Identity { ctime: after.ctime, ..before };
-        Ok((after == same).then_some(after))
+        let after = self.stat(name).ok().flatten();
+        Ok(after.filter(|after| *after == Identity { ctime: after.ctime, ..before }))
     }
 
     /// Makes `name` a symbolic link, all at once.
