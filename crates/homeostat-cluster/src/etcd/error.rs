@@ -5,8 +5,8 @@ use std::error::Error;
 use homeostat_engine::store::StoreError;
 use tonic::{Code, ConnectError, Status};
 
-/// How etcd says that it decided by roles that are no longer those.
-const ROLES_CHANGED: &str = "revision of auth store is old";
+/// How etcd says that it decided by roles that are no longer those: as all versions do, and as 3.5 does while it is being asked.
+const ROLES_CHANGED: [&str; 2] = ["revision of auth store is old", "auth: revision in header is old"];
 
 /// How a request failed.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ impl Failed {
     fn of_status(status: &Status) -> Self {
         let said = status.message();
         // A role that was changed while a request was under way refuses it, whether it concerns us or not.
-        if said.contains(ROLES_CHANGED) {
+        if ROLES_CHANGED.iter().any(|changed| said.contains(changed)) {
             return Self::Overtaken;
         }
         // What etcd says has no cause: this was said on the way.
@@ -150,8 +150,12 @@ mod tests {
     fn only_what_cannot_have_been_done_is_done_again() {
         let no_leader = of(Code::Unavailable, "etcdserver: no leader");
         assert!(matches!(no_leader, Failed::Gone { doubtful: false, .. }));
-        let roles = of(Code::InvalidArgument, "etcdserver: revision of auth store is old");
-        assert!(matches!(roles, Failed::Overtaken));
+        for (code, said) in [
+            (Code::InvalidArgument, "etcdserver: revision of auth store is old"),
+            (Code::Unknown, "auth: revision in header is old"),
+        ] {
+            assert!(matches!(of(code, said), Failed::Overtaken), "{said}");
+        }
         let timed_out = of(Code::Unavailable, "etcdserver: request timed out");
         assert!(matches!(timed_out, Failed::Gone { doubtful: true, .. }));
     }

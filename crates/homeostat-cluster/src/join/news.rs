@@ -40,7 +40,7 @@ pub async fn follow(store: Arc<dyn Store>, tell: watch::Sender<Option<News>>, lo
         match read(&*store).await {
             Ok((news, mut watches)) => {
                 wait = BACKOFF.0;
-                lost.send_if_modified(|lost| std::mem::take(lost));
+                lost.send_if_modified(std::mem::take);
                 tell.send_if_modified(|told| {
                     let is_new = told.as_ref() != Some(&news);
                     *told = Some(news);

@@ -14,10 +14,9 @@ use super::returning::ask;
 use super::{Cluster, address};
 use crate::api::client::AskError;
 
-/// For so long a store may be away without that.
-const SILENCE: Duration = Duration::from_secs(5);
-/// The first pause between questions; they double.
-const PAUSE: Duration = Duration::from_secs(10);
+/// About so long a store may be away without that. The pauses between questions begin with it and double, so that hosts which wait for a
+/// store that is away are no burden to its members.
+const PAUSE: Duration = Duration::from_secs(20);
 /// What is said then.
 const UNKNOWN: &str = "the members know nothing of this host: it was removed from the cluster, or the store lost it; \
                        join again with a new token";
@@ -30,7 +29,7 @@ pub(super) async fn notice(cluster: Arc<Cluster>, unread: watch::Receiver<bool>)
         lost.until(true).await;
         let mut wait = PAUSE;
         let mut is_told = false;
-        let mut pause = SILENCE;
+        let mut pause = longer(&mut wait);
         // Until it is back.
         while timeout(pause, lost.until(false)).await.is_err() {
             pause = longer(&mut wait);
@@ -72,10 +71,12 @@ async fn is_unknown(cluster: &Cluster) -> bool {
     let asked = Return { version: MESSAGE_VERSION, host: us.clone(), request };
     for member in identity.settings.members.iter().filter(|member| member.host != *us) {
         let Ok(at) = address(member) else { continue };
-        if let Err(error) = ask(cluster, at, &asked).await
-            && matches!(error.downcast_ref::<AskError>(), Some(AskError::Refused(Refusal::UnknownHost(_))))
-        {
-            return true;
+        let Err(error) = ask(cluster, at, &asked).await else { return false };
+        match error.downcast_ref() {
+            Some(AskError::Refused(Refusal::UnknownHost(_))) => return true,
+            // It is known, by another key.
+            Some(AskError::Refused(Refusal::NotAuthorized)) => return false,
+            Some(_) | None => {}
         }
     }
     false
