@@ -78,9 +78,11 @@ impl Eval<'_> {
             let Output { pieces, partial: [resources, exports], .. } = &mut *self.output.borrow_mut();
             if is_partial {
                 resources.insert(pieces.resources.len());
-                exports.insert(pieces.exports.len());
             }
             if !meta.export.is_empty() {
+                if is_partial {
+                    exports.insert(pieces.exports.len());
+                }
                 let is_for_all = meta.export.iter().any(|host| &**host == "*");
                 let hosts = if is_for_all { Vec::new() } else { meta.export.clone() };
                 let offered = Meta { hidden: false, export: Vec::new(), ..Meta::clone(&meta) };
