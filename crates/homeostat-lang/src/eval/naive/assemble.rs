@@ -6,23 +6,25 @@ use std::sync::Arc;
 use homeostat_model::catalog::ExportDecl;
 use homeostat_model::suggest::did_you_mean;
 use homeostat_model::{
-    Catalog, Diagnostic, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Span, Stage, Value, codes,
+    Catalog, Diagnostic, EdgeDecl, ResourceDecl, ResourceId, SendDecl, Stage, Value, codes,
 };
 
-use crate::eval::collector::{Pieces, Unknown, UnknownPart, forms, in_order};
+use super::Output;
+use crate::eval::collector::{Pieces, UnknownPart, forms, in_order};
 
 /// One catalog of everything that was declared: what is there twice and equal is there once.
 ///
 /// # Errors
 /// What contradicts itself, and what refers to nothing.
-pub fn assemble(pieces: &Pieces) -> Result<Catalog, Vec<Diagnostic>> {
+pub(super) fn assemble(output: &Output) -> Result<Catalog, Vec<Diagnostic>> {
+    let Output { pieces, partial: [partial, partial_exports], .. } = output;
     let mut wrong = Vec::new();
-    let resources = resources(pieces, &mut wrong);
+    let resources = resources(pieces, partial, &mut wrong);
     let catalog = Catalog {
         name: None,
         edges: edges(pieces, &resources, &mut wrong),
         sends: sends(pieces, &resources, &mut wrong),
-        exports: exports(pieces, &mut wrong),
+        exports: exports(pieces, partial_exports, &mut wrong),
         collects: in_order(pieces.collects.clone()),
         resources,
     };
@@ -33,36 +35,30 @@ fn error(code: &'static str, message: String) -> Diagnostic {
     Diagnostic::error(code, Stage::Catalog, message)
 }
 
-/// Whether some of a resource is not known: it may be equal to anything.
-fn is_partial(pieces: &Pieces, resource: &ResourceDecl) -> bool {
-    let is_in = |one: &&Unknown| {
-        let within = |origin: Span| origin.start <= one.place.start && one.place.end <= origin.end;
-        resource.origin.is_some_and(within)
-    };
-    let mut inside = pieces.unknown.iter().filter(is_in);
-    inside.any(|one| matches!(one.part, UnknownPart::Param(..) | UnknownPart::Meta(..)))
-}
-
 /// A resource that is hidden stands back for one of its name that is not; of several that are, one is there.
-fn resources(pieces: &Pieces, wrong: &mut Vec<Diagnostic>) -> Vec<ResourceDecl> {
+fn resources(pieces: &Pieces, partial: &HashSet<usize>, wrong: &mut Vec<Diagnostic>) -> Vec<ResourceDecl> {
     let mut kept: Vec<ResourceDecl> = Vec::new();
+    // Whether what was kept is known as a whole.
+    let mut is_whole: Vec<bool> = Vec::new();
     let mut places: HashMap<&ResourceId, usize> = HashMap::new();
-    for resource in &pieces.resources {
+    for (number, resource) in pieces.resources.iter().enumerate() {
+        let is_partial = partial.contains(&number);
         let Some(at) = places.get(&resource.id) else {
             places.insert(&resource.id, kept.len());
             kept.push(resource.clone());
+            is_whole.push(!is_partial);
             continue;
         };
-        let first = &mut kept[*at];
+        let (first, is_whole) = (&mut kept[*at], &mut is_whole[*at]);
         match (first.meta.hidden, resource.meta.hidden) {
-            (true, false) => *first = resource.clone(),
+            (true, false) => (*first, *is_whole) = (resource.clone(), !is_partial),
             (false, true) => {}
             (true, true) => replace_later(first, resource),
-            (false, false) => match (is_partial(pieces, first), is_partial(pieces, resource)) {
-                (true, true) => replace_later(first, resource),
-                (true, false) => *first = resource.clone(),
-                (false, true) => {}
-                (false, false) => match package(first, resource) {
+            (false, false) => match (*is_whole, is_partial) {
+                (false, true) => replace_later(first, resource),
+                (false, false) => (*first, *is_whole) = (resource.clone(), true),
+                (true, true) => {}
+                (true, false) => match package(first, resource) {
                     Some(package) => *first = package,
                     None => wrong.extend(contradiction(first, resource)),
                 },
@@ -185,15 +181,19 @@ fn sends(pieces: &Pieces, resources: &[ResourceDecl], wrong: &mut Vec<Diagnostic
     kept.into_values().cloned().collect()
 }
 
-fn exports(pieces: &Pieces, wrong: &mut Vec<Diagnostic>) -> Vec<ExportDecl> {
-    let mut by_id: BTreeMap<&ResourceId, Vec<&ExportDecl>> = BTreeMap::new();
-    for export in &pieces.exports {
-        by_id.entry(&export.resource.id).or_default().push(export);
+fn exports(pieces: &Pieces, partial: &HashSet<usize>, wrong: &mut Vec<Diagnostic>) -> Vec<ExportDecl> {
+    let mut by_id: BTreeMap<&ResourceId, Vec<(usize, &ExportDecl)>> = BTreeMap::new();
+    for (number, export) in pieces.exports.iter().enumerate() {
+        by_id.entry(&export.resource.id).or_default().push((number, export));
     }
     let mut all = Vec::new();
     for offers in by_id.into_values() {
-        let whole: Vec<&ExportDecl> =
-            offers.iter().copied().filter(|export| !is_partial(pieces, &export.resource)).collect();
+        let whole: Vec<&ExportDecl> = offers
+            .iter()
+            .filter(|(number, _)| !partial.contains(number))
+            .map(|(_, export)| *export)
+            .collect();
+        let offers: Vec<&ExportDecl> = offers.into_iter().map(|(_, export)| export).collect();
         for (at, later) in whole.iter().enumerate() {
             let first = whole[..at].iter().find(|earlier| {
                 let is_same = earlier.resource.digest() == later.resource.digest();

@@ -2,7 +2,8 @@
 
 use homeostat_model::{Catalog, Diagnostic};
 
-use super::{Output, assemble};
+use super::Output;
+use super::assemble::assemble;
 use crate::eval::collector::Unknown;
 
 /// What a program says of this host now.
@@ -22,7 +23,7 @@ impl Evaluated {
         if !output.failures.is_empty() {
             return Self::Failed(output.diagnostics());
         }
-        match assemble(&output.pieces) {
+        match assemble(&output) {
             Err(wrong) => Self::Failed(wrong),
             Ok(catalog) if output.pieces.unknown.is_empty() => Self::Complete(catalog),
             Ok(catalog) => Self::Partial(catalog, output.pieces.unknown),

@@ -11,7 +11,7 @@ mod resource;
 mod statement;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use homeostat_model::Diagnostic;
@@ -24,7 +24,6 @@ use crate::infer::{InstanceId, Kinds};
 use crate::modules::FileId;
 use crate::program::Checked;
 
-pub use assemble::assemble;
 pub use evaluated::Evaluated;
 use frame::Frame;
 
@@ -69,6 +68,8 @@ pub struct Asked {
 pub struct Output {
     /// All that it declares, as it is declared.
     pub pieces: Pieces,
+    /// Which of the resources and of the exports are not known as a whole, by their numbers: such a one may be equal to anything.
+    pub(super) partial: [HashSet<usize>; 2],
     /// What could not be computed.
     pub failures: Vec<Failure>,
     /// What it wanted to know.

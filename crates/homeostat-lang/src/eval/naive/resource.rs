@@ -9,8 +9,8 @@ use homeostat_model::{
     EdgeDecl, KindName, KindSchema, Meta, Params, ResourceDecl, ResourceId, Span, Value as Model, codes,
 };
 
-use super::Eval;
 use super::frame::Frame;
+use super::{Eval, Output};
 use crate::ast::{EdgeProperty, ExprId, Field, Line, LineKind, Resource, ResourceRef};
 use crate::eval::collector::{Unknown, UnknownPart};
 use crate::eval::operations::wanted;
@@ -50,9 +50,13 @@ impl Eval<'_> {
         let Some(ids) = self.ids(kind, &names, place) else { return };
         // Where there is none of them, what they would be is nobody's concern.
         let Some(first) = ids.first() else { return };
+        let before = self.output.borrow().pieces.unknown.len();
         let Some(Body { params, meta, edges, .. }) = self.body(frame, resource, (first, schema, span)) else {
             return;
         };
+        let is_partial = self.output.borrow().pieces.unknown[before..]
+            .iter()
+            .any(|one| matches!(one.part, UnknownPart::Param(..) | UnknownPart::Meta(..)));
         let spans: Vec<Span> = params.values().map(|(_, span)| *span).collect();
         let params: Params = params.into_iter().map(|(name, (value, _))| (name, value)).collect();
         for id in ids {
@@ -71,8 +75,14 @@ impl Eval<'_> {
                 param_spans: spans.clone(),
                 ..ResourceDecl::new(id, params.clone())
             };
-            let pieces = &mut self.output.borrow_mut().pieces;
+            let Output { pieces, partial: [resources, exports], .. } = &mut *self.output.borrow_mut();
+            if is_partial {
+                resources.insert(pieces.resources.len());
+            }
             if !meta.export.is_empty() {
+                if is_partial {
+                    exports.insert(pieces.exports.len());
+                }
                 let is_for_all = meta.export.iter().any(|host| &**host == "*");
                 let hosts = if is_for_all { Vec::new() } else { meta.export.clone() };
                 let offered = Meta { hidden: false, export: Vec::new(), ..Meta::clone(&meta) };
