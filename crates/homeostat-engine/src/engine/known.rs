@@ -4,13 +4,13 @@
 //! it, as long as it runs, and only if the run that found it ended well: so what is kept names the boot, is taken away by whoever
 //! reads it, and is written at a graceful end. Whatever cannot be read counts as not there: then everything is looked at closely.
 
-use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use hashbrown::HashMap;
 use homeostat_model::Digest;
 
 const FORM: &str = "homeostat known 1";
