@@ -94,6 +94,12 @@ impl Place {
         Running { child: Some(self.command(args).spawn().unwrap()) }
     }
 
+    /// Starts in the background; what is said of it goes into a file of this place, and can be read meanwhile.
+    pub(crate) fn start_logging(&self, args: &[&str], log: &str) -> Running {
+        let log = std::fs::File::create(self.path(log)).unwrap();
+        Running { child: Some(self.command(args).stderr(log).spawn().unwrap()) }
+    }
+
     /// `run` with a prefix of this place, an own host name, and more arguments.
     pub(crate) fn run(&self, args: &[&str]) -> Done {
         self.start_run(args).finish()
