@@ -1,5 +1,6 @@
 //! Making, joining and leaving a cluster. Each host is a prefix and a loopback address of its own.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::SystemTime;
@@ -82,9 +83,11 @@ fn prefix(host: &str) -> String {
     format!("DIR/{host}/prefix")
 }
 
-/// An address that no other test uses at the same time.
+/// An address that no other test uses at the same time, whether each has a process or a thread of its own.
 pub(crate) fn address(host: &str) -> String {
-    let [.., high, low] = std::process::id().to_be_bytes();
+    let mut hasher = DefaultHasher::new();
+    (std::process::id(), std::thread::current().name()).hash(&mut hasher);
+    let [high, low, ..] = hasher.finish().to_be_bytes();
     format!("127.{}.{low}.{}", high.clamp(1, 254), host.as_bytes()[0])
 }
 
