@@ -6,6 +6,7 @@
 use homeostat_engine::store::keys;
 
 use crate::etcd::{Access, Administration, Keys, Refusal};
+use crate::identity::Role;
 
 /// etcd's own role for those who may do everything.
 const ROOT: &str = "root";
@@ -71,6 +72,15 @@ pub async fn add_host(etcd: &Administration, host: &str) -> Result<(), Refusal> 
     etcd.add_user(host).await?;
     etcd.grant_role(host, EVERYBODY).await?;
     etcd.grant_role(host, &role).await
+}
+
+/// Lets in a host that has joined as this. Doing it again is as good as once.
+pub async fn let_in(etcd: &Administration, host: &str, role: Role) -> Result<(), Refusal> {
+    add_host(etcd, host).await?;
+    match role {
+        Role::Agent => Ok(()),
+        Role::Member => add_member(etcd, host).await,
+    }
 }
 
 /// Trusts a host with the whole store, so that it may be a member.

@@ -13,7 +13,6 @@ use super::records::{self, Roster, Seat, Taken};
 use super::server::Begin;
 use super::{Candidacy, auth, seat};
 use crate::etcd::{Administration, EtcdOptions, EtcdStore, OptionsError, Refusal};
-use crate::identity::Role;
 use crate::join;
 use crate::pace::{about, random};
 
@@ -176,10 +175,7 @@ async fn set_up(
 /// Lets in who had joined: a copy may know a host and not yet, or no longer, all that the host may do.
 async fn let_in_again(store: &EtcdStore, etcd: &Administration) -> Result<(), LoneError> {
     for (host, role) in join::hosts(store).await? {
-        auth::add_host(etcd, host.as_str()).await?;
-        if role == Role::Member {
-            auth::add_member(etcd, host.as_str()).await?;
-        }
+        auth::let_in(etcd, host.as_str(), role).await?;
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-pub use auth::{add_host, add_member, allow_service, demote, remove_host};
+pub use auth::{add_host, add_member, allow_service, demote, let_in, remove_host};
 pub use config::{Candidacy, MemberTimes, MembersConfig};
 use elector::Elector;
 pub use lone::{LoneError, RECOVER_WARNING, begin, recover};

@@ -37,24 +37,7 @@ impl Infer<'_> {
             ExprKind::Str(_) => Type::Str,
             ExprKind::Error => self.of_wrong(),
             ExprKind::Interpolated(pieces) => {
-                for piece in pieces {
-                    match piece {
-                        Piece::Text(_) => {}
-                        Piece::Variable(inner) => {
-                            let found = self.expr(at, *inner);
-                            let because = match pieces.len() {
-                                1 => Because::NOTHING,
-                                // The text is wrong as a whole, and one of its variables is why.
-                                _ => {
-                                    let shown = self.shown(&found);
-                                    Because::of(self.span(at.file, *inner), format!("this is `{shown}`"))
-                                }
-                            };
-                            self.unify(&Type::Str, &found, span, &because);
-                        }
-                        Piece::Printed(inner) => self.printed(at, *inner),
-                    }
-                }
+                self.interpolated(at, pieces, span);
                 Type::Str
             }
             ExprKind::List(items) => self.list(at, items, span),
@@ -83,15 +66,7 @@ impl Infer<'_> {
             ExprKind::Variable(_) => self.variable(at, id),
             ExprKind::Call(Callee::Named(name), args) => self.named_call(at, id, name, args),
             ExprKind::Call(Callee::Value(function), args) => self.value_call(at, *function, args, span),
-            ExprKind::If(arms, otherwise) => {
-                let mut result: Option<(Type, Span)> = None;
-                for (condition, value) in arms {
-                    self.check(at, *condition, &Type::Bool, &Because::NOTHING);
-                    self.alike(at, *value, &mut result, "the first value is this");
-                }
-                self.alike(at, *otherwise, &mut result, "the first value is this");
-                result.map_or(Type::Variant, |(ty, _)| ty)
-            }
+            ExprKind::If(arms, otherwise) => self.choice(at, arms, *otherwise),
             ExprKind::Not(inner) => {
                 self.check(at, *inner, &Type::Bool, &Because::NOTHING);
                 Type::Bool
@@ -126,6 +101,37 @@ impl Infer<'_> {
                 result.map_or(Type::Variant, |(ty, _)| ty)
             }
         }
+    }
+
+    fn interpolated(&mut self, at: At, pieces: &[Piece], span: Span) {
+        for piece in pieces {
+            match piece {
+                Piece::Text(_) => {}
+                Piece::Variable(inner) => {
+                    let found = self.expr(at, *inner);
+                    let because = match pieces.len() {
+                        1 => Because::NOTHING,
+                        // The text is wrong as a whole, and one of its variables is why.
+                        _ => {
+                            let shown = self.shown(&found);
+                            Because::of(self.span(at.file, *inner), format!("this is `{shown}`"))
+                        }
+                    };
+                    self.unify(&Type::Str, &found, span, &because);
+                }
+                Piece::Printed(inner) => self.printed(at, *inner),
+            }
+        }
+    }
+
+    fn choice(&mut self, at: At, arms: &[(ExprId, ExprId)], otherwise: ExprId) -> Type {
+        let mut result: Option<(Type, Span)> = None;
+        for (condition, value) in arms {
+            self.check(at, *condition, &Type::Bool, &Because::NOTHING);
+            self.alike(at, *value, &mut result, "the first value is this");
+        }
+        self.alike(at, otherwise, &mut result, "the first value is this");
+        result.map_or(Type::Variant, |(ty, _)| ty)
     }
 
     /// `in` with a text or a map on its right.

@@ -50,12 +50,7 @@ impl Cluster {
 impl Own {
     /// Lets a host that was admitted into the store.
     pub(super) async fn let_in(&self, host: &HostName, role: Role) -> Result<(), Refusal> {
-        let etcd = self.store.administration();
-        members::add_host(&etcd, host.as_str()).await.map_err(unavailable)?;
-        match role {
-            Role::Agent => Ok(()),
-            Role::Member => members::add_member(&etcd, host.as_str()).await.map_err(unavailable),
-        }
+        members::let_in(&self.store.administration(), host.as_str(), role).await.map_err(unavailable)
     }
 
     /// Has a host let go as a member, and waits until it is none.
