@@ -153,7 +153,9 @@ impl Lexed<'_> {
     /// Whether `File <| … |>` is on this line.
     fn is_in_collector(&self, at: usize) -> bool {
         let line = self.text[..at].rsplit('\n').next().unwrap_or_default().trim_start();
-        line.starts_with(|c: char| c.is_ascii_uppercase()) && line.contains(" <")
+        let is_kind = |name: &str| name.bytes().all(|byte| is_name_byte(byte) || byte == b':');
+        let is_named = line.split_once(" <").is_some_and(|(name, _)| is_kind(name));
+        is_named && line.starts_with(|c: char| c.is_ascii_uppercase())
     }
 
     /// `|`, or all of `|x, y|`.
