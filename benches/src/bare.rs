@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{CWD, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, Result};
 
 use crate::fileset::{FileSet, MODE, content, name};
@@ -14,8 +14,8 @@ const THREADS: usize = 2;
 /// What a loop does with each file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Calls {
-    /// Those of the kind for a file that is missing: look for it, open its directory, write a temporary file, look at it, give
-    /// it its name, look again.
+    /// Those of the kind for a file that is missing: look for it, open its directory, write a file without a name, look at it,
+    /// give it its name, look again.
     CreateAsKind,
     /// The least that makes a file all at once: open, write, close, rename, relative to an open directory.
     CreateAtLeast,
@@ -48,7 +48,7 @@ fn one(calls: Calls, dir: &OwnedFd, dir_path: &Path, at: usize) -> Result<()> {
             if holds(dir_path, &name, content.as_bytes())? != Found::Missing {
                 return Err(Errno::EXIST);
             }
-            put(dir_path, &name, content.as_bytes(), RenameFlags::NOREPLACE)
+            create(dir_path, &name, content.as_bytes())
         }
         Calls::CreateAtLeast => {
             let temp = temp_of(&name);
@@ -59,7 +59,7 @@ fn one(calls: Calls, dir: &OwnedFd, dir_path: &Path, at: usize) -> Result<()> {
             rustix::fs::renameat(dir, &*temp, dir, &*name)
         }
         Calls::Compare => {
-            let stat = rustix::fs::statat(dir, &*name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+            let stat = rustix::fs::statat(dir, &*name, AtFlags::SYMLINK_NOFOLLOW)?;
             let fd = rustix::fs::openat(dir, &*name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
             let mut buffer = [0; 64];
             let read = rustix::io::read(&fd, &mut buffer)?;
@@ -93,26 +93,37 @@ pub(crate) fn holds(dir: &Path, name: &str, content: &[u8]) -> Result<Found> {
     Ok(if same { Found::Same } else { Found::Different })
 }
 
-/// The apply of the kind. The directory is found anew for each file, since links on the way must not be followed.
-pub(crate) fn put(dir: &Path, name: &str, content: &[u8], rename: RenameFlags) -> Result<()> {
+/// The apply of the kind to what is missing. The directory is found anew for each file, since links on the way must not be
+/// followed.
+pub(crate) fn create(dir: &Path, name: &str, content: &[u8]) -> Result<()> {
+    let dir = open_dir(dir)?;
+    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(&dir, ".", flags, Mode::from_raw_mode(MODE))?;
+    rustix::io::write(&fd, content)?;
+    rustix::fs::fstat(&fd)?;
+    rustix::fs::linkat(&fd, "", &dir, name, AtFlags::EMPTY_PATH)?;
+    rustix::fs::fstat(&fd)?;
+    Ok(())
+}
+
+/// The apply of the kind to what holds something else.
+pub(crate) fn replace(dir: &Path, name: &str, content: &[u8]) -> Result<()> {
     let dir = open_dir(dir)?;
     let temp = temp_of(name);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let fd = rustix::fs::openat(&dir, &*temp, flags, Mode::from_raw_mode(MODE))?;
     rustix::io::write(&fd, content)?;
-    if rename.is_empty() {
-        keep_xattrs(&dir, name, fd.as_fd())?;
-    }
+    keep_xattrs(&dir, name, fd.as_fd())?;
     rustix::fs::fstat(&fd)?;
     drop(fd);
-    rustix::fs::renameat_with(&dir, &*temp, &dir, name, rename)?;
-    rustix::fs::statat(&dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+    rustix::fs::renameat(&dir, &*temp, &dir, name)?;
+    rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
     Ok(())
 }
 
 /// What a replaced file had besides its content goes over to the new one.
 fn keep_xattrs(dir: &OwnedFd, name: &str, fd: rustix::fd::BorrowedFd<'_>) -> Result<()> {
-    rustix::fs::statat(dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+    rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
     let old = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut names = [0; 1024];
     match rustix::fs::flistxattr(&old, &mut names[..]) {

@@ -1,6 +1,6 @@
 //! Damages files and measures how long it takes until they are right again.
 //!
-//! Who damages waits for the event of the rename that puts things right, so it takes no processor from who repairs; its own
+//! Who damages waits for the event of the new name that puts things right, so it takes no processor from who repairs; its own
 //! waking is part of every sample, of the yardstick's as of the engine's. `HOMEOSTAT_BENCH_SPIN=1` looks in a tight loop
 //! instead, on a processor that the repair could have used.
 
@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::OwnedFd;
-use rustix::fs::RenameFlags;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 
 use crate::bare::{self, Found};
@@ -34,7 +33,7 @@ const STOP: &str = "stop";
 /// Damages one file after the other, spread over all of them; seconds until each is right again.
 pub(crate) fn sample(files: &FileSet, damage: Damage, samples: usize) -> anyhow::Result<Vec<f64>> {
     const STRIDE: usize = 7919;
-    let observer = Observer::new(files)?;
+    let observer = Observer::new(files, damage)?;
     (0..samples)
         .map(|sample| {
             pause(REST);
@@ -45,17 +44,21 @@ pub(crate) fn sample(files: &FileSet, damage: Damage, samples: usize) -> anyhow:
 
 /// Who notices that a file is right again.
 enum Observer {
-    /// By the event of the rename.
+    /// By the event of the new name.
     Waiting(OwnedFd),
     Spinning,
 }
 
 impl Observer {
-    fn new(files: &FileSet) -> anyhow::Result<Self> {
+    fn new(files: &FileSet, damage: Damage) -> anyhow::Result<Self> {
         if std::env::var_os("HOMEOSTAT_BENCH_SPIN").is_some() {
             return Ok(Self::Spinning);
         }
-        Ok(Self::Waiting(watch_arrivals(&files.path())?))
+        let arrivals = match damage {
+            Damage::Deleted => WatchFlags::CREATE,
+            Damage::Changed => WatchFlags::MOVED_TO,
+        };
+        Ok(Self::Waiting(watch(&files.path(), arrivals)?))
     }
 
     fn one(&self, files: &FileSet, damage: Damage, at: usize) -> anyhow::Result<f64> {
@@ -85,10 +88,10 @@ impl Observer {
     }
 }
 
-/// Events of what gets its name in a directory.
-pub(crate) fn watch_arrivals(dir: &Path) -> anyhow::Result<OwnedFd> {
+/// Events of what gets its name in a directory: by being made, or by a rename.
+pub(crate) fn watch(dir: &Path, arrivals: WatchFlags) -> anyhow::Result<OwnedFd> {
     let events = inotify::init(CreateFlags::CLOEXEC)?;
-    inotify::add_watch(&events, dir, WatchFlags::MOVED_TO)?;
+    inotify::add_watch(&events, dir, arrivals)?;
     Ok(events)
 }
 
@@ -143,11 +146,10 @@ fn repair(events: &OwnedFd, dir: &Path) -> anyhow::Result<()> {
         }
         let Some(at) = file.strip_prefix('f').and_then(|number| number.parse().ok()) else { continue };
         let (name, content) = (name(at), content(at));
-        let rename = match bare::holds(dir, &name, content.as_bytes())? {
-            Found::Same => continue,
-            Found::Missing => RenameFlags::NOREPLACE,
-            Found::Different => RenameFlags::empty(),
-        };
-        bare::put(dir, &name, content.as_bytes(), rename)?;
+        match bare::holds(dir, &name, content.as_bytes())? {
+            Found::Same => {}
+            Found::Missing => bare::create(dir, &name, content.as_bytes())?,
+            Found::Different => bare::replace(dir, &name, content.as_bytes())?,
+        }
     }
 }

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
+use rustix::fs::inotify::WatchFlags;
+
 use super::files::counts;
 use crate::Settings;
 use crate::bare::{self, Calls};
 use crate::fileset::{FileSet, name};
-use crate::repairing::{wait_for, watch_arrivals};
+use crate::repairing::{wait_for, watch};
 use crate::report::{Budget, Figure, Row};
 
 const START_MAX: f64 = 10e-3;
@@ -53,7 +55,7 @@ fn start(program: &Path, settings: &Settings, add: &mut dyn FnMut(Row)) -> anyho
     let mut starts = Vec::new();
     for _ in 0..settings.runs {
         files.empty()?;
-        let arrivals = watch_arrivals(&files.path())?;
+        let arrivals = watch(&files.path(), WatchFlags::CREATE)?;
         let started = Instant::now();
         let child = command(program, &files, &yaml).spawn()?;
         wait_for(&arrivals, &name(0))?;

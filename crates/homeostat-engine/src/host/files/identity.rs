@@ -105,6 +105,11 @@ impl Identity {
         (self.dev, self.ino) == (other.dev, other.ino)
     }
 
+    /// Whether all but the time of the last change is the same: a new name changes nothing else, a write would.
+    pub(super) fn is_same_but_ctime(&self, other: &Self) -> bool {
+        *self == Self { ctime: self.ctime, ..*other }
+    }
+
     /// What people call it.
     pub fn describe(&self) -> &'static str {
         match self.file_type() {

@@ -6,6 +6,7 @@
 //! Invariants: what a path names is found without following links that others may have made; nothing is written half; what
 //! is not declared about a file stays as it was when the file is replaced.
 
+mod create;
 mod dir;
 mod error;
 mod identity;

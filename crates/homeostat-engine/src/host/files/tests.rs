@@ -3,6 +3,7 @@ use std::os::unix::fs::symlink;
 
 use tempfile::TempDir;
 
+use super::write::Placed;
 use super::*;
 
 fn place() -> (TempDir, Files) {
@@ -50,6 +51,41 @@ fn the_identity_after_a_replacement_is_that_of_the_file() {
         .replace("f", Expect::Missing, Body::Bytes(b"x"), &Attributes::default())
         .unwrap();
     assert_eq!(files.stat(&file).unwrap(), now);
+}
+
+#[test]
+fn a_new_file_is_whole_when_its_name_is_first_seen() {
+    use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+    let files = Files::open(&path("/"), "test").unwrap();
+    let events = inotify::init(CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&events, dir.path(), WatchFlags::ALL_EVENTS | WatchFlags::EXCL_UNLINK).unwrap();
+    let parent = files.parent(&below(&dir, "f")).unwrap();
+    let attributes = Attributes { mode: Some(0o600), ..Attributes::default() };
+    parent.replace("f", Expect::Missing, Body::Bytes(b"x"), &attributes).unwrap();
+    let mut buffer = [const { std::mem::MaybeUninit::uninit() }; 4096];
+    let mut reader = Reader::new(&events, &mut buffer);
+    let mut told = Vec::new();
+    while let Ok(event) = reader.next() {
+        let of_names = event.events().difference(ReadFlags::OPEN | ReadFlags::ISDIR);
+        let name = event.file_name().map(|name| name.to_str().unwrap().to_owned());
+        told.extend(name.filter(|_| !of_names.is_empty()).map(|name| (of_names, name)));
+    }
+    assert_eq!(told, [(ReadFlags::CREATE, "f".to_owned())]);
+}
+
+#[test]
+fn where_a_file_needs_a_name_from_the_start_it_gets_its_own_by_a_rename() {
+    let (dir, files) = place();
+    let parent = files.parent(&below(&dir, "f")).unwrap();
+    let make = |content| {
+        let wanted = Attributes::default();
+        parent.rename_in("f", Expect::Missing, false, Body::Bytes(content), &wanted).unwrap()
+    };
+    assert!(matches!(make(b"first"), Placed::Whole(Some(_))));
+    assert!(matches!(make(b"second"), Placed::Taken));
+    assert_eq!(fs::read_to_string(dir.path().join("f")).unwrap(), "first");
+    assert_eq!(names(&dir), ["f"]);
 }
 
 #[test]

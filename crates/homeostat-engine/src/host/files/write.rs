@@ -1,4 +1,5 @@
-//! Writing: a temporary file beside the target, complete in content and attributes, then a rename.
+//! Writing: what is new is complete in content and attributes before it gets its name. A missing file has none until then (see
+//! `create`); one that is replaced is a temporary file beside the target, then renamed.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -46,6 +47,15 @@ pub enum Expect {
     Anything,
 }
 
+/// What became of a file that was to get its name.
+#[derive(Debug)]
+pub(super) enum Placed {
+    /// It has it. None if somebody else changed it at the same moment.
+    Whole(Option<Identity>),
+    /// Something else has it meanwhile.
+    Taken,
+}
+
 /// A temporary entry, removed again unless it got its name.
 struct Temp<'d, 'f> {
     dir: &'d Dir<'f>,
@@ -89,25 +99,44 @@ impl<'f> Dir<'f> {
             gid: attributes.gid.or(old.map(|old| old.gid)),
             selinux: attributes.selinux,
         };
-        let (temp, fd) = self.create_temp(&wanted).map_err(fail)?;
-        write_body(fd.as_fd(), body).map_err(fail)?;
-        if old.is_some() {
-            self.keep_xattrs(name, fd.as_fd()).map_err(fail)?;
+        let made = match expect {
+            Expect::Missing => self.create(name, body, &wanted).map_err(fail)?,
+            Expect::Anything => None,
+        };
+        let placed = match made {
+            Some(placed) => placed,
+            None => self.rename_in(name, expect, old.is_some(), body, &wanted).map_err(fail)?,
+        };
+        match placed {
+            Placed::Whole(identity) => Ok(identity),
+            Placed::Taken => self.replace(name, Expect::Anything, body, attributes),
         }
-        let before = settle_attributes(fd.as_fd(), &wanted).map_err(fail)?;
+    }
+
+    /// Writes a temporary file and gives it the name.
+    pub(super) fn rename_in(
+        &self,
+        name: &str,
+        expect: Expect,
+        keep_xattrs: bool,
+        body: Body<'_>,
+        wanted: &Attributes<'_>,
+    ) -> io::Result<Placed> {
+        let (temp, fd) = self.create_temp(wanted)?;
+        write_body(fd.as_fd(), body)?;
+        if keep_xattrs {
+            self.keep_xattrs(name, fd.as_fd())?;
+        }
+        let before = settle_attributes(fd.as_fd(), wanted)?;
         // Closed before it has its name, so that who watches that is told once.
         drop(fd);
         match temp.rename(name, expect) {
-            Err(Errno::EXIST) if expect == Expect::Missing => {
-                drop(temp);
-                return self.replace(name, Expect::Anything, body, attributes);
-            }
-            renamed => renamed.map_err(|errno| fail(errno.into()))?,
+            Err(Errno::EXIST) if expect == Expect::Missing => return Ok(Placed::Taken),
+            renamed => renamed?,
         }
         temp.done();
-        // A write in between would have changed the time of the content; a rename only changes the other one.
         let after = self.stat(name).ok().flatten();
-        Ok(after.filter(|after| *after == Identity { ctime: after.ctime, ..before }))
+        Ok(Placed::Whole(after.filter(|after| after.is_same_but_ctime(&before))))
     }
 
     /// Makes `name` a symbolic link, all at once.
@@ -182,16 +211,10 @@ impl<'f> Dir<'f> {
     }
 
     fn create_temp(&self, wanted: &Attributes<'_>) -> io::Result<(Temp<'_, 'f>, OwnedFd)> {
-        let for_us_alone = wanted.uid.is_some() || wanted.gid.is_some();
-        let mode = match wanted.mode {
-            _ if for_us_alone => 0o600,
-            Some(mode) => mode & 0o777,
-            None => 0o666,
-        };
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         loop {
             let name = self.files.temps.next();
-            match rustix::fs::openat(&self.fd, &*name, flags, Mode::from_raw_mode(mode)) {
+            match rustix::fs::openat(&self.fd, &*name, flags, first_mode(wanted)) {
                 Err(Errno::EXIST) => {}
                 opened => {
                     let temp = Temp { dir: self, name, named: false };
@@ -254,7 +277,17 @@ impl Temp<'_, '_> {
     }
 }
 
-fn write_body(fd: BorrowedFd<'_>, body: Body<'_>) -> io::Result<()> {
+/// The permissions that a file is made with, before it has its owner.
+pub(super) fn first_mode(wanted: &Attributes<'_>) -> Mode {
+    let for_us_alone = wanted.uid.is_some() || wanted.gid.is_some();
+    Mode::from_raw_mode(match wanted.mode {
+        _ if for_us_alone => 0o600,
+        Some(mode) => mode & 0o777,
+        None => 0o666,
+    })
+}
+
+pub(super) fn write_body(fd: BorrowedFd<'_>, body: Body<'_>) -> io::Result<()> {
     match body {
         Body::Bytes(bytes) => write_all(fd, bytes),
         Body::File(file) => copy(file, fd),
@@ -289,7 +322,7 @@ fn copy(from: &OpenFile, to: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Brings owner, permissions and label of an open file to what is wanted; says what it is then.
-fn settle_attributes(fd: BorrowedFd<'_>, wanted: &Attributes<'_>) -> io::Result<Identity> {
+pub(super) fn settle_attributes(fd: BorrowedFd<'_>, wanted: &Attributes<'_>) -> io::Result<Identity> {
     let stat = || rustix::fs::fstat(fd).map(|stat| Identity::of(&stat));
     let mut is = stat()?;
     let mut changed = false;

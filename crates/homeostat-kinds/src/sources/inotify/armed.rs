@@ -20,6 +20,9 @@ pub(super) const TRIES_MAX: usize = 20;
 /// Links on the way to a directory, and links on the way to where they lead.
 pub(super) const LINKS_MAX: usize = 16;
 
+/// What happens under no name, as to a file that is still being made or was removed, wakes nobody.
+const NAMED_IN_DIRS: WatchFlags = WatchFlags::ONLYDIR.union(WatchFlags::EXCL_UNLINK);
+
 /// Everything behind the lock of the source.
 #[derive(Debug)]
 pub(super) struct Armed {
@@ -241,7 +244,7 @@ impl Armed {
             return self.cannot_watch(id, seen, Errno::NOSPC);
         }
         let mask = self.table.needed(id);
-        let flags = mask | WatchFlags::ONLYDIR | WatchFlags::MASK_ADD;
+        let flags = mask | NAMED_IN_DIRS | WatchFlags::MASK_ADD;
         match inotify::add_watch(&*self.inotify, seen.path(), flags) {
             Ok(wd) => {
                 let dirs = self.wds.entry(wd).or_default();
@@ -334,7 +337,7 @@ impl Armed {
         }
         let others = self.wds.get(&wd).into_iter().flatten().filter(|other| **other != id);
         let all = others.fold(needed, |all, other| all | self.table.needed(*other));
-        match inotify::add_watch(&*self.inotify, seen.path(), all | WatchFlags::ONLYDIR) {
+        match inotify::add_watch(&*self.inotify, seen.path(), all | NAMED_IN_DIRS) {
             Ok(same) if same == wd => {
                 let link = self.table.dir(id).link;
                 self.table.set_at(id, At::Watched { wd, mask: needed, inode }, link);

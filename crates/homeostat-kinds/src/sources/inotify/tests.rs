@@ -377,6 +377,22 @@ async fn temporary_files_of_ours_wake_no_tree() {
 }
 
 #[tokio::test]
+async fn what_happens_to_a_file_that_has_no_name_any_more_wakes_nobody() {
+    use std::io::Write;
+    let mut watching = Watching::new();
+    watching.mkdir("t");
+    watching.write("t/f");
+    watching.arm_as("t", Depth::Tree, V);
+    let mut open = fs::File::options().append(true).open(watching.path("t/f")).unwrap();
+    fs::remove_file(watching.path("t/f")).unwrap();
+    watching.woken(V).await;
+    assert_eq!(watching.quiet().await, []);
+    open.write_all(b"nobody sees this").unwrap();
+    drop(open);
+    assert_eq!(watching.quiet().await, []);
+}
+
+#[tokio::test]
 async fn lost_events_wake_everybody() {
     let mut watching = Watching::new();
     watching.mkdir("t");
