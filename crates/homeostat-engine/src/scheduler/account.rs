@@ -23,8 +23,8 @@ pub(crate) struct Standpoint {
 impl<R: Subject, D: Drift> Scheduler<R, D> {
     /// Brings the counts up to date with what was touched.
     pub(super) fn account(&mut self) {
-        let touched = std::mem::take(&mut self.touched);
-        for at in touched {
+        let mut touched = std::mem::take(&mut self.touched);
+        for at in touched.drain(..) {
             if self.graph.is_used(at) && self.state(at).leaving != Leaving::Now {
                 let state = &mut self.graph.at_mut(at).data;
                 let (outcome, unsettled) = stand(state, self.policy.attempts);
@@ -43,6 +43,10 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
                     self.publish(at);
                 }
             }
+        }
+        if self.touched.is_empty() {
+            // For its memory: this is done after each transition.
+            self.touched = touched;
         }
         if self.unsettled == 0 && !self.settled_said {
             self.event(None, Causes::none(), None, EventKind::Settled(self.totals));
@@ -143,7 +147,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     pub(super) fn assert_idle(&self) {
         self.assert_no_permits();
         assert!(self.batches.is_empty() && self.running_batches.is_empty());
-        assert!(self.checks.is_empty() && self.applies.is_empty() && self.closing.is_empty());
+        assert!(self.turns.is_empty() && self.closing.is_empty());
     }
 }
 

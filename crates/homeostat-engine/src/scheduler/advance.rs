@@ -48,7 +48,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         }
         self.state_mut(at).phase = Phase::Queued;
         self.batch_expects(at);
-        self.checks.push_back(at);
+        self.turns.add_check(at);
     }
 
     /// A predecessor that is not done. The search goes on where the last one ended, so that many predecessors that end one after the other
@@ -103,8 +103,9 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
 
     /// Says what hinders a vertex, where that is news, and then those that wait for it in turn.
     fn hinder(&mut self, at: u32, hindrance: Option<Hindrance>) {
-        let mut todo = vec![(at, hindrance)];
-        while let Some((at, hindrance)) = todo.pop() {
+        let mut next = Some((at, hindrance));
+        let mut todo = Vec::new();
+        while let Some((at, hindrance)) = next.take().or_else(|| todo.pop()) {
             if hindrance.as_ref() == self.state(at).hindrance.as_deref() {
                 continue;
             }

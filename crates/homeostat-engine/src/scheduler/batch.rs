@@ -9,9 +9,10 @@ use std::time::Duration;
 use homeostat_model::KindName;
 use homeostat_model::meta::Semaphore;
 
-use super::flow::{Due, timeout};
+use super::flow::timeout;
 use super::permits::Applicant;
 use super::state::{Leaving, Phase};
+use super::turns::Due;
 use super::{ApplyEnd, BatchJob, Command, Scheduler, Subject, Ticket};
 use crate::resource::{Drift, Failure};
 
@@ -175,7 +176,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.next_batch += 1;
         let members = members.into_iter().map(|at| self.ticket(at)).collect();
         self.running_batches.insert(id, Running { members, permits });
-        self.applies.push_back(Due::Batch(id));
+        self.turns.add_apply(Due::Batch(id), self.now);
     }
 
     /// A batch got the permits that it waited for: what was found is older than that, so its members are looked at again first.

@@ -4,31 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::state::{Phase, Standing, State, Watching};
+use super::turns::{Due, Next};
 use super::{ApplyJob, Arm, CheckJob, Command, Scheduler, Subject};
 use crate::event::EventKind;
 use crate::journal::Record;
 use crate::resource::{Causes, Drift};
 
-/// Something that may be applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Due {
-    Vertex(u32),
-    Batch(u64),
-}
-
 impl<R: Subject, D: Drift> Scheduler<R, D> {
-    /// Starts what may start; applies first, since successors wait for them.
+    /// Starts what may start.
     pub(super) fn dispatch(&mut self) {
         while self.in_flight < self.policy.parallel && !self.stopping {
-            if let Some(due) = self.applies.pop_front() {
-                match due {
-                    Due::Vertex(at) => self.start_apply(at),
-                    Due::Batch(id) => self.start_batch(id),
-                }
-            } else if let Some(at) = self.checks.pop_front() {
-                self.start_check(at);
-            } else {
-                break;
+            match self.turns.next(self.now) {
+                Some(Next::Check(at)) => self.start_check(at),
+                Some(Next::Apply(Due::Vertex(at))) => self.start_apply(at),
+                Some(Next::Apply(Due::Batch(id))) => self.start_batch(id),
+                None => break,
             }
         }
     }
@@ -182,14 +172,14 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             return;
         }
         self.state_mut(at).phase = Phase::Ready(drift);
-        self.applies.push_back(Due::Vertex(at));
+        self.turns.add_apply(Due::Vertex(at), self.now);
     }
 
     /// A vertex got the permits that it waited for: what was found is older than that, so it is looked at again first.
     pub(super) fn permits_granted(&mut self, at: u32) {
         self.state_mut(at).phase = Phase::Queued;
         self.batch_expects(at);
-        self.checks.push_back(at);
+        self.turns.add_check(at);
     }
 
     /// Nothing is to be done: the vertex is in order.

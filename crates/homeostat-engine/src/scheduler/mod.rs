@@ -27,9 +27,10 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod turns;
 mod undo;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -195,10 +196,8 @@ pub(crate) struct Scheduler<R, D> {
     policy: Policy,
     now: Duration,
     wall: SystemTime,
-    /// Vertices that may be checked, in order.
-    checks: VecDeque<u32>,
-    /// Vertices that may be applied, and batches, in order.
-    applies: VecDeque<flow::Due>,
+    /// What may be started.
+    turns: turns::Turns,
     in_flight: usize,
     stopping: bool,
     permits: Permits,
@@ -235,8 +234,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
             policy,
             now: Duration::ZERO,
             wall: SystemTime::UNIX_EPOCH,
-            checks: VecDeque::new(),
-            applies: VecDeque::new(),
+            turns: turns::Turns::default(),
             in_flight: 0,
             stopping: false,
             batches: BTreeMap::new(),
@@ -288,8 +286,7 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
     /// Starts nothing any more; what is in flight ends.
     pub(crate) fn stop(&mut self) {
         self.stopping = true;
-        self.checks.clear();
-        self.applies.clear();
+        self.turns.clear();
     }
 
     /// How many checks and applies were started and have not ended.

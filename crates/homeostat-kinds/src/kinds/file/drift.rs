@@ -106,11 +106,22 @@ fn summary(bytes: &[u8]) -> String {
 }
 
 fn counted(bytes: u64) -> String {
-    format!("{bytes} byte{}", if bytes == 1 { "" } else { "s" })
+    /// Enough for a hash besides.
+    const LENGTH: usize = 72;
+    let mut text = String::with_capacity(LENGTH);
+    text.push_str(&bytes.to_string());
+    text.push_str(if bytes == 1 { " byte" } else { " bytes" });
+    text
 }
 
 fn hashed(bytes: u64, hash: blake3::Hash) -> String {
-    format!("{}, blake3 {}", counted(bytes), &hash.to_hex()[..32])
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = counted(bytes);
+    text.push_str(", blake3 ");
+    let (shown, _) = hash.as_bytes().split_at(16);
+    let digits = shown.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    text.extend(digits.map(|digit| char::from(DIGITS[usize::from(digit)])));
+    text
 }
 
 impl FileDrift {
