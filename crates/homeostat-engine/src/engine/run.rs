@@ -294,7 +294,8 @@ impl GraphTask {
         for look in looks {
             woken.extend(self.tools.looks.end(&look));
         }
-        self.scheduler.woken(woken, Causes::WAKE);
+        let host = &self.tools.host;
+        self.scheduler.woken(woken, Causes::WAKE, |_, resource| resource.is_unchanged(host));
     }
 
     fn look_of(&self, key: crate::source::VertexKey) -> Option<Arc<str>> {

@@ -7,6 +7,7 @@ use homeostat_model::value::{REDACTED, redact};
 
 use super::panics::caught;
 use crate::graph::Claims;
+use crate::host::Host;
 use crate::registry::Registry;
 use crate::resource::{Change, Claim, DynResource, Failure, Looks, Outputs, Reach};
 use crate::scheduler::{Received, Subject};
@@ -121,6 +122,11 @@ impl Managed {
     pub(crate) fn recall(&self, known: &[u8]) {
         // A kind that fails here looks at everything.
         caught(|| self.resource().recall(known)).ok();
+    }
+
+    /// Whether it is seen at once that nothing happened to it since it was last in order.
+    pub(crate) fn is_unchanged(&self, host: &Host) -> bool {
+        caught(|| self.resource().is_unchanged(host)).unwrap_or(false)
     }
 
     pub(crate) fn prefetch_key(&self) -> Option<&Arc<str>> {

@@ -99,6 +99,7 @@ pub(crate) trait DynResource: Send + Sync {
     fn obstacles(self: Arc<Self>, host: Host, drift: Box<dyn DynDrift>) -> Job<Vec<Obstacle>>;
     fn known(&self) -> Option<Vec<u8>>;
     fn recall(&self, known: &[u8]);
+    fn is_unchanged(&self, host: &Host) -> bool;
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -233,6 +234,10 @@ impl<R: Resource> DynResource for R {
 
     fn recall(&self, known: &[u8]) {
         Resource::recall(self, known);
+    }
+
+    fn is_unchanged(&self, host: &Host) -> bool {
+        Resource::is_unchanged(self, host)
     }
 
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

@@ -171,6 +171,14 @@ pub trait Resource: Sized + Send + Sync + 'static {
         let _ = known;
     }
 
+    /// Whether one look, which waits for nothing and nobody, shows it just as it was when it was last in order. It is asked
+    /// after each wake, before the check: most wakes are echoes of our own changes. Who cannot say it like that does not, and
+    /// is checked.
+    fn is_unchanged(&self, host: &Host) -> bool {
+        let _ = host;
+        false
+    }
+
     /// The parameters that undo it: what is there now, captured before the first apply of a resource with `reverse`.
     fn capture(&self, cx: &Context<'_>) -> impl Future<Output = Result<Option<Params>, Failure>> + Send {
         let _ = cx;

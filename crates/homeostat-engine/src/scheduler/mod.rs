@@ -262,10 +262,19 @@ impl<R: Subject, D: Drift> Scheduler<R, D> {
         self.wall = wall;
     }
 
-    /// Source events: these vertices must be looked at again.
-    pub(crate) fn woken(&mut self, keys: impl IntoIterator<Item = VertexKey>, cause: Causes) {
+    /// Source events: these vertices must be looked at again. Those at rest that are seen to be unchanged stay at rest.
+    pub(crate) fn woken(
+        &mut self,
+        keys: impl IntoIterator<Item = VertexKey>,
+        cause: Causes,
+        is_unchanged: impl Fn(&ResourceId, &R) -> bool,
+    ) {
         for key in keys {
-            if let Some(at) = self.graph.resolve(key) {
+            let Some(at) = self.graph.resolve(key) else { continue };
+            let vertex = self.graph.at_mut(at);
+            if vertex.data.is_at_rest() && is_unchanged(&vertex.id, &vertex.data.resource) {
+                vertex.data.counts.checks += 1;
+            } else {
                 self.wake(at, cause);
             }
         }

@@ -280,6 +280,18 @@ impl<R, D> State<R, D> {
         in_order && !self.dirty && matches!(self.phase, Phase::Idle)
     }
 
+    /// It is in order, and nothing about it is waited for or owed: a look that finds nothing new changes nothing.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.standing == Standing::InOrder
+            && matches!(self.phase, Phase::Idle)
+            && !self.dirty
+            && !self.half_applied
+            && !self.owes_refresh()
+            && self.receives.is_none()
+            && self.watching == Watching::Current
+            && self.leaving == Leaving::No
+    }
+
     /// Nobody can say how it stands; what was done before may go on without it.
     pub(crate) fn is_unknown(&self) -> bool {
         matches!(self.standing, Standing::Unknown(_)) && !self.dirty && matches!(self.phase, Phase::Idle)

@@ -72,7 +72,7 @@ impl Bench {
     fn wake(&mut self, number: u8) {
         let at = self.scheduler.graph.find(&id(number)).unwrap();
         let key = self.scheduler.graph.key(at);
-        self.scheduler.woken([key], Causes::WAKE);
+        self.scheduler.woken([key], Causes::WAKE, |_, _| false);
         self.run();
     }
 

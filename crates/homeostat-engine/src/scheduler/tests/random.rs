@@ -44,6 +44,8 @@ enum Step {
     },
     /// From now on texts are handed over as a whole, or as what differs.
     Whole(bool),
+    /// From now on it is seen at once, or not, that nothing happened to a resource.
+    SeeAtOnce(bool),
 }
 
 const RESOURCES: u8 = 7;
@@ -115,6 +117,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (resource.clone(), prop::option::weighted(0.7, resource)).prop_map(|(from, to)| Step::Send { from, to }),
         1 => (any::<u8>(), prop::option::weighted(0.3, 0..RESOURCES)).prop_map(|(luck, removes)| Step::Crash { luck, removes }),
         1 => any::<bool>().prop_map(Step::Whole),
+        1 => any::<bool>().prop_map(Step::SeeAtOnce),
     ]
 }
 
@@ -176,6 +179,7 @@ fn run(policy: Policy, own_changes_wake: bool, text: Text, steps: &[Step]) {
                 world.crash_and_load(*luck, text);
             }
             Step::Whole(now) => whole = *now,
+            Step::SeeAtOnce(now) => world.see_at_once = *now,
             Step::Declare { .. } | Step::Remove { .. } | Step::Edge { .. } | Step::Send { .. } => {
                 match edit(&world, step) {
                     Some(text) if whole => drop(world.load(text)),

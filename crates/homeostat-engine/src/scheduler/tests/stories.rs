@@ -68,11 +68,26 @@ fn one_found_unchanged_wakes_nobody() {
     world.start(text(&[0, 1], &[(0, 1, true)]));
     world.checked.clear();
     world.refreshed.clear();
-    world.scheduler.woken([VertexKey { index: 0, generation: 0 }], Causes::WAKE);
+    world.scheduler.woken([VertexKey { index: 0, generation: 0 }], Causes::WAKE, |_, _| false);
     world.deliver_wakes();
     world.run_out();
     assert_eq!(world.checked, [id(0)]);
     assert!(world.refreshed.is_empty());
+}
+
+#[test]
+fn one_at_rest_that_is_seen_to_be_unchanged_is_not_checked() {
+    let mut world = World::new(World::policy(4));
+    world.start(text(&[0, 1], &[(0, 1, true)]));
+    world.checked.clear();
+    world.see_at_once = true;
+    world.wakes.push(VertexKey { index: 0, generation: 0 });
+    world.run_out();
+    assert!(world.checked.is_empty());
+    world.meddle(0, 9);
+    world.run_out();
+    assert!(world.checked.contains(&id(0)));
+    world.assert_at_rest();
 }
 
 #[test]
@@ -137,7 +152,7 @@ fn retry_bounds_the_attempts() {
     world.end_job(0, true);
     assert!(world.scheduler.is_settled());
     assert_eq!(world.scheduler.next_deadline(), None, "no timed retry is left");
-    world.scheduler.woken([VertexKey { index: 0, generation: 0 }], Causes::WAKE);
+    world.scheduler.woken([VertexKey { index: 0, generation: 0 }], Causes::WAKE, |_, _| false);
     assert_eq!(world.scheduler.in_flight(), 1, "a wake tries again");
 }
 

@@ -99,6 +99,8 @@ pub(super) struct World {
     pub(super) notifies: BTreeMap<ResourceId, BTreeSet<u8>>,
     /// Whether a source takes our own changes for somebody else's.
     pub(super) own_changes_wake: bool,
+    /// Whether resources see at once that nothing happened to them.
+    pub(super) see_at_once: bool,
     pub(super) events: Vec<Event>,
     pub(super) applied: Vec<ResourceId>,
     pub(super) checked: Vec<ResourceId>,
@@ -132,6 +134,7 @@ impl World {
             unanswered: BTreeMap::new(),
             notifies: BTreeMap::new(),
             own_changes_wake: true,
+            see_at_once: false,
             events: Vec::new(),
             applied: Vec::new(),
             checked: Vec::new(),
@@ -381,7 +384,10 @@ impl World {
 
     pub(super) fn deliver_wakes(&mut self) {
         let wakes = std::mem::take(&mut self.wakes);
-        self.scheduler.woken(wakes, Causes::WAKE);
+        let (system, see_at_once) = (&self.system, self.see_at_once);
+        let is_unchanged =
+            |id: &ResourceId, desired: &Desired| see_at_once && system.get(id) == Some(&desired.want);
+        self.scheduler.woken(wakes, Causes::WAKE, is_unchanged);
         self.follow();
     }
 

@@ -53,6 +53,14 @@ impl Shared {
         Ok(if drift.is_empty() { Check::converged() } else { Check::Drifted(drift) })
     }
 
+    /// One stat without waiting for other hosts: what is copied from elsewhere needs two.
+    pub(super) fn is_unchanged(&self, host: &Host) -> bool {
+        let files = host.files();
+        self.known().is_some_and(|known| known.source.is_none())
+            && !files.is_remote(&self.spec.path)
+            && matches!(self.since_known(files, Causes::WAKE), Ok(Since::Same))
+    }
+
     /// One stat tells what happened since it was found or put in order. Names of owners may have got other numbers meanwhile, which no
     /// stat of the file shows.
     fn since_known(&self, files: &Files, causes: Causes) -> Result<Since, FileError> {

@@ -227,6 +227,10 @@ impl Resource for File {
         needs
     }
 
+    fn is_unchanged(&self, host: &Host) -> bool {
+        self.shared.is_unchanged(host)
+    }
+
     fn looks(&self) -> Looks {
         let own = std::iter::once(&self.shared.spec.path);
         Looks::Paths(own.chain(self.inputs()).cloned().collect())
