@@ -1,15 +1,21 @@
 //! Yardsticks: the system calls that the kind `file` makes, in the same order, in loops of two threads.
 
+use std::mem::MaybeUninit;
 use std::path::Path;
 use std::time::Instant;
 
 use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, Result};
 
 use crate::fileset::{FileSet, MODE, content, name};
 
 const THREADS: usize = 2;
+/// A thread that watches reads its events after so many files.
+const FILES_BETWEEN: usize = 128;
+/// As the engine has it.
+const EVENTS_BYTES: usize = 64 << 10;
 
 /// What a loop does with each file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +23,9 @@ pub(crate) enum Calls {
     /// Those of the kind for a file that is missing: look for it, open its directory, write a file without a name, look at it,
     /// give it its name, look again.
     CreateAsKind,
+    /// And those of watching: the directory is watched before, the events are read, and each file is looked at once more
+    /// because of its own.
+    CreateWatched,
     /// The least that makes a file all at once: open, write, close, rename, relative to an open directory.
     CreateAtLeast,
     /// Look, open, read, compare.
@@ -28,12 +37,23 @@ pub(crate) fn run(files: &FileSet, calls: Calls) -> anyhow::Result<f64> {
     let dir_path = files.path();
     let dir = open_dir(&dir_path)?;
     let started = Instant::now();
+    let events = if calls == Calls::CreateWatched { Some(watch(&dir_path)?) } else { None };
+    let loop_over = |range: std::ops::Range<usize>| {
+        let mut buffer = vec![MaybeUninit::uninit(); EVENTS_BYTES];
+        for at in range {
+            one(calls, &dir, &dir_path, at)?;
+            if let Some(events) = events.as_ref().filter(|_| at % FILES_BETWEEN == 0) {
+                look_at_echoes(events, &dir_path, &mut buffer)?;
+            }
+        }
+        // The other thread may make more, and reads them then.
+        events.as_ref().map_or(Ok(()), |events| look_at_echoes(events, &dir_path, &mut buffer))
+    };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..THREADS)
             .map(|worker| {
                 let range = files.count() * worker / THREADS..files.count() * (worker + 1) / THREADS;
-                let (dir, dir_path) = (&dir, &dir_path);
-                scope.spawn(move || range.into_iter().try_for_each(|at| one(calls, dir, dir_path, at)))
+                scope.spawn(|| loop_over(range))
             })
             .collect();
         workers.into_iter().try_for_each(|worker| worker.join().expect("a loop does not panic"))
@@ -41,10 +61,36 @@ pub(crate) fn run(files: &FileSet, calls: Calls) -> anyhow::Result<f64> {
     Ok(started.elapsed().as_secs_f64())
 }
 
+fn watch(dir: &Path) -> Result<OwnedFd> {
+    let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+    let of_dir =
+        WatchFlags::ONLYDIR | WatchFlags::EXCL_UNLINK | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
+    let of_names = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE;
+    let of_files = WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE | WatchFlags::ATTRIB;
+    inotify::add_watch(&events, dir, of_dir | of_names | of_files)?;
+    Ok(events)
+}
+
+/// Reads what there is to read, and looks at each file that is named.
+fn look_at_echoes(events: &OwnedFd, dir: &Path, buffer: &mut [MaybeUninit<u8>]) -> Result<()> {
+    let mut reader = Reader::new(events, buffer);
+    loop {
+        match reader.next() {
+            Ok(event) => {
+                if let Some(name) = event.file_name().and_then(|name| name.to_str().ok()) {
+                    rustix::fs::statat(CWD, dir.join(name), AtFlags::SYMLINK_NOFOLLOW)?;
+                }
+            }
+            Err(Errno::AGAIN) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
 fn one(calls: Calls, dir: &OwnedFd, dir_path: &Path, at: usize) -> Result<()> {
     let (name, content) = (name(at), content(at));
     match calls {
-        Calls::CreateAsKind => {
+        Calls::CreateAsKind | Calls::CreateWatched => {
             if holds(dir_path, &name, content.as_bytes())? != Found::Missing {
                 return Err(Errno::EXIST);
             }

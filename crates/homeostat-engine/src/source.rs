@@ -114,10 +114,11 @@ impl AbsPath {
 }
 
 fn is_normal(text: &str) -> bool {
-    text.len() > 1
-        && text[1..]
-            .split('/')
-            .all(|component| !component.is_empty() && component != "." && component != "..")
+    // Mostly no component begins with a dot, and one pass over the bytes tells.
+    let mut pairs = text.as_bytes().windows(2);
+    let is_plain = !pairs.any(|pair| pair[0] == b'/' && matches!(pair[1], b'/' | b'.'));
+    let is_normal = |component: &str| !matches!(component, "" | "." | "..");
+    text.len() > 1 && !text.ends_with('/') && (is_plain || text[1..].split('/').all(is_normal))
 }
 
 impl fmt::Display for AbsPath {

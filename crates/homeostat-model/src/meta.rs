@@ -368,6 +368,12 @@ fn parse_semaphore(text: &str) -> Result<Semaphore, String> {
 
 impl Hash for Meta {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        // Most resources give none.
+        let is_default = *self == Self::default();
+        is_default.hash(state);
+        if is_default {
+            return;
+        }
         let Self {
             noop,
             retry,

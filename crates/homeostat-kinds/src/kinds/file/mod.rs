@@ -1,8 +1,9 @@
 //! A file, a directory or a symbolic link: whether it exists, what it holds, whose it is.
 //!
-//! A file is replaced as a whole: what is written goes to a temporary file beside it that takes its place when it is
-//! complete, so nobody ever sees half of it. What is not declared, such as the owner, the permissions, extended attributes
-//! and access lists, stays as it was.
+//! A file is written as a whole: a new one gets its name when it is complete, one that is replaced gives its place to a
+//! temporary file beside it, so nobody ever sees half of it. What is not declared, such as the owner, the permissions,
+//! extended attributes and access lists, stays as it was. Programs that watch the directory are told of a new file by its
+//! creation (`IN_CREATE`), with nothing after it, and of a replaced one by a move (`IN_MOVED_TO`).
 //!
 //! A path that ends with a slash means a directory. `state` need not be given where `content`, `source`, `fragments`,
 //! `symlink` or `purge` say what should be there. Where nothing does, only `mode`, `owner`, `group` and `selinux` of what is

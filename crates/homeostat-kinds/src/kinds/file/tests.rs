@@ -690,3 +690,19 @@ fn what_cannot_be_meant_is_refused() {
     }
     assert!(serde_json::from_value::<Params>(json!({"state": "present"})).is_err());
 }
+
+#[test]
+fn what_is_as_it_was_left_is_seen_at_once_to_be_unchanged() {
+    let place = Place::new();
+    let file = place.file("f", json!({"content": "one"}));
+    assert!(!file.is_unchanged(&place.host), "nobody has looked yet");
+    place.put(&file);
+    // Not every file system tells two changes within its tick apart.
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    assert!(place.drift(&file).is_empty());
+    assert!(file.is_unchanged(&place.host));
+    place.write("f", "two");
+    assert!(!file.is_unchanged(&place.host));
+    fs::remove_file(place.path("f")).unwrap();
+    assert!(!file.is_unchanged(&place.host));
+}
