@@ -35,7 +35,7 @@ pub(crate) fn all(settings: &Settings, add: &mut dyn FnMut(Row)) -> anyhow::Resu
         add(Row {
             what: format!("create {count} files, whole process"),
             figure: Figure::seconds(created),
-            yardstick: Some((Figure::seconds(least), "the kind's calls")),
+            yardstick: Some((Figure::seconds(least), "the same calls")),
             budget: Budget::None,
         });
         add(Row {
