@@ -14,6 +14,8 @@ use hashbrown::HashMap;
 use homeostat_model::Digest;
 
 const FORM: &str = "homeostat known 1";
+/// The halves of a digest and a length, before what is known.
+const ENTRY_BYTES: usize = 18;
 
 /// What an earlier run found out, by the digests of declarations.
 #[derive(Default)]
@@ -38,7 +40,9 @@ impl Known {
         if reader.take(header(boot).len())? != header(boot).as_bytes() {
             return None;
         }
-        places.reserve(u64::from_le_bytes(reader.array()?).try_into().unwrap_or(0).min(bytes.len() / 18));
+        places.reserve(
+            u64::from_le_bytes(reader.array()?).try_into().unwrap_or(0).min(bytes.len() / ENTRY_BYTES),
+        );
         while reader.at < bytes.len() {
             let halves = (u64::from_le_bytes(reader.array()?), u64::from_le_bytes(reader.array()?));
             let len = u16::from_le_bytes(reader.array()?);
@@ -69,16 +73,19 @@ pub(super) fn keep(path: &Path, known: &[(Digest, Vec<u8>)]) -> io::Result<()> {
 }
 
 fn form(known: &[(Digest, Vec<u8>)], boot: &str) -> Vec<u8> {
-    let mut bytes = header(boot).into_bytes();
-    bytes.extend((known.len() as u64).to_le_bytes());
+    let header = header(boot);
+    let entries = known.iter().map(|(_, known)| ENTRY_BYTES + known.len());
+    let mut bytes = Vec::with_capacity(header.len() + size_of::<u64>() + entries.sum::<usize>());
+    bytes.extend_from_slice(header.as_bytes());
+    bytes.extend_from_slice(&(known.len() as u64).to_le_bytes());
     for (digest, known) in known {
         // What is longer is not worth keeping.
         let Ok(len) = u16::try_from(known.len()) else { continue };
         let (first, second) = digest.halves();
-        bytes.extend(first.to_le_bytes());
-        bytes.extend(second.to_le_bytes());
-        bytes.extend(len.to_le_bytes());
-        bytes.extend(known);
+        bytes.extend_from_slice(&first.to_le_bytes());
+        bytes.extend_from_slice(&second.to_le_bytes());
+        bytes.extend_from_slice(&len.to_le_bytes());
+        bytes.extend_from_slice(known);
     }
     bytes
 }

@@ -149,8 +149,12 @@ struct Known {
 
 impl Known {
     fn to_bytes(&self) -> Vec<u8> {
-        let source = self.source.iter().flat_map(|source| source.to_bytes());
-        self.identity.to_bytes().into_iter().chain(source).collect()
+        let mut bytes = Vec::with_capacity(Identity::BYTES * (1 + usize::from(self.source.is_some())));
+        bytes.extend_from_slice(&self.identity.to_bytes());
+        if let Some(source) = &self.source {
+            bytes.extend_from_slice(&source.to_bytes());
+        }
+        bytes
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
