@@ -45,6 +45,16 @@ async fn a_vertex_that_panicked_is_watched_once_it_can_be() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_panics_instead_of_saying_whether_it_is_unchanged_is_checked() {
+    let rig = Rig::start("panics-unchanged", EngineOptions::default()).await;
+    rig.load(catalog(vec![rig.script("a", &[want("x"), panics_in("is_unchanged")])])).await;
+    rig.world.set("a", "broken");
+    rig.bell.ring("a");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(rig.world.get("a").as_deref(), Some("x"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_receiver_is_watched_once_what_it_received_fits() {
     let rig = Rig::start("fits-later", EngineOptions::default()).await;
     let load = async |text: &str| {

@@ -61,6 +61,23 @@ async fn a_wake_repairs_what_was_changed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_seen_to_be_unchanged_after_a_wake_is_not_checked() {
+    let rig = Rig::start("seen", EngineOptions::default()).await;
+    let sees = ("sees_at_once", Value::from(true));
+    rig.load(catalog(vec![rig.script("a", &[want("x"), sees])])).await;
+    rig.world.take_log();
+    let woken = async || {
+        rig.bell.ring("a");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        rig.settle().await;
+        rig.world.take_log()
+    };
+    assert_eq!(woken().await, ["see a"]);
+    rig.world.set("a", "broken");
+    assert_eq!(woken().await, ["see a", "check a", "apply a", "done a"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unchanged_resource_is_not_looked_at_again() {
     let rig = Rig::start("unchanged", EngineOptions::default()).await;
     let one = catalog(vec![rig.script("a", &[want("x")]), rig.script("b", &[want("y")])]);

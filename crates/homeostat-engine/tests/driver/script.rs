@@ -97,6 +97,9 @@ pub(crate) struct ScriptParams {
     /// Cannot be applied unless the script of this name provides something before.
     #[serde(default)]
     needs_made: String,
+    /// Says after a wake whether it is as it should be.
+    #[serde(default)]
+    sees_at_once: bool,
     /// Its check depends on who knows what.
     #[serde(default)]
     looks_at_anything: bool,
@@ -249,6 +252,14 @@ impl Resource for Script {
     fn recall(&self, known: &[u8]) {
         self.may_panic("recall");
         self.world.say(format!("recall {}", String::from_utf8_lossy(known)));
+    }
+
+    fn is_unchanged(&self, _host: &Host) -> bool {
+        self.may_panic("is_unchanged");
+        if self.params.sees_at_once {
+            self.world.say(format!("see {}", self.name));
+        }
+        self.params.sees_at_once && self.world.get(&self.name).as_deref() == Some(&*self.params.want)
     }
 
     async fn capture(&self, _cx: &Context<'_>) -> Result<Option<Params>, Failure> {

@@ -38,10 +38,12 @@ impl Dir<'_> {
     fn link(&self, fd: &OwnedFd, name: &str) -> Result<(), Errno> {
         match rustix::fs::linkat(fd, "", &self.fd, name, AtFlags::EMPTY_PATH) {
             // Kernels before 6.10 want CAP_DAC_READ_SEARCH for it, and say this; the magic link wants nothing.
-            Err(Errno::NOENT) => {
-                rustix::fs::linkat(CWD, Files::magic(fd), &self.fd, name, AtFlags::SYMLINK_FOLLOW)
-            }
+            Err(Errno::NOENT) => self.link_magic(fd, name),
             linked => linked,
         }
+    }
+
+    pub(super) fn link_magic(&self, fd: &OwnedFd, name: &str) -> Result<(), Errno> {
+        rustix::fs::linkat(CWD, Files::magic(fd), &self.fd, name, AtFlags::SYMLINK_FOLLOW)
     }
 }

@@ -75,6 +75,19 @@ fn a_new_file_is_whole_when_its_name_is_first_seen() {
 }
 
 #[test]
+fn a_kernel_that_wants_a_capability_for_the_link_is_asked_by_way_of_proc() {
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+    let files = Files::open(&path("/"), "test").unwrap();
+    let parent = files.parent(&below(&dir, "f")).unwrap();
+    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(&parent.fd, ".", flags, Mode::from_raw_mode(0o600)).unwrap();
+    rustix::io::write(&fd, b"x").unwrap();
+    parent.link_magic(&fd, "f").unwrap();
+    assert_eq!(parent.link_magic(&fd, "f"), Err(Errno::EXIST));
+    assert_eq!(fs::read_to_string(dir.path().join("f")).unwrap(), "x");
+}
+
+#[test]
 fn where_a_file_needs_a_name_from_the_start_it_gets_its_own_by_a_rename() {
     let (dir, files) = place();
     let parent = files.parent(&below(&dir, "f")).unwrap();

@@ -115,6 +115,7 @@ fn counted(bytes: u64) -> String {
 }
 
 fn hashed(bytes: u64, hash: blake3::Hash) -> String {
+    // The library's way to hexadecimal digits shows where thousands of files are made.
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = counted(bytes);
     text.push_str(", blake3 ");
